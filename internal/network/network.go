@@ -1,0 +1,99 @@
+// Package network holds the types of the network service (networks, subnets, ports) and its pure planning: address
+// allocation, and what a port needs on a host. It does no I/O.
+package network
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Network is a layer-2 segment: on a host, a bridge.
+type Network struct {
+	ID           string
+	ProjectID    string
+	Name         string
+	Description  string
+	AdminStateUp bool
+	Shared       bool
+	External     bool
+	MTU          int
+	Tags         []string
+	Revision     int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+
+	SubnetIDs []string // filled on reads
+}
+
+// Subnet is a range of addresses of a network.
+type Subnet struct {
+	ID              string
+	ProjectID       string
+	NetworkID       string
+	Name            string
+	Description     string
+	CIDR            netip.Prefix
+	Gateway         netip.Addr // the zero Addr is none
+	AllocationPools []Range
+	DNSNameservers  []string
+	HostRoutes      []Route
+	EnableDHCP      bool
+	Tags            []string
+	Revision        int64
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// Range is an inclusive range of addresses.
+type Range struct {
+	Start, End netip.Addr
+}
+
+// Route is a destination and its next hop.
+type Route struct {
+	Destination netip.Prefix
+	NextHop     netip.Addr
+}
+
+// FixedIP is an address of a port.
+type FixedIP struct {
+	SubnetID string
+	Address  netip.Addr
+}
+
+// Port is a connection to a network.
+type Port struct {
+	ID             string
+	ProjectID      string
+	NetworkID      string
+	Name           string
+	Description    string
+	AdminStateUp   bool
+	MAC            string
+	FixedIPs       []FixedIP
+	DeviceID       string
+	DeviceOwner    string
+	SecurityGroups []string
+	Tags           []string
+	Revision       int64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+
+	Binding Binding
+}
+
+// Binding is where a port is plugged: wanted state, made true by the engine of that host.
+type Binding struct {
+	Host  string // "" is unbound
+	NetNS string // the network namespace it is plugged into
+	// Generation is bumped by every change of the binding; Observed follows when the host has made it true.
+	Generation int64
+	Observed   int64
+	Reason     string // why it is not true yet
+}
+
+// Owner of the ports that load balancers use, as Octavia's users know it.
+const OwnerLoadBalancer = "Octavia"
+
+// MaxLinkName is the longest name that the kernel gives a link (IFNAMSIZ less the terminating zero).
+const MaxLinkName = 15

@@ -1,0 +1,79 @@
+// Package provider is the contract between the loop and what makes load balancers real.
+package provider
+
+import (
+	"context"
+
+	"plimsoll/lbaas"
+)
+
+// A Provider makes load balancers real.
+type Provider interface {
+	// Apply makes the data plane match lb, which carries its whole tree. It is called again with identical trees,
+	// after crashes, and with trees that skipped states; it converges from wherever it finds itself. The Result
+	// names the objects that failed, and why; the others are done. A non-nil error means that nothing is known.
+	// Together lb.Epoch and lb's generation order all writes: the data plane refuses the older of two.
+	Apply(ctx context.Context, lb *lbaas.LoadBalancer) (Result, error)
+	// Remove deletes everything that Apply made. Removing what is not there succeeds.
+	Remove(ctx context.Context, lb *lbaas.LoadBalancer) error
+	// Observe reports statuses, statistics and drift of many load balancers in as few questions as it can. A load
+	// balancer that the data plane does not have is absent from the answer.
+	Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[string]Observation, error)
+}
+
+// Watcher is a provider that can say which load balancers need a look, before the next audit would find out.
+type Watcher interface {
+	// Watch calls changed with the id of each load balancer whose data plane changed by itself (a process died, a
+	// link went, a member's health turned), until ctx ends or the connection is lost.
+	Watch(ctx context.Context, changed func(loadBalancerID string)) error
+}
+
+// Result says what an Apply did not achieve.
+type Result struct {
+	// Failures by object id. An object that is not named is done.
+	Failures map[string]Failure
+}
+
+// Failure is why one object could not be made real; it keeps its last good form in the data plane.
+type Failure struct {
+	// Permanent means that trying again is of no use until the wanted state changes.
+	Permanent bool
+	// Reason is for users: it names what was refused and, where known, the remedy.
+	Reason string
+}
+
+// Observation is what the data plane says of one load balancer.
+type Observation struct {
+	// Operating holds the statuses by object id; an object that is not named is not known to the data plane.
+	Operating map[string]lbaas.OperatingStatus
+	// Statistics by listener id, monotonic across reloads.
+	Statistics map[string]lbaas.Statistics
+	// Drifted means that the data plane no longer is what the last Apply made of it: Apply again.
+	Drifted bool
+	// Generation and Epoch of the last Apply that the data plane took.
+	Generation int64
+	Epoch      int64
+}
+
+// OptionError names an option that a provider does not support.
+type OptionError struct {
+	ObjectID string
+	Option   string // as the API spells it, with its value: "listener protocol UDP"
+}
+
+// Capabilities describe a provider.
+type Capabilities struct {
+	Description string
+	Protocols   []lbaas.Protocol
+	Algorithms  []lbaas.Algorithm
+	Monitors    []lbaas.MonitorType
+}
+
+// Face is what the APIs know of a provider, without being able to reach it.
+type Face struct {
+	Name         string
+	Aliases      []string
+	Capabilities Capabilities
+	// Unsupported is pure: it names the options of the tree that the provider lacks.
+	Unsupported func(lb *lbaas.LoadBalancer) []OptionError
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"io/fs"
+	"testing/fstest"
+	"text/template"
+
+	"github.com/pressly/goose/v3"
+)
+
+// The migrations are written once, in the SQL that the three engines share; {{.Table}} ends each CREATE TABLE, since
+// MariaDB must be told to compare text byte by byte. A released file is never changed.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var goosedialects = map[Engine]goose.Dialect{
+	SQLite:     goose.DialectSQLite3,
+	PostgreSQL: goose.DialectPostgres,
+	MariaDB:    goose.DialectMySQL,
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := rendered(s.engine)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goosedialects[s.engine], s.write.DB, files)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// rendered returns the migrations as one engine takes them.
+func rendered(engine Engine) (fs.FS, error) {
+	words := map[string]string{"Table": ""}
+	if engine == MariaDB {
+		words["Table"] = "ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+	}
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	out := fstest.MapFS{}
+	for _, name := range names {
+		t, err := template.ParseFS(migrations, name)
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := t.Execute(&b, words); err != nil {
+			return nil, err
+		}
+		out[name[len("migrations/"):]] = &fstest.MapFile{Data: b.Bytes()}
+	}
+	return out, nil
+}

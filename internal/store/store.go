@@ -1,0 +1,154 @@
+// Package store keeps what is wanted and what was achieved in one SQL schema, on SQLite, PostgreSQL or MariaDB/Galera.
+// Coordination is compare-and-set on rows, judged by the database's clock; nothing else is relied on.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Engine is a kind of database.
+type Engine string
+
+// The engines that the schema runs on.
+const (
+	SQLite     Engine = "sqlite"
+	PostgreSQL Engine = "postgresql"
+	MariaDB    Engine = "mariadb"
+)
+
+// Store is the database. All methods may be called concurrently.
+type Store struct {
+	engine Engine
+	write  *bun.DB // on SQLite a single connection, since it has a single writer
+	read   *bun.DB
+	hints  *hints
+	log    *slog.Logger
+}
+
+// Open connects to the database that connection names and brings its schema up to date. The form is that of
+// [database] connection: sqlite:////path, postgresql://user:password@host/name or mysql+pymysql://user:password@host/name.
+func Open(ctx context.Context, connection string, log *slog.Logger) (*Store, error) {
+	s := &Store{hints: newHints(), log: log}
+	if err := s.connect(connection); err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring the schema up to date: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// Close releases the connections.
+func (s *Store) Close() error {
+	if s.read == s.write {
+		return s.write.Close()
+	}
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// Engine tells which database it is.
+func (s *Store) Engine() Engine { return s.engine }
+
+func (s *Store) connect(connection string) error {
+	scheme, rest, ok := strings.Cut(connection, "://")
+	if !ok {
+		return fmt.Errorf("database connection %q has no scheme: want sqlite:////path, postgresql:// or mysql+pymysql://", scheme)
+	}
+	switch dialect, _, _ := strings.Cut(scheme, "+"); dialect {
+	case "sqlite":
+		return s.connectSQLite(strings.TrimPrefix(rest, "/"))
+	case "postgresql", "postgres":
+		return s.connectPostgreSQL("postgres://" + rest)
+	case "mysql", "mariadb":
+		return s.connectMariaDB("mysql://" + rest)
+	}
+	return fmt.Errorf("database connection has the scheme %q: want sqlite, postgresql or mysql", scheme)
+}
+
+func (s *Store) connectSQLite(path string) error {
+	if path == "" || !filepath.IsAbs(path) {
+		return fmt.Errorf("sqlite needs an absolute path: sqlite:////var/lib/plimsoll/plimsoll.db")
+	}
+	const pragmas = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
+	w, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	w.SetMaxOpenConns(1)
+	r, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	r.SetMaxOpenConns(8)
+	r.SetMaxIdleConns(8)
+	s.engine = SQLite
+	s.write, s.read = bun.NewDB(w, sqlitedialect.New()), bun.NewDB(r, sqlitedialect.New())
+	return nil
+}
+
+func (s *Store) connectPostgreSQL(dsn string) error {
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return errors.New("database connection cannot be read as a PostgreSQL URL") // err holds the password
+	}
+	s.engine = PostgreSQL
+	s.share(bun.NewDB(pool(db), pgdialect.New()))
+	return nil
+}
+
+func (s *Store) connectMariaDB(dsn string) error {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return errors.New("database connection cannot be read as a MariaDB URL") // err holds the password
+	}
+	c := mysql.NewConfig()
+	c.User, c.Net, c.Addr, c.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	c.Passwd, _ = u.User.Password()
+	if socket := u.Query().Get("unix_socket"); socket != "" {
+		c.Net, c.Addr = "unix", socket
+	} else if u.Port() == "" {
+		c.Addr = u.Hostname() + ":3306"
+	}
+	c.ClientFoundRows = true // a compare-and-set that changes nothing has still matched
+	c.InterpolateParams = true
+	c.Collation = "utf8mb4_bin"
+	c.Params = map[string]string{
+		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'",
+		"transaction_isolation":    "'READ-COMMITTED'",
+		"innodb_lock_wait_timeout": "10",
+		"default_storage_engine":   "InnoDB",
+	}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return fmt.Errorf("database connection: %w", err)
+	}
+	s.engine = MariaDB
+	s.share(bun.NewDB(pool(sql.OpenDB(connector)), mysqldialect.New()))
+	return nil
+}
+
+func (s *Store) share(db *bun.DB) { s.read, s.write = db, db }
+
+func pool(db *sql.DB) *sql.DB {
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(10)
+	db.SetConnMaxLifetime(30 * time.Minute)
+	return db
+}

@@ -1,0 +1,220 @@
+// Package web is the HTTP plumbing that every API shares: routes, request ids, authentication, decoding, faults,
+// paging and the access log. What an API says lies in its own package; how it says it over HTTP lies here.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"plimsoll/internal/identity"
+	"plimsoll/lbaas"
+)
+
+// MaxBody is the largest request body that is read, in bytes (API section 1.2).
+const MaxBody = 114688
+
+// Authenticator turns a token into who sends it. An unknown, expired or revoked token is lbaas.Unauthorized.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (*identity.Actor, error)
+}
+
+// Request is what a handler gets.
+type Request struct {
+	*http.Request
+	ID    string          // the x-openstack-request-id of the answer
+	Actor *identity.Actor // nil on routes that are open to everybody
+	Query url.Values
+	Log   *slog.Logger
+}
+
+// Reply is what a handler answers: a status, and a body that is written as JSON unless it is nil.
+type Reply struct {
+	Status int
+	Body   any
+	Header http.Header // added to the answer's
+}
+
+// Handler answers one route. An error becomes a fault in the words of the API that the route belongs to.
+type Handler func(ctx context.Context, r *Request) (Reply, error)
+
+// Route is one row of an API's table.
+type Route struct {
+	Method string
+	Path   string // a pattern of http.ServeMux, without the method: "/v2.0/networks/{id}"
+	Rule   string // the policy rule's name, for documents and for tests; the handler enforces it
+	Open   bool   // answered without a token
+	Handle Handler
+}
+
+// API is one face: its routes and its way of telling errors.
+type API struct {
+	Name   string
+	Routes []Route
+	// Fault turns an error into a status and a body; errors without a lbaas.Kind have become 500 by the time it
+	// is written, and their text does not leave the process.
+	Fault func(err error, r *Request) Reply
+	Auth  Authenticator
+	Log   *slog.Logger
+}
+
+// Handler serves the API. Paths may end in ".json" or in a slash; what no route takes is a fault of 404 or 405.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, route := range a.Routes {
+		methods[route.Path] = append(methods[route.Path], route.Method)
+		mux.Handle(route.Method+" "+route.Path, a.serve(route))
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, a.refuse(allowed))
+	}
+	mux.Handle("/", a.serve(Route{Open: true, Handle: func(context.Context, *Request) (Reply, error) {
+		return Reply{}, lbaas.Errorf(lbaas.NotFound, "The resource could not be found.")
+	}}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, ".json"), "/"); path != r.URL.Path && path != "" {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = path, ""
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// MethodNotAllowed is the error of a method on a path that has others.
+var MethodNotAllowed = errors.New("method not allowed")
+
+func (a *API) refuse(allowed []string) http.Handler {
+	return a.serve(Route{Open: true, Handle: func(context.Context, *Request) (Reply, error) {
+		return Reply{Header: http.Header{"Allow": {strings.Join(allowed, ", ")}}}, MethodNotAllowed
+	}})
+}
+
+func (a *API) serve(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		start := time.Now()
+		r := &Request{Request: hr, ID: "req-" + uuid.NewString()}
+		r.Log = a.Log.With("request_id", r.ID)
+		hr.Body = http.MaxBytesReader(w, hr.Body, MaxBody)
+		reply := a.answer(route, r)
+		size := write(w, r, reply)
+		a.Log.Debug("request", "api", a.Name, "method", hr.Method, "path", hr.URL.Path, "status", reply.Status,
+			"bytes", size, "duration", time.Since(start), "request_id", r.ID)
+	})
+}
+
+func (a *API) answer(route Route, r *Request) (reply Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.Error("panic", "panic", p, "stack", string(debug.Stack()))
+			reply = a.Fault(errors.New("panic"), r)
+		}
+	}()
+	var header http.Header
+	err := a.prepare(route, r)
+	if err == nil {
+		reply, err = route.Handle(r.Context(), r)
+		header = reply.Header
+	}
+	if err == nil {
+		return reply
+	}
+	reply = a.Fault(err, r)
+	if reply.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		r.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", reply.Status, "err", err)
+	}
+	for key, values := range header {
+		if reply.Header == nil {
+			reply.Header = http.Header{}
+		}
+		reply.Header[key] = values
+	}
+	return reply
+}
+
+func (a *API) prepare(route Route, r *Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return lbaas.Errorf(lbaas.Invalid, "The query string cannot be read: %v", err)
+	}
+	r.Query = query
+	if route.Open {
+		return nil
+	}
+	r.Actor, err = a.Auth.Authenticate(r.Context(), r.Header.Get("X-Auth-Token"))
+	return err
+}
+
+func write(w http.ResponseWriter, r *Request, reply Reply) int {
+	h := w.Header()
+	for key, values := range reply.Header {
+		h[http.CanonicalHeaderKey(key)] = values
+	}
+	h.Set("X-Openstack-Request-Id", r.ID)
+	if reply.Body == nil {
+		w.WriteHeader(reply.Status)
+		return 0
+	}
+	body, err := json.Marshal(reply.Body)
+	if err != nil {
+		r.Log.Error("answer cannot be written as JSON", "err", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return 0
+	}
+	h.Set("Content-Type", "application/json")
+	w.WriteHeader(reply.Status)
+	if r.Method == http.MethodHead {
+		return 0
+	}
+	n, _ := w.Write(body) // the client may be gone; there is nobody to tell
+	return n
+}
+
+// ErrBodyTooLarge is the error of a body over MaxBody.
+var ErrBodyTooLarge = errors.New("request body too large")
+
+// ErrMediaType is the error of a body that does not say that it is JSON.
+var ErrMediaType = errors.New("unsupported media type")
+
+// ReadBody reads the whole body, up to MaxBody.
+func ReadBody(r *Request) ([]byte, error) {
+	if ct := r.Header.Get("Content-Type"); ct != "" && !strings.Contains(ct, "json") {
+		return nil, ErrMediaType
+	}
+	data, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, ErrBodyTooLarge
+	}
+	return data, err
+}
+
+// Unauthenticated is the answer of 401 in every API: Keystone's form, since it is Keystone's clients who read it.
+func Unauthenticated(r *Request) Reply {
+	return Reply{
+		Status: http.StatusUnauthorized,
+		Header: http.Header{"Www-Authenticate": {`Keystone uri="` + BaseURL(r.Request) + `/identity"`}},
+		Body: map[string]any{"error": map[string]any{
+			"code": http.StatusUnauthorized, "title": "Unauthorized",
+			"message": "The request you have made requires authentication.",
+		}},
+	}
+}
+
+// BaseURL is the scheme and the host under which the client reached us.
+func BaseURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}

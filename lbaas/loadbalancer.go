@@ -1,0 +1,81 @@
+package lbaas
+
+import "net/netip"
+
+// LoadBalancer is a virtual IP and the tree of objects behind it. A LoadBalancer that carries its whole tree is what
+// providers are given; in lists, Listeners and Pools carry their ids only.
+type LoadBalancer struct {
+	Object
+
+	VIPAddress     netip.Addr
+	VIPPortID      string
+	VIPSubnetID    string
+	VIPNetworkID   string
+	VIPQoSPolicyID string // "" is null
+	VIPPortOwned   bool   // we made the VIP port, so we delete it
+
+	Provider         string
+	FlavorID         string // "" is null
+	AvailabilityZone string // "" is null
+
+	// Host is the host whose engine serves it, for providers that bind a load balancer to the host it was made on.
+	Host string
+
+	// Epoch is that of the lease under which the loop works on it; a later holder has a higher one. Zero in the APIs.
+	Epoch int64
+
+	Listeners []*Listener
+	Pools     []*Pool
+}
+
+// Noun is «Load Balancer».
+func (*LoadBalancer) Noun() Noun { return NounLoadBalancer }
+
+// Listener returns the listener of that id, or nil.
+func (lb *LoadBalancer) Listener(id string) *Listener {
+	for _, l := range lb.Listeners {
+		if l.ID == id {
+			return l
+		}
+	}
+	return nil
+}
+
+// Pool returns the pool of that id, or nil.
+func (lb *LoadBalancer) Pool(id string) *Pool {
+	for _, p := range lb.Pools {
+		if p.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// ListenersOf returns the listeners that use a pool, in the tree's order.
+func (lb *LoadBalancer) ListenersOf(poolID string) []*Listener {
+	var users []*Listener
+	for _, l := range lb.Listeners {
+		if l.DefaultPoolID == poolID && poolID != "" {
+			users = append(users, l)
+		}
+	}
+	return users
+}
+
+// Parts returns every object of the tree, the load balancer first, parents before children.
+func (lb *LoadBalancer) Parts() []Part {
+	parts := []Part{lb}
+	for _, l := range lb.Listeners {
+		parts = append(parts, l)
+	}
+	for _, p := range lb.Pools {
+		parts = append(parts, p)
+		for _, m := range p.Members {
+			parts = append(parts, m)
+		}
+		if p.HealthMonitor != nil {
+			parts = append(parts, p.HealthMonitor)
+		}
+	}
+	return parts
+}
