@@ -1,4 +1,4 @@
-// Package identity holds the types and the rules of projects, users, roles and tokens. It does no I/O.
+// Package identity holds the types and the rules of domains, projects, users, roles and tokens. It does no I/O.
 package identity
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Actor is who sends a request: what a validated token says.
+// Actor is who sends a request: what a validated token says. Actors are shared between requests; nobody changes one.
 type Actor struct {
 	UserID       string
 	UserName     string
@@ -21,6 +21,9 @@ type Actor struct {
 
 	Roles     []string // names, implied roles included
 	ExpiresAt time.Time
+
+	// Restricted is set for a token of an application credential that may not manage application credentials.
+	Restricted bool
 }
 
 // Has tells whether the actor has a role in its scope.
