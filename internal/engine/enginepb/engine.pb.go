@@ -244,10 +244,12 @@ func (x *Spec) GetHardStopAfterSeconds() int32 {
 
 // Section is one section of the HAProxy configuration, without its servers.
 type Section struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`       // its first line: "global", "frontend <listener id>", "backend <pool id>:<listener id>"
-	Objects       []string               `protobuf:"bytes,2,rep,name=objects,proto3" json:"objects,omitempty"` // the objects that it renders; the first is to blame when HAProxy refuses it
-	Lines         []string               `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`     // below the first line, without indentation
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`       // its first line: "global", "frontend <listener id>", "backend <pool id>:<listener id>"
+	Objects []string               `protobuf:"bytes,2,rep,name=objects,proto3" json:"objects,omitempty"` // the objects that it renders; the first is to blame when HAProxy refuses it
+	Lines   []string               `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`     // below the first line, without indentation
+	// The object that each line renders, in turn; "" and a missing entry stand for the first of objects.
+	Owners        []string `protobuf:"bytes,4,rep,name=owners,proto3" json:"owners,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +305,13 @@ func (x *Section) GetLines() []string {
 	return nil
 }
 
+func (x *Section) GetOwners() []string {
+	if x != nil {
+		return x.Owners
+	}
+	return nil
+}
+
 // Server is one server of a backend.
 type Server struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -316,6 +325,7 @@ type Server struct {
 	Checked  bool                   `protobuf:"varint,8,opt,name=checked,proto3" json:"checked,omitempty"`   // it has a health check of its own
 	// The rest of the server line, in HAProxy's words; what is in it can be changed by deleting and adding the server.
 	Options       []string `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty"`
+	Comment       string   `protobuf:"bytes,10,opt,name=comment,proto3" json:"comment,omitempty"` // written behind the line: the member's name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,6 +421,13 @@ func (x *Server) GetOptions() []string {
 		return x.Options
 	}
 	return nil
+}
+
+func (x *Server) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // Port is what a port needs in a network namespace. It names no bridge: plug drivers do.
@@ -1563,11 +1580,12 @@ const file_engine_proto_rawDesc = "" +
 	"\bsections\x18\x05 \x03(\v2\x1b.plimsoll.engine.v1.SectionR\bsections\x124\n" +
 	"\aservers\x18\x06 \x03(\v2\x1a.plimsoll.engine.v1.ServerR\aservers\x12.\n" +
 	"\x05ports\x18\a \x03(\v2\x18.plimsoll.engine.v1.PortR\x05ports\x125\n" +
-	"\x17hard_stop_after_seconds\x18\b \x01(\x05R\x14hardStopAfterSeconds\"M\n" +
+	"\x17hard_stop_after_seconds\x18\b \x01(\x05R\x14hardStopAfterSeconds\"e\n" +
 	"\aSection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aobjects\x18\x02 \x03(\tR\aobjects\x12\x14\n" +
-	"\x05lines\x18\x03 \x03(\tR\x05lines\"\xe4\x01\n" +
+	"\x05lines\x18\x03 \x03(\tR\x05lines\x12\x16\n" +
+	"\x06owners\x18\x04 \x03(\tR\x06owners\"\xfe\x01\n" +
 	"\x06Server\x12\x18\n" +
 	"\abackend\x18\x01 \x01(\tR\abackend\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1577,7 +1595,9 @@ const file_engine_proto_rawDesc = "" +
 	"\x06weight\x18\x06 \x01(\x05R\x06weight\x12\x1a\n" +
 	"\bdisabled\x18\a \x01(\bR\bdisabled\x12\x18\n" +
 	"\achecked\x18\b \x01(\bR\achecked\x12\x18\n" +
-	"\aoptions\x18\t \x03(\tR\aoptions\"\xaa\x01\n" +
+	"\aoptions\x18\t \x03(\tR\aoptions\x12\x18\n" +
+	"\acomment\x18\n" +
+	" \x01(\tR\acomment\"\xaa\x01\n" +
 	"\x04Port\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
