@@ -1,0 +1,89 @@
+// Package config turns plimsoll.conf, an INI file with the sections and options that OpenStack's operators know, into
+// typed values with defaults. It is strict: what it does not know is an error that names it.
+package config
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+)
+
+// DefaultFile is read when no other file is named and it exists.
+const DefaultFile = "/etc/plimsoll/plimsoll.conf"
+
+// Config is the whole configuration.
+type Config struct {
+	// Debug logs every request and every step.
+	Debug bool
+	// Host names this machine in the database; "" stands for the kernel's host name.
+	Host string
+	// StatePath is the state directory.
+	StatePath string
+	// Region is the name of the one region in the catalog.
+	Region string
+
+	API       API
+	Database  Database
+	Providers []ServiceProvider
+}
+
+// API is [api_settings].
+type API struct {
+	BindHost string // a name or an address
+	BindPort int    // 0 lets the kernel choose
+	// BaseURI is the URL under which clients reach the server, without a path; "" stands for that of each request.
+	BaseURI string
+	// MaxLimit bounds the rows of one page of a list; 0 is no bound.
+	MaxLimit int
+	// DefaultProvider is the provider of load balancers whose request names none, where no [service_providers] entry
+	// is marked as the default.
+	DefaultProvider string
+	// EnabledProviders are the providers that the API offers, with their descriptions.
+	EnabledProviders []EnabledProvider
+}
+
+// EnabledProvider is an item of enabled_provider_drivers.
+type EnabledProvider struct {
+	Name        string
+	Description string // "" is the provider's own
+}
+
+// Database is [database].
+type Database struct {
+	// Connection is a URL; "" is SQLite in the state directory.
+	Connection string
+}
+
+// ServiceProvider is a line of [service_providers]: LOADBALANCERV2:name:driver, with ":default" or without.
+type ServiceProvider struct {
+	Name    string // lower case, as neutron-lbaas keeps it
+	Driver  string // a name of ours, or the path of the driver that the line was written for
+	Default bool
+}
+
+// Default is the configuration of a server that has no file.
+func Default() Config {
+	return Config{
+		StatePath: "/var/lib/plimsoll",
+		Region:    "RegionOne",
+		API: API{
+			BindHost:         "127.0.0.1",
+			BindPort:         9876,
+			MaxLimit:         1000,
+			DefaultProvider:  "haproxy",
+			EnabledProviders: []EnabledProvider{{Name: "haproxy"}},
+		},
+	}
+}
+
+// Listen is the address to bind, as net.Listen takes it.
+func (a API) Listen() string { return net.JoinHostPort(a.BindHost, strconv.Itoa(a.BindPort)) }
+
+// Redacted is the database's URL without its password, for logs.
+func (d Database) Redacted() string {
+	u, err := url.Parse(d.Connection)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return u.Redacted()
+}

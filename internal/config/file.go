@@ -1,0 +1,127 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"gopkg.in/ini.v1"
+)
+
+// Load reads a file. The name "" stands for DefaultFile where that exists, and for the defaults where not.
+func Load(name string) (Config, error) {
+	file := name
+	if file == "" {
+		file = DefaultFile
+	}
+	data, err := os.ReadFile(file)
+	if name == "" && errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(file, data)
+}
+
+// Parse reads the text of a file; name stands in errors only. Each thing that is wrong is an error, all of them joined.
+func Parse(name string, data []byte) (Config, error) {
+	f, err := ini.LoadSources(ini.LoadOptions{
+		AllowShadows:               true, // a repeated option is a list
+		AllowDuplicateShadowValues: true,
+		IgnoreInlineComment:        true, // a password may hold a #
+		IgnoreContinuation:         true, // and end in a backslash
+		ChildSectionDelimiter:      "\x00",
+	}, bytes.NewReader(data))
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	c := Default()
+	d := decoder{name: name, data: data, options: c.options()}
+	for _, section := range f.Sections() {
+		d.section(section)
+	}
+	if len(d.errs) > 0 {
+		return Config{}, errors.Join(d.errs...)
+	}
+	return c, nil
+}
+
+type decoder struct {
+	name    string
+	data    []byte
+	options []option
+	errs    []error
+}
+
+func (d *decoder) section(s *ini.Section) {
+	known := slices.ContainsFunc(d.options, func(o option) bool { return o.section == s.Name() })
+	switch why, isAbsent := absent[s.Name()]; {
+	case known:
+	case isAbsent:
+		d.fail(s.Name(), "", "is not available in this build: there is no way to use "+why+" yet; remove the section")
+		return
+	default:
+		d.fail(s.Name(), "", "is unknown")
+		return
+	}
+	for _, key := range s.Keys() {
+		d.key(s.Name(), key)
+	}
+}
+
+func (d *decoder) key(section string, key *ini.Key) {
+	i := slices.IndexFunc(d.options, func(o option) bool { return o.section == section && o.name == key.Name() })
+	if i < 0 {
+		d.fail(section, key.Name(), "is unknown")
+		return
+	}
+	// Raw values: String() would replace %(name)s, and a password may hold that.
+	values := key.ValueWithShadows()
+	if len(values) == 0 {
+		values = []string{""}
+	}
+	if err := d.options[i].set(values); err != nil {
+		d.fail(section, key.Name(), err.Error())
+	}
+}
+
+func (d *decoder) fail(section, key, why string) {
+	place := d.name
+	if n := lineOf(d.data, section, key); n > 0 {
+		place = fmt.Sprintf("%s:%d", d.name, n)
+	}
+	what := "section [" + section + "]"
+	if key != "" {
+		what = "option " + key + " in [" + section + "]"
+	}
+	d.errs = append(d.errs, fmt.Errorf("%s: %s %s", place, what, why))
+}
+
+// lineOf finds the line on which a section, or an option of it, first stands; 0 when it cannot tell. The INI library
+// keeps no line numbers.
+func lineOf(data []byte, section, key string) int {
+	in := ini.DefaultSection
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			name, _, _ = strings.Cut(name, "]")
+			in = strings.TrimSpace(name)
+			if key == "" && in == section {
+				return n
+			}
+			continue
+		}
+		end := strings.IndexAny(line, "=:")
+		if key != "" && in == section && end >= 0 && strings.Trim(line[:end], " \t\"`") == key {
+			return n
+		}
+	}
+	return 0
+}
