@@ -1,5 +1,11 @@
 package lbaas
 
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
 // Protocol is the protocol of a listener or a pool.
 type Protocol string
 
@@ -58,3 +64,238 @@ type Listener struct {
 
 // Noun is «Listener».
 func (*Listener) Noun() Noun { return NounListener }
+
+// ListenerProtocols are the protocols that a listener may have.
+func ListenerProtocols() []Protocol {
+	return []Protocol{TCP, HTTP, HTTPS, TerminatedHTTPS, UDP, SCTP, Prometheus}
+}
+
+// NewListener returns a listener with the API's defaults.
+func NewListener() *Listener {
+	noLimit := NoLimit
+	return &Listener{
+		Object:               Object{AdminStateUp: true},
+		ConnectionLimit:      &noLimit,
+		TimeoutClientData:    DefaultClient,
+		TimeoutMemberConnect: DefaultConnect,
+		TimeoutMemberData:    DefaultServer,
+		ClientAuthentication: ClientAuthNone,
+	}
+}
+
+// UsesTLS tells whether the listener ends TLS.
+func (l *Listener) UsesTLS() bool {
+	return l.Protocol == TerminatedHTTPS || l.Protocol == Prometheus && l.hasServerCertificate()
+}
+
+// DefaultTLS gives the TLS lists that are not set the API's defaults, where the listener ends TLS.
+func (l *Listener) DefaultTLS() {
+	if l.Protocol != TerminatedHTTPS {
+		return
+	}
+	if l.TLSCiphers == "" {
+		l.TLSCiphers = DefaultCiphers
+	}
+	if l.TLSVersions == nil {
+		l.TLSVersions = DefaultTLSVersions()
+	}
+	if l.ALPNProtocols == nil {
+		l.ALPNProtocols = DefaultALPN()
+	}
+}
+
+// Validate checks the listener by itself.
+func (l *Listener) Validate() error {
+	return first(
+		l.Object.validate(),
+		OneOf("protocol", l.Protocol, ListenerProtocols()),
+		Between("protocol_port", l.ProtocolPort, 1, MaxPort),
+		l.validateLimit(),
+		Between("timeout_client_data", l.TimeoutClientData, 0, MaxTimeoutMs),
+		Between("timeout_member_connect", l.TimeoutMemberConnect, 0, MaxTimeoutMs),
+		Between("timeout_member_data", l.TimeoutMemberData, 0, MaxTimeoutMs),
+		Between("timeout_tcp_inspect", l.TimeoutTCPInspect, 0, MaxTimeoutMs),
+		l.validateHeaders(),
+		l.validateReferences(),
+		l.validateCertificates(),
+		tls(l.TLSCiphers, l.TLSVersions, l.ALPNProtocols),
+		l.validateHSTS(),
+	)
+}
+
+func (l *Listener) validateLimit() error {
+	if l.ConnectionLimit == nil {
+		return nil
+	}
+	return Between("connection_limit", *l.ConnectionLimit, NoLimit, 1<<31-1)
+}
+
+// The headers that a listener may insert.
+var (
+	plainHeaders = []string{"X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-IP", "X-Client-IP", "X-Real-IP"}
+	tlsHeaders   = []string{
+		"X-SSL-Client-Verify", "X-SSL-Client-Has-Cert", "X-SSL-Client-DN", "X-SSL-Client-CN", "X-SSL-Issuer",
+		"X-SSL-Client-SHA1", "X-SSL-Client-Not-Before", "X-SSL-Client-Not-After",
+	}
+)
+
+func (l *Listener) validateHeaders() error {
+	if len(l.InsertHeaders) == 0 {
+		return nil
+	}
+	if l.Protocol != HTTP && l.Protocol != TerminatedHTTPS {
+		return InvalidOption("insert-headers", "a "+string(l.Protocol)+" protocol listener.")
+	}
+	for _, name := range sortedKeys(l.InsertHeaders) {
+		if err := Within("insert_headers", l.InsertHeaders[name], MaxName); err != nil {
+			return err
+		}
+		switch {
+		case slices.Contains(plainHeaders, name):
+		case !slices.Contains(tlsHeaders, name):
+			return InvalidOption("['"+name+"']", "insert_headers")
+		case l.Protocol != TerminatedHTTPS:
+			return InvalidOption("['"+name+"']", string(l.Protocol)+" protocol listener.")
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (l *Listener) validateReferences() error {
+	return first(
+		Within("default_tls_container_ref", l.DefaultTLSContainerRef, MaxName),
+		eachWithin("sni_container_refs", l.SNIContainerRefs, MaxName),
+		Within("client_ca_tls_container_ref", l.ClientCATLSContainerRef, MaxName),
+		Within("client_crl_container_ref", l.ClientCRLContainerRef, MaxName),
+		OneOf("client_authentication", l.ClientAuthentication,
+			[]ClientAuthentication{ClientAuthNone, ClientAuthOptional, ClientAuthMandatory}),
+	)
+}
+
+func (l *Listener) hasServerCertificate() bool {
+	return l.DefaultTLSContainerRef != "" || len(l.SNIContainerRefs) > 0
+}
+
+// validateCertificates keeps the order of Octavia's checks.
+func (l *Listener) validateCertificates() error {
+	certificates := l.hasServerCertificate() || l.ClientCATLSContainerRef != ""
+	switch {
+	case (l.Protocol == UDP || l.Protocol == SCTP) && certificates:
+		return ValidationFailure("%s protocol listener does not support TLS.", l.Protocol)
+	case l.Protocol != TerminatedHTTPS && l.Protocol != Prometheus && certificates:
+		return ValidationFailure("Certificate container references are not allowed on %s protocol listeners.", l.Protocol)
+	case l.ClientCATLSContainerRef != "" && !l.hasServerCertificate():
+		return ValidationFailure("An SNI or default certificate container reference must be provided with a client CA container reference.")
+	case l.Protocol == TerminatedHTTPS && !l.hasServerCertificate():
+		return ValidationFailure("An SNI or default certificate container reference must be provided for %s protocol listeners.", l.Protocol)
+	case l.ClientAuthentication != ClientAuthNone && l.ClientCATLSContainerRef == "":
+		return ValidationFailure("Client authentication setting %s requires a client CA container reference.", l.ClientAuthentication)
+	case l.ClientCRLContainerRef != "" && l.ClientCATLSContainerRef == "":
+		return ValidationFailure("A client authentication CA reference is required to specify a client authentication revocation list.")
+	}
+	return nil
+}
+
+func (l *Listener) validateHSTS() error {
+	if l.HSTSMaxAge == nil {
+		if l.HSTSIncludeSubdomains || l.HSTSPreload {
+			return ValidationFailure("HSTS configuration options hsts_include_subdomains and hsts_preload only make sense if hsts_max_age is set as well.")
+		}
+		return nil
+	}
+	if l.Protocol != TerminatedHTTPS {
+		return ValidationFailure("The HSTS feature can only be used for %s listeners.", TerminatedHTTPS)
+	}
+	return Between("hsts_max_age", *l.HSTSMaxAge, 0, 1<<31-1)
+}
+
+// transport is the layer-4 protocol whose ports the listener shares.
+func (p Protocol) transport() Protocol {
+	if p == UDP || p == SCTP {
+		return p
+	}
+	return TCP
+}
+
+// CheckListener checks a listener against the load balancer that it is put into: ports, the default pool, the
+// families of its CIDRs.
+func (lb *LoadBalancer) CheckListener(l *Listener) error {
+	for _, o := range lb.Listeners {
+		if o.ID != l.ID && o.ProtocolPort == l.ProtocolPort && o.Protocol.transport() == l.Protocol.transport() {
+			return Errorf(Conflict, "Another Listener on this Load Balancer is already using protocol %s and protocol_port %d",
+				o.Protocol, o.ProtocolPort)
+		}
+	}
+	if err := lb.checkDefaultPool(l); err != nil {
+		return err
+	}
+	return lb.checkCIDRs(l)
+}
+
+func (lb *LoadBalancer) checkDefaultPool(l *Listener) error {
+	if l.DefaultPoolID == "" {
+		return nil
+	}
+	if l.Protocol == Prometheus {
+		return Errorf(Invalid, "Protocol PROMETHEUS listeners cannot have child objects.")
+	}
+	p := lb.Pool(l.DefaultPoolID)
+	if p == nil {
+		return Missing(NounPool, l.DefaultPoolID)
+	}
+	return CheckProtocols(l.Protocol, p.Protocol)
+}
+
+// CheckProtocols checks that a listener of one protocol may use a pool of another.
+func CheckProtocols(listener, pool Protocol) error {
+	allowed := map[Protocol][]Protocol{
+		TCP:             {HTTP, HTTPS, Proxy, ProxyV2, TCP},
+		HTTP:            {HTTP, Proxy, ProxyV2},
+		HTTPS:           {HTTPS, Proxy, ProxyV2, TCP},
+		TerminatedHTTPS: {HTTP, Proxy, ProxyV2},
+		UDP:             {UDP},
+		SCTP:            {SCTP},
+	}
+	if slices.Contains(allowed[listener], pool) {
+		return nil
+	}
+	return ValidationFailure("The pool protocol '%s' is invalid while the listener protocol is '%s'.", pool, listener)
+}
+
+func (lb *LoadBalancer) checkCIDRs(l *Listener) error {
+	for _, cidr := range l.AllowedCIDRs {
+		p, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return InvalidField("allowed_cidrs", cidr, "Value should be IPv4 or IPv6 CIDR format")
+		}
+		if lb.VIPAddress.IsValid() && p.Addr().Is4() != lb.VIPAddress.Is4() {
+			return ValidationFailure("CIDR %s IP version incompatible with all VIPs. VIPs: %s", cidr, lb.VIPAddress)
+		}
+	}
+	return nil
+}
+
+// ParseCIDR reads a CIDR as the API does: host bits are dropped, and an address alone is itself.
+func ParseCIDR(text string) (netip.Prefix, bool) {
+	if !strings.Contains(text, "/") {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return netip.Prefix{}, false
+		}
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return p.Masked(), true
+}

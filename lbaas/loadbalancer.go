@@ -79,3 +79,16 @@ func (lb *LoadBalancer) Parts() []Part {
 	}
 	return parts
 }
+
+// NewLoadBalancer returns a load balancer with the API's defaults.
+func NewLoadBalancer() *LoadBalancer { return &LoadBalancer{Object: Object{AdminStateUp: true}} }
+
+// Validate checks the load balancer by itself, without its tree.
+func (lb *LoadBalancer) Validate() error {
+	return first(
+		lb.Object.validate(),
+		Within("project_id", lb.ProjectID, 36),
+		Within("provider", lb.Provider, 64),
+		Within("availability_zone", lb.AvailabilityZone, MaxName),
+	)
+}

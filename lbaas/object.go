@@ -50,7 +50,9 @@ const (
 	MaxPort        = 65535
 	MaxTimeoutMs   = 2073600000 // 24 days
 	MaxWeight      = 256
+	DefaultWeight  = 1
 	MaxRetries     = 10
+	DefaultRetries = 3  // max_retries_down
 	NoLimit        = -1 // connection_limit: the provider's default
 	DefaultClient  = 50000
 	DefaultConnect = 5000

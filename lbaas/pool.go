@@ -1,5 +1,10 @@
 package lbaas
 
+import (
+	"regexp"
+	"strings"
+)
+
 // Algorithm is how a pool chooses among its members.
 type Algorithm string
 
@@ -61,6 +66,128 @@ func (p *Pool) Member(id string) *Member {
 	for _, m := range p.Members {
 		if m.ID == id {
 			return m
+		}
+	}
+	return nil
+}
+
+// PoolProtocols are the protocols that a pool may have.
+func PoolProtocols() []Protocol {
+	return []Protocol{TCP, HTTP, HTTPS, Proxy, ProxyV2, UDP, SCTP}
+}
+
+// Algorithms are the algorithms that a pool may have.
+func Algorithms() []Algorithm {
+	return []Algorithm{LeastConnections, RoundRobin, SourceIP, SourceIPPort}
+}
+
+// NewPool returns a pool with the API's defaults.
+func NewPool() *Pool { return &Pool{Object: Object{AdminStateUp: true}} }
+
+// DefaultTLS gives the TLS lists that are not set the API's defaults, where the pool speaks TLS to its members.
+func (p *Pool) DefaultTLS() {
+	if !p.TLSEnabled {
+		return
+	}
+	if p.TLSCiphers == "" {
+		p.TLSCiphers = DefaultCiphers
+	}
+	if p.TLSVersions == nil {
+		p.TLSVersions = DefaultTLSVersions()
+	}
+	if p.ALPNProtocols == nil {
+		p.ALPNProtocols = DefaultALPN()
+	}
+}
+
+// Validate checks the pool by itself.
+func (p *Pool) Validate() error {
+	return first(
+		p.Object.validate(),
+		OneOf("protocol", p.Protocol, PoolProtocols()),
+		OneOf("lb_algorithm", p.Algorithm, Algorithms()),
+		Within("tls_container_ref", p.TLSContainerRef, MaxName),
+		Within("ca_tls_container_ref", p.CATLSContainerRef, MaxName),
+		Within("crl_container_ref", p.CRLContainerRef, MaxName),
+		p.validateCRL(),
+		tls(p.TLSCiphers, p.TLSVersions, p.ALPNProtocols),
+		p.SessionPersistence.validate(p.Protocol),
+	)
+}
+
+func (p *Pool) validateCRL() error {
+	if p.CRLContainerRef != "" && p.CATLSContainerRef == "" {
+		return ValidationFailure("A CA certificate reference is required to specify a revocation list.")
+	}
+	return nil
+}
+
+var (
+	cookiePattern = regexp.MustCompile(`^[^\s,;\\]+$`)
+	badCookie     = regexp.MustCompile(`[\x00-\x20\x22\x28-\x29\x2c\x2f\x3a-\x40\x5b-\x5d\x7b\x7d\x7f]+|[^\x00-\x7f]`)
+)
+
+// validate checks the persistence of a pool of that protocol. A nil SessionPersistence is none.
+func (s *SessionPersistence) validate(pool Protocol) error {
+	if s == nil {
+		return nil
+	}
+	if s.Type == "" {
+		return ValidationFailure("Invalid session_persistence provided.")
+	}
+	if err := OneOf("type", s.Type, []PersistenceType{PersistSourceIP, PersistHTTPCookie, PersistAppCookie}); err != nil {
+		return err
+	}
+	if err := s.validateDatagram(pool); err != nil {
+		return err
+	}
+	return s.validateCookie()
+}
+
+func (s *SessionPersistence) validateDatagram(pool Protocol) error {
+	if pool != UDP && pool != SCTP {
+		if s.PersistenceTimeout != nil || s.PersistenceGranularity != "" {
+			return ValidationFailure("persistence_timeout and persistence_granularity is only for %s protocol pools.",
+				strings.Join([]string{string(UDP), string(SCTP)}, " or "))
+		}
+		return nil
+	}
+	switch {
+	case s.CookieName != "":
+		return ValidationFailure("Cookie names are not supported for %s pools.", pool)
+	case s.Type != PersistSourceIP:
+		return ValidationFailure("Session persistence of type %s is not supported for %s protocol pools.", s.Type, pool)
+	}
+	return nil
+}
+
+func (s *SessionPersistence) validateCookie() error {
+	if s.CookieName == "" {
+		if s.Type == PersistAppCookie {
+			return ValidationFailure(`Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`)
+		}
+		return nil
+	}
+	if err := Within("cookie_name", s.CookieName, MaxName); err != nil {
+		return err
+	}
+	if !cookiePattern.MatchString(s.CookieName) {
+		return InvalidField("cookie_name", s.CookieName, "Value should match the pattern "+cookiePattern.String())
+	}
+	if s.Type != PersistAppCookie {
+		return ValidationFailure(`Field "cookie_name" can only be specified with session persistence of type "APP_COOKIE".`)
+	}
+	if badCookie.MatchString(s.CookieName) {
+		return ValidationFailure(`Supplied "cookie_name" is invalid.`)
+	}
+	return nil
+}
+
+// CheckPool checks a pool against the load balancer that it is put into: that the listeners which use it still may.
+func (lb *LoadBalancer) CheckPool(p *Pool) error {
+	for _, l := range lb.ListenersOf(p.ID) {
+		if err := CheckProtocols(l.Protocol, p.Protocol); err != nil {
+			return err
 		}
 	}
 	return nil
