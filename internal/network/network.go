@@ -38,15 +38,20 @@ type Subnet struct {
 	DNSNameservers  []string
 	HostRoutes      []Route
 	EnableDHCP      bool
+	IPv6AddressMode string // "" is null, as IPv6RAMode
+	IPv6RAMode      string
 	Tags            []string
 	Revision        int64
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// Range is an inclusive range of addresses.
-type Range struct {
-	Start, End netip.Addr
+// IPVersion is 4 or 6.
+func (s *Subnet) IPVersion() int {
+	if s.CIDR.Addr().Is4() {
+		return 4
+	}
+	return 6
 }
 
 // Route is a destination and its next hop.
@@ -82,18 +87,11 @@ type Port struct {
 	Binding Binding
 }
 
-// Binding is where a port is plugged: wanted state, made true by the engine of that host.
-type Binding struct {
-	Host  string // "" is unbound
-	NetNS string // the network namespace it is plugged into
-	// Generation is bumped by every change of the binding; Observed follows when the host has made it true.
-	Generation int64
-	Observed   int64
-	Reason     string // why it is not true yet
-}
-
 // Owner of the ports that load balancers use, as Octavia's users know it.
 const OwnerLoadBalancer = "Octavia"
 
 // MaxLinkName is the longest name that the kernel gives a link (IFNAMSIZ less the terminating zero).
 const MaxLinkName = 15
+
+// DefaultMTU is the MTU of a network whose request names none: that of a bridge.
+const DefaultMTU = 1500
