@@ -32,6 +32,8 @@ type Watcher interface {
 type Result struct {
 	// Failures by object id. An object that is not named is done.
 	Failures map[string]Failure
+	// Method says how it was done, in the provider's own word, for logs: "runtime", "reload".
+	Method string
 }
 
 // Failure is why one object could not be made real; it keeps its last good form in the data plane.

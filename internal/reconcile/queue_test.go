@@ -21,7 +21,9 @@ type model struct {
 	pausing    map[string]bool
 }
 
-func (m *model) ready(key string) bool { return slices.Contains(m.fast, key) || slices.Contains(m.slow, key) }
+func (m *model) ready(key string) bool {
+	return slices.Contains(m.fast, key) || slices.Contains(m.slow, key)
+}
 
 func (m *model) busy(key string) bool {
 	_, working := m.working[key]

@@ -1,0 +1,219 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/provider"
+	"plimsoll/internal/store"
+	"plimsoll/lbaas"
+)
+
+// task is one step on one load balancer: its tree, the lease under which the step is done, and its provider.
+type task struct {
+	lb       *lbaas.LoadBalancer
+	held     *held
+	provider provider.Provider
+	log      *slog.Logger
+}
+
+// generation is that of the wanted state which the step makes true.
+func (t *task) generation() int64 { return t.lb.Progress.Generation }
+
+// step makes true what is wanted of a load balancer. It tells whether to come back after a pause.
+func (l *Loop) step(ctx context.Context, id string) (again bool) {
+	lb, err := l.cfg.Store.Tree(ctx, id)
+	if errors.Is(err, lbaas.NotFound) {
+		l.memory.forget(id)
+		return false
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			l.cfg.Log.Warn("load balancer could not be read", "load_balancer", id, "err", err)
+		}
+		return true
+	}
+	h := l.leases.get(store.LeaseName(lb))
+	if h == nil {
+		l.leases.look() // once it is taken, the scan finds what is pending
+		return false
+	}
+	if !l.memory.due(lb) {
+		return false
+	}
+	lb.Epoch = h.Epoch
+	t := &task{lb: lb, held: h, provider: l.cfg.Providers[lb.Provider], log: l.cfg.Log.With("load_balancer", id, "provider", lb.Provider)}
+	again, err = l.converge(t)
+	return l.settle(t, again, err)
+}
+
+// settle decides what becomes of a step that was cut short or could not be written down.
+func (l *Loop) settle(t *task, again bool, err error) bool {
+	if t.held.ctx.Err() != nil || errors.Is(err, store.ErrLeaseLost) {
+		t.log.Debug("load balancer left to the holder of the lease", "lease", t.held.Name)
+		return false
+	}
+	if err != nil {
+		t.log.Warn("load balancer's progress could not be written", "err", err)
+		again = true
+	}
+	if again {
+		l.memory.update(t.lb.ID, func(k *known) { k.force = true })
+	}
+	return again
+}
+
+// converge removes or applies. Its error is one of the store: what the provider says is kept with the load balancer.
+func (l *Loop) converge(t *task) (again bool, err error) {
+	if t.provider == nil {
+		return l.failed(t, lbaas.Errorf(lbaas.Unsupported, "Provider '%s' is not enabled.", t.lb.Provider))
+	}
+	start := time.Now()
+	if t.lb.Progress.Deleted {
+		if err := l.remove(t); err != nil {
+			return l.failed(t, err)
+		}
+		return false, l.gone(t, time.Since(start))
+	}
+	ctx, cancel := context.WithTimeout(t.held.ctx, l.cfg.ApplyTimeout)
+	defer cancel()
+	result, err := t.provider.Apply(ctx, t.lb)
+	if err != nil {
+		return l.failed(t, err)
+	}
+	failpoint.Here("reconcile.apply")
+	again, err = l.achieved(t, result, time.Since(start))
+	if err == nil {
+		l.remember(t)
+	}
+	return again, err
+}
+
+// achieved writes what an Apply brought about.
+func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (again bool, err error) {
+	ctx, g := t.held.ctx, t.generation()
+	if len(result.Failures) == 0 {
+		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil); err != nil {
+			return false, err
+		}
+		l.log(t, "", slog.LevelInfo, "load balancer became ACTIVE", "generation", g, "duration", took, "method", result.Method)
+		return false, nil
+	}
+	reasons, permanent := reasonsOf(result.Failures)
+	if !permanent {
+		late, err := l.late(t)
+		if err != nil {
+			return true, err
+		}
+		if !late {
+			l.log(t, allOf(reasons), slog.LevelInfo, "load balancer is not whole yet", "generation", g, "reasons", reasons)
+			return true, l.cfg.Store.Failing(ctx, t.held.Lease, t.lb.ID, g, allOf(reasons), false)
+		}
+	}
+	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons); err != nil {
+		return true, err
+	}
+	l.log(t, allOf(reasons), slog.LevelError, "load balancer has objects that failed", "generation", g, "reasons", reasons)
+	if permanent {
+		l.memory.update(t.lb.ID, func(k *known) { k.settled = g })
+	}
+	return !permanent, nil
+}
+
+// failed writes that nothing was achieved, and why.
+func (l *Loop) failed(t *task, cause error) (again bool, err error) {
+	if t.held.ctx.Err() != nil || errors.Is(cause, store.ErrLeaseLost) {
+		return false, nil
+	}
+	g := t.generation()
+	permanent := (errors.Is(cause, lbaas.Unsupported) || errors.Is(cause, lbaas.Invalid)) && !t.lb.Progress.Deleted
+	late, err := l.late(t)
+	if err != nil {
+		return true, err
+	}
+	reason := t.reason(cause)
+	level := slog.LevelInfo
+	if late || permanent {
+		level = slog.LevelError
+	}
+	l.log(t, cause.Error(), level, "load balancer failed", "generation", g, "err", cause)
+	if err := l.cfg.Store.Failing(t.held.ctx, t.held.Lease, t.lb.ID, g, reason, late || permanent); err != nil {
+		return true, err
+	}
+	if permanent {
+		l.memory.update(t.lb.ID, func(k *known) { k.settled = g })
+	}
+	return !permanent, nil
+}
+
+// late tells whether what is pending has been so for longer than a user should be kept hoping.
+func (l *Loop) late(t *task) (bool, error) {
+	age, err := l.cfg.Store.PendingAge(t.held.ctx, t.lb.ID)
+	return age >= l.cfg.Deadline, err
+}
+
+// reason is an error in words for users: those that the error has for them, else none of its own, since it may tell of
+// the inside.
+func (t *task) reason(err error) string {
+	var told *lbaas.Error
+	if errors.As(err, &told) {
+		return told.Text
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("The provider %s did not answer in time; it is tried again.", t.lb.Provider)
+	}
+	return fmt.Sprintf("The provider %s failed; it is tried again. The server's log says more.", t.lb.Provider)
+}
+
+// remember keeps the tree that was applied, and has it observed.
+func (l *Loop) remember(t *task) {
+	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease = t.lb, t.held.Name })
+	l.observers[t.lb.Provider].add(t.lb.ID)
+}
+
+// gone takes a load balancer out of the store once nothing is left of it.
+func (l *Loop) gone(t *task, took time.Duration) error {
+	if err := l.cfg.Store.Gone(t.held.ctx, t.held.Lease, t.lb.ID, t.generation()); err != nil {
+		return err
+	}
+	t.log.Info("load balancer is gone", "duration", took)
+	l.memory.forget(t.lb.ID)
+	return nil
+}
+
+// log tells what became of a load balancer, but a failure that lasts only once.
+func (l *Loop) log(t *task, reason string, level slog.Level, phrase string, args ...any) {
+	last := ""
+	l.memory.update(t.lb.ID, func(k *known) { last, k.reason = k.reason, level.String()+reason })
+	if reason == "" || last != level.String()+reason {
+		t.log.Log(t.held.ctx, level, phrase, args...)
+	}
+}
+
+// reasonsOf returns the reasons by object, and whether all of the failures are permanent.
+func reasonsOf(failures map[string]provider.Failure) (reasons map[string]string, permanent bool) {
+	reasons, permanent = map[string]string{}, true
+	for id, f := range failures {
+		reasons[id] = f.Reason
+		permanent = permanent && f.Permanent
+	}
+	return reasons, permanent
+}
+
+// allOf joins the reasons in the order of their objects' ids.
+func allOf(reasons map[string]string) string {
+	var all []string
+	for _, id := range slices.Sorted(maps.Keys(reasons)) {
+		if !slices.Contains(all, reasons[id]) {
+			all = append(all, reasons[id])
+		}
+	}
+	return strings.Join(all, " ")
+}
