@@ -6,6 +6,8 @@ package failpoint
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,15 +23,16 @@ var hits struct {
 
 // Here marks a line at which a process may die. Names are constants of the form "package.action".
 //
-// PLIMSOLL_FAILPOINT_LOG names a file to which each point that is passed is appended once. PLIMSOLL_FAILPOINT_KILL names the
-// point at which the process kills itself, and PLIMSOLL_FAILPOINT_ONCE a file that is made just before: while it
-// exists, no point kills, so that the process that is started next lives.
+// PLIMSOLL_FAILPOINT_LOG names a file to which each point that is passed is appended, once in each process.
+// PLIMSOLL_FAILPOINT_KILL lists the points, separated by commas, at which the process kills itself, and
+// PLIMSOLL_FAILPOINT_ONCE a directory in which a file of the point's name is made just before: where there is one, the
+// point kills no more, so that each kills once however often processes are started again.
 func Here(name string) {
 	record(name)
-	if os.Getenv("PLIMSOLL_FAILPOINT_KILL") != name {
+	if !slices.Contains(strings.Split(os.Getenv("PLIMSOLL_FAILPOINT_KILL"), ","), name) {
 		return
 	}
-	once, err := os.OpenFile(os.Getenv("PLIMSOLL_FAILPOINT_ONCE"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	once, err := os.OpenFile(filepath.Join(os.Getenv("PLIMSOLL_FAILPOINT_ONCE"), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return
 	}
