@@ -1,0 +1,90 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Sweep removes the namespaces, links and bridges that carry our stamp, but for the namespaces and ports named in
+// keep. It goes on after an error, so that one thing that cannot be removed does not keep the rest.
+func (h *Host) Sweep(keepNamespaces, keepPorts []string) error {
+	return errors.Join(h.sweepNamespaces(set(keepNamespaces)), h.sweepLinks(keepPorts))
+}
+
+func (h *Host) sweepNamespaces(keep map[string]bool) error {
+	names, err := h.namespaces()
+	if err != nil {
+		return fmt.Errorf("list network namespaces: %w", err)
+	}
+	var failed []error
+	for _, name := range names {
+		if !keep[name] {
+			failed = append(failed, h.RemoveNamespace(name))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (h *Host) sweepLinks(keepPorts []string) error {
+	keep := map[string]bool{}
+	for _, id := range keepPorts {
+		keep[HostName(id)] = true
+	}
+	links, err := h.links.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	var failed []error
+	for _, l := range links {
+		name, ours := l.Attrs().Name, l.Attrs().Alias == h.stamp
+		if ours && strings.HasPrefix(name, "plm") && !keep[name] {
+			failed = append(failed, h.removeLink(name))
+		}
+	}
+	for _, l := range links {
+		name, ours := l.Attrs().Name, l.Attrs().Alias == h.stamp
+		if ours && strings.HasPrefix(name, "brq") {
+			failed = append(failed, h.prune(name))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (h *Host) prune(name string) error {
+	h.bridging.Lock()
+	defer h.bridging.Unlock()
+	return h.pruneBridge(name)
+}
+
+// removePortsIn removes the links of ours that end in a namespace. The kernel would do so too, but later, and the
+// bridges would stay.
+func (h *Host) removePortsIn(namespace string) error {
+	inside, err := linksIn(namespace)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	links, err := inside.LinkList()
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		suffix, tap := strings.CutPrefix(l.Attrs().Name, "tap")
+		if !tap {
+			continue
+		}
+		if err := h.removeLink("plm" + suffix); err != nil && !errors.Is(err, ErrForeign) {
+			return err
+		}
+	}
+	return nil
+}
+
+func set(names []string) map[string]bool {
+	s := map[string]bool{}
+	for _, n := range names {
+		s[n] = true
+	}
+	return s
+}
