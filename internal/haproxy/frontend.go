@@ -1,0 +1,101 @@
+package haproxy
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/lbaas"
+)
+
+// headers are the insert_headers that HAProxy can set, with the line that each becomes, in the order of the file.
+var headers = [...]struct{ name, line string }{
+	{"X-Forwarded-For", "option forwardfor"},
+	{"X-Forwarded-Port", "http-request set-header X-Forwarded-Port %[dst_port]"},
+	{"X-Forwarded-Proto", "http-request set-header X-Forwarded-Proto http"},
+	{"X-Forwarded-IP", "http-request set-header X-Forwarded-IP %[src]"},
+	{"X-Client-IP", "http-request set-header X-Client-IP %[src]"},
+	{"X-Real-IP", "http-request set-header X-Real-IP %[src]"},
+}
+
+// HeaderSupported tells whether Render knows an insert_headers name.
+func HeaderSupported(name string) bool {
+	for _, h := range headers {
+		if h.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb.Section {
+	s := newSection("frontend "+l.ID, l.ID)
+	s.describe("Listener", l.Name)
+	s.add("mode %s", mode(l.Protocol))
+	s.add("bind %s", net.JoinHostPort(lb.VIPAddress.String(), strconv.Itoa(l.ProtocolPort)))
+	if n := limit(l, opts); n > 0 {
+		s.add("maxconn %d", n)
+	}
+	s.add("timeout client %s", milliseconds(l.TimeoutClientData))
+	s.admit(l)
+	if mode(l.Protocol) == "http" {
+		s.http(l)
+	}
+	if p := lb.Pool(l.DefaultPoolID); p != nil {
+		s.add("default_backend %s:%s", p.ID, l.ID)
+	}
+	s.refuse(l.Name)
+	return s.Section
+}
+
+// admit holds the connection back for timeout_tcp_inspect and turns away clients that allowed_cidrs does not name.
+func (s section) admit(l *lbaas.Listener) {
+	if l.TimeoutTCPInspect > 0 {
+		s.add("tcp-request inspect-delay %s", milliseconds(l.TimeoutTCPInspect))
+	}
+	for _, cidr := range slices.Sorted(slices.Values(l.AllowedCIDRs)) { // one each: a line has room for 64 words
+		s.add("acl allowed src %s", Quote(cidr))
+	}
+	if len(l.AllowedCIDRs) > 0 {
+		s.add("tcp-request connection reject unless allowed")
+	}
+}
+
+// http is what only HTTP has. Without idle-close-on-response an idle client connection that ends in a reload
+// costs its next request.
+func (s section) http(l *lbaas.Listener) {
+	s.add("option idle-close-on-response")
+	for _, h := range headers {
+		if strings.EqualFold(l.InsertHeaders[h.name], "true") {
+			s.add("%s", h.line)
+		}
+	}
+}
+
+// mode is the mode of a listener and of the backends that it uses: a TCP listener passes bytes, also to an HTTP pool.
+func mode(p lbaas.Protocol) string {
+	if p == lbaas.HTTP {
+		return "http"
+	}
+	return "tcp"
+}
+
+// limit is the listener's connection_limit, within what the process can hold; 0 stands for none of its own. HAProxy
+// takes a limit of 0 for none, too.
+func limit(l *lbaas.Listener, opts Options) int {
+	if l.ConnectionLimit == nil || *l.ConnectionLimit <= 0 {
+		return 0
+	}
+	if most := opts.maxconn(0); most > 0 {
+		return min(*l.ConnectionLimit, most)
+	}
+	return min(*l.ConnectionLimit, 1<<30)
+}
+
+// milliseconds writes a timeout. 0 is none, for HAProxy (which warns) as for the API.
+func milliseconds(n int) string {
+	return fmt.Sprintf("%dms", min(max(n, 0), lbaas.MaxTimeoutMs))
+}

@@ -1,0 +1,72 @@
+package haproxy
+
+import (
+	"fmt"
+	"strings"
+
+	"plimsoll/lbaas"
+)
+
+// maxSeconds is the longest time that HAProxy's timers hold, a little less than 2^31 milliseconds.
+const maxSeconds = 24 * 24 * 3600
+
+// monitor adds the health check. Without `timeout check` (a timeout of 0) HAProxy waits as long as one interval; and it
+// knows no interval of 0, which becomes one second.
+func (s section) monitor(m *lbaas.HealthMonitor) {
+	s.describeFor(m.ID, "Health monitor", m.Name)
+	if m.Timeout > 0 {
+		s.addFor(m.ID, "timeout check %ds", min(m.Timeout, maxSeconds))
+	}
+	if m.Type == lbaas.MonitorHTTP || m.Type == lbaas.MonitorHTTPS {
+		s.addFor(m.ID, "option httpchk")
+		s.addFor(m.ID, "http-check send %s", request(m))
+		s.addFor(m.ID, "http-check expect status %s", codes(m.ExpectedCodes))
+	}
+	s.addFor(m.ID, "default-server %s", strings.Join(check(m), " "))
+}
+
+func (s section) describeFor(owner, noun, name string) {
+	if name != "" {
+		s.addFor(owner, "# %s %s", noun, Comment(name))
+	}
+}
+
+// request is what an HTTP check sends.
+func request(m *lbaas.HealthMonitor) string {
+	words := []string{"meth", Quote(or(m.HTTPMethod, "GET")), "uri", Quote(or(m.URLPath, "/"))}
+	if m.HTTPVersion != "" {
+		words = append(words, "ver", Quote("HTTP/"+m.HTTPVersion))
+	}
+	if m.DomainName != "" {
+		words = append(words, "hdr", "Host", QuoteFormat(m.DomainName))
+	}
+	return strings.Join(words, " ")
+}
+
+// codes writes expected_codes ("200", "200, 202", "200-204") as HAProxy's list.
+func codes(expected string) string {
+	return Quote(strings.Join(strings.Fields(strings.ReplaceAll(or(expected, "200"), ",", " ")), ","))
+}
+
+// check is what each server of the backend needs for its check. It is a default-server line, so that a reader sees it once.
+func check(m *lbaas.HealthMonitor) []string {
+	words := []string{"check"}
+	if m.Type == lbaas.MonitorHTTPS {
+		words = append(words, "check-ssl", "verify", "none")
+	}
+	if m.Type == lbaas.MonitorHTTPS && m.DomainName != "" {
+		words = append(words, "check-sni", Quote(m.DomainName))
+	}
+	return append(words,
+		"inter", fmt.Sprintf("%ds", min(max(m.Delay, 1), maxSeconds)),
+		"fall", fmt.Sprint(max(m.MaxRetriesDown, 1)),
+		"rise", fmt.Sprint(max(m.MaxRetries, 1)))
+}
+
+// or is value, or instead when it is "".
+func or(value, instead string) string {
+	if value == "" {
+		return instead
+	}
+	return value
+}

@@ -1,0 +1,76 @@
+package haproxy
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/lbaas"
+)
+
+// A section is a section of the configuration in the making.
+type section struct{ *enginepb.Section }
+
+func newSection(name string, objects ...string) section {
+	return section{&enginepb.Section{Name: name, Objects: objects}}
+}
+
+// add appends a line that renders the first object of the section.
+func (s section) add(format string, args ...any) { s.addFor("", format, args...) }
+
+// addFor appends a line that renders the object owner.
+func (s section) addFor(owner, format string, args ...any) {
+	s.Lines = append(s.Lines, fmt.Sprintf(format, args...))
+	s.Owners = append(s.Owners, owner)
+}
+
+// describe appends the comment that tells a reader which object the section is, by name.
+func (s section) describe(noun, name string) {
+	if name != "" {
+		s.add("# %s %s", noun, Comment(name))
+	}
+}
+
+// global has no `log`: this HAProxy sends its logs nowhere, for a log needs an address inside the namespace. It has no
+// `daemon` either: whoever starts HAProxy says so with -D.
+func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb.Section {
+	s := newSection("global", lb.ID)
+	s.describe("Load balancer", lb.Name)
+	if opts.User != "" {
+		s.add("user %s", Quote(opts.User))
+	}
+	if opts.Group != "" {
+		s.add("group %s", Quote(opts.Group))
+	}
+	dir := opts.RunDir(lb.ID)
+	s.add("stats socket %s mode 0600 level admin expose-fd listeners", Quote(filepath.Join(dir, SocketFile)))
+	s.add("server-state-file %s", Quote(filepath.Join(dir, StateFile)))
+	s.add("hard-stop-after %ds", spec.HardStopAfterSeconds)
+	if n := opts.maxconn(len(spec.Sections) + len(spec.Servers)); n > 0 {
+		s.add("maxconn %d", n)
+	}
+	return s.Section
+}
+
+// defaultMaxconn is how many connections a load balancer takes at most where the file descriptors allow it, as Octavia.
+const defaultMaxconn = 50000
+
+// maxconn bounds the connections of a process. Each needs two file descriptors, and HAProxy does not start when
+// it cannot have them all, together with those of its listeners and health checks. others is how many of these there
+// are; it counts in steps, so that a member more is not a reload.
+func (o Options) maxconn(others int) int {
+	if o.FDLimit <= 0 {
+		return 0
+	}
+	const step, spare, least = 500, 200, 64
+	reserve := spare + (others/step+1)*step
+	return max(least, min(defaultMaxconn, (o.FDLimit-reserve)/2))
+}
+
+func defaults(lb *lbaas.LoadBalancer) *enginepb.Section {
+	s := newSection("defaults", lb.ID)
+	s.add("load-server-state-from-file global")
+	s.add("retries 3")
+	s.add("option redispatch")
+	return s.Section
+}
