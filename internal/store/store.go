@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -39,6 +40,8 @@ type Store struct {
 	read   *bun.DB
 	hints  *hints
 	log    *slog.Logger
+
+	identityEpoch atomic.Uint64 // see IdentityEpoch
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of
