@@ -18,6 +18,7 @@ type Query struct {
 	Limit   int      // 0 is no limit
 	Marker  string   // the id of the last row of the previous page
 	Reverse bool     // the page before the marker instead
+	Tags    Tags     // ANDed with the filters
 }
 
 // Filter asks for rows whose attribute has one of the values. Attributes have the API's names.
@@ -66,6 +67,9 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 			return nil, err
 		}
 		sel = sel.Where("? IN (?)", bun.Safe(a.column), bun.In(values))
+	}
+	if tags, ok := known["tags"]; ok {
+		sel = q.Tags.where(sel, tags.column)
 	}
 	return sel, nil
 }

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/uptrace/bun"
+)
+
+// Tags asks for rows by their tags. Each list that is not empty has its say.
+type Tags struct {
+	All    []string // has every one of them
+	Any    []string // has one of them
+	NotAll []string // has not every one of them
+	NotAny []string // has none of them
+}
+
+// where adds the conditions. The column holds a list as JSON text.
+func (t Tags) where(sel *bun.SelectQuery, column string) *bun.SelectQuery {
+	for _, tag := range t.All {
+		sel = sel.Where("? = 1", hasTag(column, tag))
+	}
+	for _, tag := range t.NotAny {
+		sel = sel.Where("? = 0", hasTag(column, tag))
+	}
+	if len(t.Any) > 0 {
+		sel = sel.WhereGroup(" AND ", func(g *bun.SelectQuery) *bun.SelectQuery {
+			for _, tag := range t.Any {
+				g = g.WhereOr("? = 1", hasTag(column, tag))
+			}
+			return g
+		})
+	}
+	if len(t.NotAll) > 0 {
+		sel = sel.WhereGroup(" AND ", func(g *bun.SelectQuery) *bun.SelectQuery {
+			for _, tag := range t.NotAll {
+				g = g.WhereOr("? = 0", hasTag(column, tag))
+			}
+			return g
+		})
+	}
+	return sel
+}
+
+// hasTag is 1 where the list holds the tag. REPLACE compares bytes on all three engines, where LIKE does not on SQLite.
+// In JSON a quotation mark within a string is escaped, so that the quoted tag is found only where an element is it,
+// or where a comma stands between two elements and the tag is just that.
+func hasTag(column, tag string) any {
+	quoted, err := json.Marshal(tag)
+	if err != nil {
+		quoted = []byte(`""`) // a string always has a JSON form
+	}
+	return bun.SafeQuery("CASE WHEN REPLACE("+column+", ?, '') <> "+column+" THEN 1 ELSE 0 END", string(quoted))
+}
