@@ -1,0 +1,83 @@
+# make quickstart shows what Plimsoll is; make test shows that it works. Both install what they miss (Debian, as root).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# The same flags for everything: packages that are built with other flags share nothing in the build cache.
+export GOFLAGS := -trimpath
+GO ?= go
+
+GOLANGCI_VERSION := 2.15.0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+RUN_PACKAGES := haproxy nftables iproute2
+TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev postgresql mariadb-server python3-openstackclient python3-octaviaclient
+
+# apt installs those of its arguments that are not there.
+define apt
+	@missing=(); \
+	for p in $(1); do [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null || true)" = installed ] || missing+=($$p); done; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+		echo "installing $${missing[*]}"; \
+		command -v apt-get >/dev/null || { echo "this machine has no apt-get: install $${missing[*]} yourself"; exit 1; }; \
+		[ "$$(id -u)" = 0 ] || { echo "only root can install $${missing[*]}"; exit 1; }; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -q && apt-get install -q -y --no-install-recommends $${missing[*]}; \
+	fi
+endef
+
+.PHONY: build quickstart test lint bench deps test-deps clean generate fuzz
+
+build: ## bin/plimsoll
+	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plimsoll ./cmd/plimsoll
+
+quickstart: deps build ## a load balancer that serves, on this machine
+	./bin/plimsoll demo
+
+deps: ## what plimsoll runs with
+	$(call apt,$(RUN_PACKAGES))
+
+test-deps: ## what the tests need besides
+	$(call apt,$(TEST_PACKAGES))
+
+# Packages that have tests of the build that can fail on purpose.
+FAILPOINT_PACKAGES = $$(grep -rl --include='*_test.go' '^//go:build failpoints' . | xargs -r -n1 dirname | sort -u)
+
+test: test-deps ## every test; a skipped one is a failed one
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -o bin/summary ./test/summary
+	@{ \
+		$(GO) test -json -race -p 2 -timeout 10m ./... || true; \
+		packages="$(FAILPOINT_PACKAGES)"; \
+		[ -z "$$packages" ] || $(GO) test -json -race -p 1 -timeout 20m -tags failpoints $$packages || true; \
+	} | bin/summary
+
+lint: bin/tools/golangci-lint ## the linter, and vet for the build that can fail on purpose
+	bin/tools/golangci-lint run ./...
+	$(GO) vet -tags failpoints ./...
+
+# Built from source, once; one of the right version that the machine already has is taken instead.
+bin/tools/golangci-lint: Makefile
+	@mkdir -p bin/tools; \
+	found=$$(command -v golangci-lint || echo "$$($(GO) env GOPATH)/bin/golangci-lint"); \
+	if [ "$$("$$found" version --short 2>/dev/null)" = $(GOLANGCI_VERSION) ]; then ln -sf "$$found" $@; \
+	else GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION); fi; \
+	touch -h $@
+
+bench: deps ## what the code costs; docs/performance.md says what the figures mean
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz test for FUZZTIME each
+	@for package in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+generate: ## the only generated code; needs protoc, protoc-gen-go and protoc-gen-go-grpc
+	protoc --go_out=. --go_opt=module=plimsoll --go-grpc_out=. --go-grpc_opt=module=plimsoll internal/engine/enginepb/engine.proto
+
+clean:
+	rm -rf bin
