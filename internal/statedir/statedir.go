@@ -1,0 +1,244 @@
+// Package statedir keeps the small files of a state directory: who it belongs to, which instance it is, who uses it, and how
+// its clients find the server. Nothing in it follows a symbolic link out of the directory, since root's engine and an
+// unprivileged server share it.
+package statedir
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/google/uuid"
+)
+
+// The names of what lies in a state directory.
+const (
+	instanceFile    = "instance"
+	passwordFile    = "admin-password"
+	lockFile        = "lock"
+	supervisorFile  = "supervisor.lock"
+	openrcFile      = "openrc"
+	cloudsFile      = "clouds.yaml"
+	databaseFile    = "plimsoll.db"
+	fernetKeyFolder = "fernet-keys"
+	socketFile      = "engine.sock"
+	engineLogFile   = "engine.log"
+)
+
+// Dir is a state directory.
+type Dir struct {
+	path string
+	root *os.Root
+}
+
+// Open opens a state directory that exists.
+func Open(path string) (*Dir, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	return &Dir{path: path, root: root}, nil
+}
+
+// Make makes a state directory, or takes the one that is there. Run as root, it belongs to owner afterwards, unless a
+// user other than root owns it already, who then keeps it. A directory that holds other things is refused.
+func Make(path string, owner User) (*Dir, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, explain(path, err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, explain(path, err)
+	}
+	d, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.take(owner); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Dir) take(owner User) error {
+	if err := d.foreign(); err != nil {
+		return err
+	}
+	uid, _, err := d.owner()
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 && uid == 0 && owner.UID != 0 {
+		if err := d.root.Chown(".", owner.UID, owner.GID); err != nil {
+			return explain(d.path, err)
+		}
+	}
+	return explain(d.path, d.root.Chmod(".", 0o700))
+}
+
+// foreign gives an error when the directory holds something and is not a state directory.
+func (d *Dir) foreign() error {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return explain(d.path, err)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return explain(d.path, err)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if _, err := d.root.Lstat(instanceFile); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not empty, and not a state directory: choose another with --state-dir", d.path)
+	}
+	return nil
+}
+
+// Close ends the use of the directory.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Path is the directory's path.
+func (d *Dir) Path() string { return d.path }
+
+// Database is the URL of the embedded database.
+func (d *Dir) Database() string { return "sqlite:///" + d.file(databaseFile) }
+
+// FernetKeys is the folder of the keys that tokens are made with.
+func (d *Dir) FernetKeys() string { return d.file(fernetKeyFolder) }
+
+// EngineSocket is where the engine answers.
+func (d *Dir) EngineSocket() string { return d.file(socketFile) }
+
+// EngineLog is where a detached engine logs.
+func (d *Dir) EngineLog() string { return d.file(engineLogFile) }
+
+// OpenRC is the file that a shell sources to reach the server.
+func (d *Dir) OpenRC() string { return d.file(openrcFile) }
+
+func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
+
+// Owner is the user that the directory belongs to.
+func (d *Dir) Owner() (User, error) {
+	uid, gid, err := d.owner()
+	return User{Name: userName(uid), UID: uid, GID: gid}, err
+}
+
+func (d *Dir) owner() (uid, gid int, err error) {
+	info, err := d.root.Stat(".")
+	if err != nil {
+		return 0, 0, explain(d.path, err)
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return int(st.Uid), int(st.Gid), nil
+}
+
+// Instance is the id that stamps everything that is made on the host for this directory. The first call makes it.
+func (d *Dir) Instance() (string, error) {
+	id, err := d.once(instanceFile, uuid.NewString)
+	if err != nil {
+		return "", err
+	}
+	if _, err := uuid.Parse(id); err != nil {
+		return "", fmt.Errorf("%s holds no instance id: %w", d.file(instanceFile), err)
+	}
+	return id, nil
+}
+
+// ExistingInstance is Instance, without making one.
+func (d *Dir) ExistingInstance() (string, error) {
+	if _, err := d.root.Lstat(instanceFile); err != nil {
+		return "", fmt.Errorf("%s is not a state directory: %w", d.path, err)
+	}
+	return d.Instance()
+}
+
+// AdminPassword is the password of the user admin at the first start. The first call makes it.
+func (d *Dir) AdminPassword() (string, error) { return d.once(passwordFile, rand.Text) }
+
+// once returns what a file says, which make says if there is none yet.
+func (d *Dir) once(name string, content func() string) (string, error) {
+	data, err := d.root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		text := content()
+		return text, d.write(name, text+"\n")
+	}
+	if err != nil {
+		return "", explain(d.path, err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("%s is empty: restore it from a backup", d.file(name))
+	}
+	return text, nil
+}
+
+// write replaces a file, which only the directory's owner can read. A crash or a full disk leaves the old one whole.
+func (d *Dir) write(name, content string) error {
+	temp := name + ".new"
+	if err := d.writeTemp(temp, content); err != nil {
+		_ = d.root.Remove(temp) // what is left of it is of no use to anybody
+		return explain(d.path, err)
+	}
+	return explain(d.path, d.root.Rename(temp, name))
+}
+
+func (d *Dir) writeTemp(name, content string) error {
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := d.create(name, os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.WriteString(f, content); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// create opens a file for writing, and makes it for the directory's owner if it is not there.
+func (d *Dir) create(name string, flags int) (*os.File, error) {
+	f, err := d.root.OpenFile(name, flags|os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return f, nil
+	}
+	uid, gid, err := d.owner()
+	if err == nil {
+		err = f.Chown(uid, gid)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// explain says what an operator can do about an error of the file system.
+func explain(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	what := "state directory " + path
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s is on a read-only file system: mount it writable, or choose another with --state-dir: %w", what, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%s is full: free some space there, or choose another with --state-dir: %w", what, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s is closed to user %s: start as root or as its owner, or choose another with --state-dir: %w",
+			what, userName(os.Geteuid()), err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is not there: %w", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
