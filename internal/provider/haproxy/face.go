@@ -1,0 +1,94 @@
+package haproxy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"plimsoll/internal/haproxy"
+	"plimsoll/internal/provider"
+	"plimsoll/lbaas"
+)
+
+// Name is the provider's name.
+const Name = "haproxy"
+
+// alias is the driver path by which neutron-lbaas' configurations know it.
+const alias = "neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver"
+
+// Face is what the APIs know of this provider.
+func Face() provider.Face {
+	return provider.Face{
+		Name:    Name,
+		Aliases: []string{alias},
+		Capabilities: provider.Capabilities{
+			Description: "HAProxy in network namespaces on this host.",
+			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS},
+			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
+			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS},
+		},
+		Unsupported: Unsupported,
+	}
+}
+
+// Unsupported names the options of a load balancer's tree that this provider lacks. It is pure.
+func Unsupported(lb *lbaas.LoadBalancer) []provider.OptionError {
+	var lacks lacks
+	lacks.loadBalancer(lb)
+	for _, l := range lb.Listeners {
+		lacks.listener(l)
+	}
+	for _, p := range lb.Pools {
+		lacks.pool(p)
+		for _, m := range p.Members {
+			lacks.when(m.ID, m.VNICType != "" && m.VNICType != "normal", "vnic_type "+m.VNICType)
+		}
+		if h := p.HealthMonitor; h != nil {
+			lacks.when(h.ID, !slices.Contains(Face().Capabilities.Monitors, h.Type), fmt.Sprintf("health monitor type %s", h.Type))
+		}
+	}
+	return lacks
+}
+
+type lacks []provider.OptionError
+
+func (all *lacks) when(id string, lacking bool, option string) {
+	if lacking {
+		*all = append(*all, provider.OptionError{ObjectID: id, Option: option})
+	}
+}
+
+func (all *lacks) loadBalancer(lb *lbaas.LoadBalancer) {
+	all.when(lb.ID, lb.VIPQoSPolicyID != "", "vip_qos_policy_id")
+	all.when(lb.ID, lb.FlavorID != "", "flavor_id")
+	all.when(lb.ID, lb.AvailabilityZone != "", "availability_zone")
+}
+
+// The ciphers, versions and ALPN protocols of TLS mean nothing without TLS, to Octavia as to us, and the API stores their
+// defaults on listeners and pools of any protocol: only TLS itself is lacking.
+func (all *lacks) listener(l *lbaas.Listener) {
+	all.when(l.ID, !slices.Contains(Face().Capabilities.Protocols, l.Protocol), fmt.Sprintf("listener protocol %s", l.Protocol))
+	for _, name := range slices.Sorted(maps.Keys(l.InsertHeaders)) {
+		all.when(l.ID, !haproxy.HeaderSupported(name), "insert_headers "+name)
+	}
+	all.when(l.ID, l.DefaultTLSContainerRef != "", "default_tls_container_ref")
+	all.when(l.ID, len(l.SNIContainerRefs) > 0, "sni_container_refs")
+	all.when(l.ID, l.ClientCATLSContainerRef != "", "client_ca_tls_container_ref")
+	all.when(l.ID, l.ClientAuthentication != "" && l.ClientAuthentication != lbaas.ClientAuthNone,
+		fmt.Sprintf("client_authentication %s", l.ClientAuthentication))
+	all.when(l.ID, l.ClientCRLContainerRef != "", "client_crl_container_ref")
+	all.when(l.ID, l.HSTSMaxAge != nil, "hsts_max_age")
+}
+
+func (all *lacks) pool(p *lbaas.Pool) {
+	all.when(p.ID, !slices.Contains(Face().Capabilities.Protocols, p.Protocol), fmt.Sprintf("pool protocol %s", p.Protocol))
+	all.when(p.ID, !haproxy.AlgorithmSupported(p.Algorithm), fmt.Sprintf("lb_algorithm %s", p.Algorithm))
+	if s := p.SessionPersistence; s != nil {
+		all.when(p.ID, true, strings.TrimSpace(fmt.Sprintf("session_persistence %s", s.Type)))
+	}
+	all.when(p.ID, p.TLSEnabled, "tls_enabled")
+	all.when(p.ID, p.TLSContainerRef != "", "tls_container_ref")
+	all.when(p.ID, p.CATLSContainerRef != "", "ca_tls_container_ref")
+	all.when(p.ID, p.CRLContainerRef != "", "crl_container_ref")
+}
