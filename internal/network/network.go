@@ -95,3 +95,13 @@ const MaxLinkName = 15
 
 // DefaultMTU is the MTU of a network whose request names none: that of a bridge.
 const DefaultMTU = 1500
+
+// Filters of lists beside the API's attributes.
+const (
+	// VisibleTo asks for what a project may see: its own, and what is shared, external or in its networks.
+	VisibleTo = "visible_to"
+	// SharedSubnet asks for the subnets of shared networks.
+	SharedSubnet = "shared"
+	// FixedIPs asks for ports by address, as Neutron writes it: ip_address=A, subnet_id=S or ip_address_substr=T.
+	FixedIPs = "fixed_ips"
+)

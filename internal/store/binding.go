@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+)
+
+// replan says anew where the port is to be plugged, after a change of something that it depends on. A nil network is one that
+// no longer counts.
+func (r *portRow) replan(n *network.Network) {
+	r.WantedHost = ""
+	if n != nil && n.AdminStateUp && r.AdminStateUp && r.NetNS != "" && !r.Deleted {
+		r.WantedHost = r.Host
+	}
+	if r.WantedHost == "" && r.PluggedHost == "" {
+		return // nothing to do on any host
+	}
+	if r.PluggedHost == "" {
+		r.PluggedHost = r.WantedHost
+	}
+	r.Generation++
+	r.Reason = ""
+}
+
+// carry takes over from the stored row what only replan and the hosts change.
+func (r *portRow) carry(stored *portRow) {
+	r.WantedHost, r.PluggedHost = stored.WantedHost, stored.PluggedHost
+	r.Generation, r.Observed, r.Reason = stored.Generation, stored.Observed, stored.Reason
+}
+
+// replanPorts replans the ports of a query and returns those of which a host has something to do.
+func replanPorts(ctx context.Context, tx bun.Tx, n *network.Network, of *bun.SelectQuery) ([]string, error) {
+	var rows []*portRow
+	if err := of.Where("host <> '' AND deleted = ?", false).Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("read the bound ports: %w", err)
+	}
+	var ids []string
+	for _, row := range rows {
+		before := row.Generation
+		row.replan(n)
+		if row.Generation == before {
+			continue
+		}
+		_, err := tx.NewUpdate().Model(row).Column("wanted_host", "plugged_host", "generation", "reason").WherePK().Exec(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("replan port %s: %w", row.ID, err)
+		}
+		ids = append(ids, row.ID)
+	}
+	return ids, nil
+}
+
+// PortPlan returns what a host needs to plug a port.
+func (s *Store) PortPlan(ctx context.Context, portID string) (*network.PortPlan, error) {
+	var plan *network.PortPlan
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, p, err := portByID(ctx, tx, portID)
+		if err != nil {
+			return err
+		}
+		n, err := networkByID(ctx, tx, p.NetworkID)
+		if err != nil {
+			return err
+		}
+		subnets, err := subnetsOfNetwork(ctx, tx, p.NetworkID)
+		if err != nil {
+			return err
+		}
+		plan = network.PlanPort(p, n, subnets)
+		return nil
+	})
+	return plan, err
+}
+
+// BoundPorts returns the ports of which a host has to know: those that are to be plugged there, and, with an empty Binding.Host and
+// Observed below Generation, those that are to be unplugged there, deleted ones among them.
+func (s *Store) BoundPorts(ctx context.Context, host string) ([]*network.Port, error) {
+	var list []*network.Port
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*portRow
+		err := tx.NewSelect().Model(&rows).Where("plugged_host = ? AND plugged_host <> ''", host).Order("created_at", "id").Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("list the bound ports: %w", err)
+		}
+		for _, row := range rows {
+			row.Host = row.WantedHost
+			if row.WantedHost != host {
+				row.Host = ""
+			}
+		}
+		list, err = portsOf(ctx, tx, rows)
+		return err
+	})
+	return list, err
+}
+
+// BindingObserved notes what the host of a port made of a generation of its binding: true now where reason is "", else why not.
+// Of an older generation nothing is noted. A deleted port that was unplugged goes away; one that moves to
+// another host is that host's from now on.
+func (s *Store) BindingObserved(ctx context.Context, portID string, generation int64, reason string) error {
+	moved := false
+	err := s.change(ctx, "store.bindingObserved", func(ctx context.Context, tx bun.Tx) error {
+		moved = false
+		row := &portRow{}
+		err := tx.NewSelect().Model(row).Where("id = ? AND generation = ?", portID, generation).Scan(ctx)
+		if notFound(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read port: %w", err)
+		}
+		if reason == "" && row.Deleted {
+			return erasePort(ctx, tx, portID)
+		}
+		moved = row.note(reason)
+		_, err = tx.NewUpdate().Model(row).Column("plugged_host", "observed", "reason").
+			Where("id = ? AND generation = ?", portID, generation).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("note the binding: %w", err)
+		}
+		return nil
+	})
+	if err == nil && moved {
+		s.hintPorts([]string{portID})
+	}
+	return err
+}
+
+// note takes in what the host made of the row's generation, and tells whether it is another host's turn.
+func (r *portRow) note(reason string) (moved bool) {
+	r.Reason = reason
+	if reason != "" {
+		return false
+	}
+	moved = r.WantedHost != "" && r.WantedHost != r.PluggedHost
+	r.PluggedHost = r.WantedHost
+	if !moved {
+		r.Observed = r.Generation
+	}
+	return moved
+}
+
+func (s *Store) hintPorts(ids []string) {
+	for _, id := range ids {
+		s.hint(Hint{PortID: id})
+	}
+}

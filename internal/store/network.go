@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+)
+
+type networkRow struct {
+	bun.BaseModel `bun:"table:networks"`
+
+	ID           string `bun:"id,pk"`
+	ProjectID    string
+	Name         string
+	Description  string
+	AdminStateUp bool
+	Shared       bool
+	External     bool
+	MTU          int `bun:"mtu"`
+	Tags         string
+	Revision     int64
+	Epoch        int64
+	CreatedAt    int64
+	UpdatedAt    int64
+}
+
+func newNetworkRow(n *network.Network) *networkRow {
+	return &networkRow{
+		ID: n.ID, ProjectID: n.ProjectID, Name: n.Name, Description: n.Description, AdminStateUp: n.AdminStateUp,
+		Shared: n.Shared, External: n.External, MTU: n.MTU, Tags: listText(n.Tags), Revision: n.Revision,
+		CreatedAt: micros(n.CreatedAt), UpdatedAt: micros(n.UpdatedAt),
+	}
+}
+
+func (r *networkRow) domain() *network.Network {
+	return &network.Network{
+		ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Description: r.Description, AdminStateUp: r.AdminStateUp,
+		Shared: r.Shared, External: r.External, MTU: r.MTU, Tags: textList(r.Tags), Revision: r.Revision,
+		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+	}
+}
+
+// alwaysActive is the status of networks; a constant alone cannot be sorted by on PostgreSQL.
+const alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
+
+func networkAttributes() attributes {
+	return attributes{
+		"id":              {column: "id"},
+		"tags":            {column: "tags"},
+		"name":            {column: "name"},
+		"description":     {column: "description"},
+		"project_id":      {column: "project_id"},
+		"tenant_id":       {column: "project_id"},
+		"admin_state_up":  {column: "admin_state_up", value: boolean},
+		"shared":          {column: "shared", value: boolean},
+		"router:external": {column: "external", value: boolean},
+		"mtu":             {column: "mtu", value: integer},
+		"status":          {column: alwaysActive},
+		"revision_number": {column: "revision", value: integer},
+		"created_at":      {column: "created_at", value: moment},
+		"updated_at":      {column: "updated_at", value: moment},
+	}
+}
+
+// Network returns a network. One that is not there is Neutron's NetworkNotFound.
+func (s *Store) Network(ctx context.Context, id string) (*network.Network, error) {
+	var n *network.Network
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		n, err = networkByID(ctx, tx, id)
+		return err
+	})
+	return n, err
+}
+
+// Networks lists networks. Beside the attributes, network.VisibleTo is understood.
+func (s *Store) Networks(ctx context.Context, q Query) ([]*network.Network, error) {
+	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
+		return sel.Where("(project_id IN (?) OR shared = ? OR external = ?)", bun.In(projects), true, true)
+	}
+	var list []*network.Network
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*networkRow
+		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), "networks", q, networkAttributes(), special{network.VisibleTo: visible})
+		if err != nil {
+			return err
+		}
+		if err := sel.Scan(ctx); err != nil {
+			return fmt.Errorf("list networks: %w", err)
+		}
+		list, err = networksOf(ctx, tx, inOrder(q, rows))
+		return err
+	})
+	return list, err
+}
+
+// CreateNetwork keeps a new network and fills its ID, its times and, where it is zero, its MTU.
+func (s *Store) CreateNetwork(ctx context.Context, n *network.Network) error {
+	return s.CreateNetworks(ctx, []*network.Network{n})
+}
+
+// CreateNetworks keeps all the networks or none.
+func (s *Store) CreateNetworks(ctx context.Context, list []*network.Network) error {
+	return s.change(ctx, "store.createNetworks", func(ctx context.Context, tx bun.Tx) error {
+		for _, n := range list {
+			if err := insertNetwork(ctx, tx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func insertNetwork(ctx context.Context, tx bun.Tx, n *network.Network) error {
+	n.ID, n.CreatedAt, n.Revision = fresh(n.ID), now(), 1
+	n.UpdatedAt = n.CreatedAt
+	if n.MTU == 0 {
+		n.MTU = network.DefaultMTU
+	}
+	if _, err := tx.NewInsert().Model(newNetworkRow(n)).Exec(ctx); err != nil {
+		return fmt.Errorf("insert network: %w", err)
+	}
+	return nil
+}
+
+// UpdateNetwork lets fn change a network, which it may have to do more than once, and returns what was kept. When what ports are
+// plugged with changes, they are plugged anew.
+func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.Network) error) (*network.Network, error) {
+	var after *network.Network
+	var replanned []string
+	err := s.change(ctx, "store.updateNetwork", func(ctx context.Context, tx bun.Tx) error {
+		if err := lockNetwork(ctx, tx, id); err != nil {
+			return err
+		}
+		n, err := networkByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		before := *n
+		if err := fn(n); err != nil {
+			return err
+		}
+		n.Revision, n.UpdatedAt = before.Revision+1, now()
+		row := newNetworkRow(n)
+		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("id", "epoch", "created_at").WherePK().Exec(ctx); err != nil {
+			return fmt.Errorf("update network: %w", err)
+		}
+		after, replanned = n, nil
+		if n.MTU != before.MTU || n.AdminStateUp != before.AdminStateUp {
+			replanned, err = replanPorts(ctx, tx, n, tx.NewSelect().Model((*portRow)(nil)).Where("network_id = ?", id))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hintPorts(replanned)
+	return after, nil
+}
+
+// DeleteNetwork removes a network and its subnets. One that has ports is Neutron's NetworkInUse.
+func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
+	return s.change(ctx, "store.deleteNetwork", func(ctx context.Context, tx bun.Tx) error {
+		if err := lockNetwork(ctx, tx, id); err != nil {
+			return err
+		}
+		used, err := tx.NewSelect().Table("ports").Where("network_id = ? AND deleted = ?", id, false).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look for ports: %w", err)
+		}
+		if used {
+			return network.NetworkInUse(id)
+		}
+		return erase(ctx, tx,
+			tx.NewDelete().Table("port_addresses").Where("subnet_id IN (SELECT id FROM subnets WHERE network_id = ?)", id),
+			tx.NewDelete().Table("subnets").Where("network_id = ?", id),
+			tx.NewDelete().Table("networks").Where("id = ?", id))
+	})
+}
+
+func erase(ctx context.Context, _ bun.Tx, deletes ...*bun.DeleteQuery) error {
+	for _, d := range deletes {
+		if _, err := d.Exec(ctx); err != nil {
+			return fmt.Errorf("delete from %s: %w", d.GetTableName(), err)
+		}
+	}
+	return nil
+}
+
+// lockNetwork makes changes of what a network holds (its subnets, ports and addresses) come one after another.
+func lockNetwork(ctx context.Context, tx bun.Tx, id string) error {
+	n, err := affected(tx.NewUpdate().Table("networks").Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx))
+	if err != nil {
+		return fmt.Errorf("bump network: %w", err)
+	}
+	if n == 0 {
+		return network.NetworkNotFound(id)
+	}
+	return nil
+}
+
+func networkByID(ctx context.Context, db bun.IDB, id string) (*network.Network, error) {
+	row := &networkRow{}
+	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
+	if notFound(err) {
+		return nil, network.NetworkNotFound(id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read network: %w", err)
+	}
+	list, err := networksOf(ctx, db, []*networkRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+func networksOf(ctx context.Context, db bun.IDB, rows []*networkRow) ([]*network.Network, error) {
+	list := make([]*network.Network, 0, len(rows))
+	byID := map[string]*network.Network{}
+	for _, row := range rows {
+		n := row.domain()
+		list = append(list, n)
+		byID[n.ID] = n
+	}
+	for chunk := range slices.Chunk(list, chunkSize) {
+		if err := fillSubnetIDs(ctx, db, chunk, byID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func fillSubnetIDs(ctx context.Context, db bun.IDB, chunk []*network.Network, byID map[string]*network.Network) error {
+	var ids []string
+	for _, n := range chunk {
+		ids = append(ids, n.ID)
+	}
+	var found []struct{ ID, NetworkID string }
+	err := db.NewSelect().Table("subnets").Column("id", "network_id").Where("network_id IN (?)", bun.In(ids)).
+		Order("created_at", "id").Scan(ctx, &found)
+	if err != nil {
+		return fmt.Errorf("read the networks' subnets: %w", err)
+	}
+	for _, f := range found {
+		byID[f.NetworkID].SubnetIDs = append(byID[f.NetworkID].SubnetIDs, f.ID)
+	}
+	return nil
+}
+
+// chunkSize bounds how many ids one statement lists.
+const chunkSize = 1000
+
+// special are filters that are more than a comparison of one column.
+type special map[string]func(sel *bun.SelectQuery, values []string) *bun.SelectQuery
+
+// pick adds the filters, the order and the page of a list of networks, subnets or ports.
+func pick(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table string, q Query, known attributes, extra special) (*bun.SelectQuery, error) {
+	rest := q
+	rest.Filters = nil
+	for _, f := range q.Filters {
+		if apply, ok := extra[f.Attribute]; ok {
+			sel = apply(sel, f.Values)
+		} else {
+			rest.Filters = append(rest.Filters, f)
+		}
+	}
+	sel, err := rest.where(sel, known)
+	if err != nil {
+		return nil, err
+	}
+	return rest.page(ctx, db, sel, table, known)
+}
+
+// fresh returns the id, or a new one where there is none.
+func fresh(id string) string {
+	if id == "" {
+		return uuid.NewString()
+	}
+	return id
+}

@@ -1,0 +1,358 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+	"plimsoll/lbaas"
+)
+
+type portRow struct {
+	bun.BaseModel `bun:"table:ports"`
+
+	ID           string `bun:"id,pk"`
+	ProjectID    string
+	NetworkID    string
+	Name         string
+	Description  string
+	AdminStateUp bool
+	MAC          string `bun:"mac_address"`
+	DeviceID     string
+	DeviceOwner  string
+	Tags         string
+	Revision     int64
+	CreatedAt    int64
+	UpdatedAt    int64
+
+	Host        string
+	NetNS       string `bun:"netns"`
+	WantedHost  string // where it is to be plugged now: Host, unless something is missing or administratively down
+	PluggedHost string // where it may be plugged
+	Generation  int64
+	Observed    int64
+	Reason      string
+	Deleted     bool
+}
+
+func newPortRow(p *network.Port) *portRow {
+	return &portRow{
+		ID: p.ID, ProjectID: p.ProjectID, NetworkID: p.NetworkID, Name: p.Name, Description: p.Description,
+		AdminStateUp: p.AdminStateUp, MAC: p.MAC, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, Tags: listText(p.Tags),
+		Revision: p.Revision, CreatedAt: micros(p.CreatedAt), UpdatedAt: micros(p.UpdatedAt),
+		Host: p.Binding.Host, NetNS: p.Binding.NetNS,
+	}
+}
+
+func (r *portRow) domain() *network.Port {
+	return &network.Port{
+		ID: r.ID, ProjectID: r.ProjectID, NetworkID: r.NetworkID, Name: r.Name, Description: r.Description,
+		AdminStateUp: r.AdminStateUp, MAC: r.MAC, DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner,
+		Tags: textList(r.Tags), Revision: r.Revision,
+		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+		Binding: network.Binding{
+			Host: r.Host, NetNS: r.NetNS, Generation: r.Generation, Observed: r.Observed, Reason: r.Reason,
+			Plugged: r.WantedHost != "" && r.WantedHost == r.PluggedHost && r.Observed == r.Generation,
+		},
+	}
+}
+
+func portAttributes() attributes {
+	const status = "CASE WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' ELSE 'DOWN' END"
+	return attributes{
+		"id":              {column: "id"},
+		"tags":            {column: "tags"},
+		"name":            {column: "name"},
+		"description":     {column: "description"},
+		"project_id":      {column: "project_id"},
+		"tenant_id":       {column: "project_id"},
+		"network_id":      {column: "network_id"},
+		"admin_state_up":  {column: "admin_state_up", value: boolean},
+		"mac_address":     {column: "mac_address", value: lower},
+		"device_id":       {column: "device_id"},
+		"device_owner":    {column: "device_owner"},
+		"status":          {column: status},
+		"binding:host_id": {column: "host"},
+		"revision_number": {column: "revision", value: integer},
+		"created_at":      {column: "created_at", value: moment},
+		"updated_at":      {column: "updated_at", value: moment},
+	}
+}
+
+func lower(text string) (any, error) { return strings.ToLower(text), nil }
+
+// Port returns a port. One that is not there is Neutron's PortNotFound.
+func (s *Store) Port(ctx context.Context, id string) (*network.Port, error) {
+	var p *network.Port
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		_, p, err = portByID(ctx, tx, id)
+		return err
+	})
+	return p, err
+}
+
+// Ports lists ports. Beside the attributes, network.VisibleTo and network.FixedIPs are understood.
+func (s *Store) Ports(ctx context.Context, q Query) ([]*network.Port, error) {
+	filters := special{
+		network.VisibleTo: func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
+			return sel.Where("(project_id IN (?) OR network_id IN (SELECT id FROM networks WHERE project_id IN (?)))",
+				bun.In(projects), bun.In(projects))
+		},
+		network.FixedIPs: func(sel *bun.SelectQuery, values []string) *bun.SelectQuery { return s.byAddress(sel, values) },
+	}
+	var list []*network.Port
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*portRow
+		sel := tx.NewSelect().Model(&rows).Where("deleted = ?", false)
+		sel, err := pick(ctx, tx, sel, "ports", q, portAttributes(), filters)
+		if err != nil {
+			return err
+		}
+		if err := sel.Scan(ctx); err != nil {
+			return fmt.Errorf("list ports: %w", err)
+		}
+		list, err = portsOf(ctx, tx, inOrder(q, rows))
+		return err
+	})
+	return list, err
+}
+
+// CreatePort keeps a new port and fills its ID, its times, and the MAC and the addresses that are missing: with no FixedIPs, one per
+// family that the network has; with an empty list, none; an entry that names only a subnet gets any address of it.
+func (s *Store) CreatePort(ctx context.Context, p *network.Port) error {
+	return s.CreatePorts(ctx, []*network.Port{p})
+}
+
+// CreatePorts keeps all the ports or none.
+func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
+	var made []*network.Port
+	err := s.allocating(ctx, "store.createPorts", func(ctx context.Context, tx bun.Tx) error {
+		made = nil
+		for _, p := range list {
+			attempt := *p
+			if err := insertPort(ctx, tx, &attempt); err != nil {
+				return err
+			}
+			made = append(made, &attempt)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, p := range made {
+		*list[i] = *p
+		s.hintPorts(bound(p))
+	}
+	return nil
+}
+
+func bound(p *network.Port) []string {
+	if p.Binding.Host == "" {
+		return nil
+	}
+	return []string{p.ID}
+}
+
+func insertPort(ctx context.Context, tx bun.Tx, p *network.Port) error {
+	if err := checkBinding(p); err != nil {
+		return err
+	}
+	if err := lockNetwork(ctx, tx, p.NetworkID); err != nil {
+		return err
+	}
+	n, err := networkByID(ctx, tx, p.NetworkID)
+	if err != nil {
+		return err
+	}
+	given := p.MAC != ""
+	if !given {
+		p.MAC = network.RandomMAC()
+	}
+	p.ID, p.CreatedAt, p.Revision = fresh(p.ID), now(), 1
+	p.UpdatedAt = p.CreatedAt
+	row := newPortRow(p)
+	row.replan(n)
+	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+		return macTaken(p, given, fmt.Errorf("insert port: %w", err))
+	}
+	p.Binding.Generation = row.Generation
+	return allocate(ctx, tx, p)
+}
+
+// macTaken tells a duplicate of a MAC that was asked for, which is the user's to know, from one that was drawn, which is
+// drawn again.
+func macTaken(p *network.Port, given bool, err error) error {
+	switch {
+	case !duplicate(err):
+		return err
+	case given:
+		return network.MACInUse(p.NetworkID, p.MAC)
+	}
+	return errTaken
+}
+
+// checkBinding refuses a namespace of a bad name, and the binding of a port that a load balancer plugs by itself.
+func checkBinding(p *network.Port) error {
+	if p.Binding.NetNS != "" {
+		if err := network.ValidateNetNS(p.Binding.NetNS); err != nil {
+			return err
+		}
+	}
+	if p.DeviceOwner == network.OwnerLoadBalancer && p.Binding.Host != "" {
+		return &lbaas.Error{Kind: lbaas.Conflict, Type: "PortInUse",
+			Text: fmt.Sprintf("Port %s belongs to a load balancer, which plugs it: it cannot be bound.", p.ID)}
+	}
+	return nil
+}
+
+// UpdatePort lets fn change a port, which it may have to do more than once, and returns what was kept. Addresses are
+// given and taken as the new FixedIPs say, those that lack an address as in CreatePort. When what the port is plugged with changes, it
+// is plugged anew.
+func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port) error) (*network.Port, error) {
+	var after *network.Port
+	var replanned bool
+	err := s.allocating(ctx, "store.updatePort", func(ctx context.Context, tx bun.Tx) error {
+		row, p, n, err := lockedPort(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		before := *p
+		before.FixedIPs = slices.Clone(p.FixedIPs)
+		if err := fn(p); err != nil {
+			return err
+		}
+		if err := changePort(ctx, tx, &before, p); err != nil {
+			return err
+		}
+		next := newPortRow(p)
+		next.carry(row)
+		if replanned = replugs(&before, p); replanned {
+			next.replan(n)
+		}
+		if _, err := tx.NewUpdate().Model(next).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
+			return macTaken(p, true, fmt.Errorf("update port: %w", err))
+		}
+		next.CreatedAt = row.CreatedAt
+		after = next.domain()
+		after.FixedIPs = p.FixedIPs
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if replanned {
+		s.hintPorts([]string{id})
+	}
+	return after, nil
+}
+
+func changePort(ctx context.Context, tx bun.Tx, before, p *network.Port) error {
+	if err := checkBinding(p); err != nil {
+		return err
+	}
+	p.Revision, p.UpdatedAt = before.Revision+1, now()
+	if slices.Equal(before.FixedIPs, p.FixedIPs) {
+		return nil
+	}
+	// Kept addresses are written anew as well: their places in the list may have changed, and nobody sees them free meanwhile.
+	if err := release(ctx, tx, p.ID); err != nil {
+		return err
+	}
+	p.FixedIPs = network.ChangeIPs(before.FixedIPs, p.FixedIPs)
+	if p.FixedIPs == nil {
+		p.FixedIPs = []network.FixedIP{} // none, rather than one per family
+	}
+	return allocate(ctx, tx, p)
+}
+
+// replugs tells whether a change of a port changes what a host has to do.
+func replugs(a, b *network.Port) bool {
+	return a.Binding.Host != b.Binding.Host || a.Binding.NetNS != b.Binding.NetNS || a.AdminStateUp != b.AdminStateUp ||
+		a.MAC != b.MAC || !slices.Equal(a.FixedIPs, b.FixedIPs)
+}
+
+// DeletePort removes a port. One that may be plugged is hidden at once and goes, with its MAC and its addresses, when its host has
+// unplugged it.
+func (s *Store) DeletePort(ctx context.Context, id string) error {
+	var waits bool
+	err := s.change(ctx, "store.deletePort", func(ctx context.Context, tx bun.Tx) error {
+		row, _, _, err := lockedPort(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if waits = row.PluggedHost != ""; !waits {
+			return erasePort(ctx, tx, id)
+		}
+		row.Deleted, row.Host = true, ""
+		row.replan(nil)
+		if _, err := tx.NewUpdate().Model(row).Column("deleted", "host", "wanted_host", "generation", "reason").WherePK().Exec(ctx); err != nil {
+			return fmt.Errorf("mark port as deleted: %w", err)
+		}
+		return nil
+	})
+	if err == nil && waits {
+		s.hintPorts([]string{id})
+	}
+	return err
+}
+
+func erasePort(ctx context.Context, tx bun.Tx, id string) error {
+	return erase(ctx, tx,
+		tx.NewDelete().Table("port_addresses").Where("port_id = ?", id),
+		tx.NewDelete().Table("ports").Where("id = ?", id))
+}
+
+// lockedPort reads a port and its network, which nobody else changes until the transaction ends.
+func lockedPort(ctx context.Context, tx bun.Tx, id string) (*portRow, *network.Port, *network.Network, error) {
+	_, p, err := portByID(ctx, tx, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := lockNetwork(ctx, tx, p.NetworkID); err != nil {
+		return nil, nil, nil, err
+	}
+	n, err := networkByID(ctx, tx, p.NetworkID)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	row, p, err := portByID(ctx, tx, id)
+	return row, p, n, err
+}
+
+func portByID(ctx context.Context, db bun.IDB, id string) (*portRow, *network.Port, error) {
+	row := &portRow{}
+	err := db.NewSelect().Model(row).Where("id = ? AND deleted = ?", id, false).Scan(ctx)
+	if notFound(err) {
+		return nil, nil, network.PortNotFound(id)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read port: %w", err)
+	}
+	list, err := portsOf(ctx, db, []*portRow{row})
+	if err != nil {
+		return nil, nil, err
+	}
+	return row, list[0], nil
+}
+
+func portsOf(ctx context.Context, db bun.IDB, rows []*portRow) ([]*network.Port, error) {
+	list := make([]*network.Port, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, row.domain())
+	}
+	for chunk := range slices.Chunk(list, chunkSize) {
+		if err := fillAddresses(ctx, db, chunk); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// errTaken is the error of an address or a MAC that was drawn and that somebody else took meanwhile.
+var errTaken = errors.New("taken meanwhile")
