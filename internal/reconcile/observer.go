@@ -180,22 +180,9 @@ func (o *observer) watch(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	wait := backoff{first: 100 * time.Millisecond, cap: 5 * time.Second}
-	for failures := 1; ctx.Err() == nil; failures++ {
-		err := w.Watch(ctx, func(id string) {
-			failures = 0
-			o.event(id)
-		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		o.loop.cfg.Log.Debug("provider's events ended", "provider", o.name, "err", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait.pause(max(failures, 1))):
-		}
-	}
-	return nil
+	return rewatch(ctx, func(alive func()) error {
+		return w.Watch(ctx, func(id string) { alive(); o.event(id) })
+	})
 }
 
 // event looks at the load balancer that an event names; none means that the watch stands anew, and that earlier events

@@ -13,8 +13,9 @@ type queue struct {
 
 	mu      sync.Mutex
 	some    sync.Cond // a key became ready, or the queue closed
-	lanes   [2][]string
-	ready   map[string]lane        // which lane a key is served from; entries of lanes that disagree are stale
+	lanes   [2][]entry
+	ready   map[string]place       // of each ready key
+	pushed  int                    // entries so far
 	working map[string]bool        // true once the key was added again
 	later   map[string]*time.Timer // pauses
 	tries   map[string]int         // failures in a row
@@ -29,10 +30,21 @@ const (
 	slow
 )
 
+// entry is a key in a lane. It is stale once the key's place is another one.
+type entry struct {
+	key   string
+	place place
+}
+
+type place struct {
+	lane lane
+	seq  int
+}
+
 func newQueue(b backoff) *queue {
 	q := &queue{
 		backoff: b,
-		ready:   map[string]lane{},
+		ready:   map[string]place{},
 		working: map[string]bool{},
 		later:   map[string]*time.Timer{},
 		tries:   map[string]int{},
@@ -119,7 +131,7 @@ func (q *queue) Close() {
 		q.wake(key)
 	}
 	clear(q.ready)
-	q.lanes = [2][]string{}
+	q.lanes = [2][]entry{}
 	q.some.Broadcast()
 }
 
@@ -145,22 +157,24 @@ func (q *queue) push(key string, in lane) {
 	if q.closed {
 		return
 	}
-	if was, ok := q.ready[key]; ok && was <= in {
+	if was, ok := q.ready[key]; ok && was.lane <= in {
 		return
 	}
-	q.ready[key] = in
-	q.lanes[in] = append(q.lanes[in], key)
+	q.pushed++
+	e := entry{key, place{in, q.pushed}}
+	q.ready[key] = e.place
+	q.lanes[in] = append(q.lanes[in], e)
 	q.some.Signal()
 }
 
 func (q *queue) pop() (string, bool) {
 	for in := range q.lanes {
 		for len(q.lanes[in]) > 0 {
-			key := q.lanes[in][0]
+			e := q.lanes[in][0]
 			q.lanes[in] = q.lanes[in][1:]
-			if was, ok := q.ready[key]; ok && was == lane(in) {
-				delete(q.ready, key)
-				return key, true
+			if q.ready[e.key] == e.place {
+				delete(q.ready, e.key)
+				return e.key, true
 			}
 		}
 	}
