@@ -1,0 +1,110 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// What the API has and this deployment lacks: there are no L7 policies, flavors, availability zones and amphorae. Lists
+// of them are truly empty, one of them is truly not found, and to make one is refused in so many words.
+
+// absent is a noun of which there is none.
+type absent struct {
+	path, plural, links string
+	noun                string // as faults spell it
+	rules               string // the policy rules' noun
+	global              bool   // lists go over projects
+	frees               bool   // rules of reads are of the token's own project
+}
+
+func absents() []absent {
+	return []absent{
+		{path: "/l7policies", plural: "l7policies", links: "l7policies_links", noun: "L7 Policy", rules: "l7policy", global: true},
+		{path: "/flavors", plural: "flavors", links: "flavors_links", noun: "Flavor", rules: "flavor"},
+		{path: "/flavorprofiles", plural: "flavorprofiles", links: "flavorprofile_links", noun: "Flavor Profile", rules: "flavor-profile"},
+		{path: "/availabilityzones", plural: "availability_zones", links: "availability_zones_links", noun: "Availability Zone", rules: "availability-zone"},
+		{path: "/availabilityzoneprofiles", plural: "availability_zone_profiles", links: "availability_zone_profile_links",
+			noun: "Availability Zone Profile", rules: "availability-zone-profile"},
+	}
+}
+
+func (a *API) absentRows() []row {
+	var rows []row
+	for _, n := range absents() {
+		one := n.path + "/{id}"
+		rows = append(rows,
+			row{http.MethodGet, n.path, n.rules + ":get_all", nil, n.list},
+			row{http.MethodPost, n.path, n.rules + ":post", nil, a.refuse(n)},
+			row{http.MethodGet, one, n.rules + ":get_one", nil, n.missing},
+			row{http.MethodPut, one, n.rules + ":put", nil, n.missing},
+			row{http.MethodDelete, one, n.rules + ":delete", nil, n.missing})
+	}
+	policy := absent{noun: "L7 Policy"}
+	for _, path := range []string{"/l7policies/{id}/rules", "/l7policies/{id}/rules/{rule}"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			rows = append(rows, row{method, path, "", nil, policy.missing})
+		}
+	}
+	return rows
+}
+
+func (n absent) list(_ context.Context, r *request) (web.Reply, error) {
+	if n.global {
+		q, err := readQuery(r.Query)
+		if err != nil {
+			return web.Reply{}, err
+		}
+		if err := r.scope(&q); err != nil {
+			return web.Reply{}, err
+		}
+	} else if err := r.allow(r.Actor.ProjectID); err != nil {
+		return web.Reply{}, err
+	}
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{n.plural: []ref{}, n.links: []link{}}}, nil
+}
+
+// missing answers what names one of them. Octavia finds an object before it looks at who asks, but for flavors, zones
+// and their profiles.
+func (n absent) missing(_ context.Context, r *request) (web.Reply, error) {
+	if !n.global && r.rule != "" {
+		if err := r.allow(r.Actor.ProjectID); err != nil {
+			return web.Reply{}, err
+		}
+	}
+	id, err := r.id("id", lbaas.Noun(n.noun))
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return web.Reply{}, lbaas.Missing(lbaas.Noun(n.noun), id)
+}
+
+// refuse answers a POST: nobody may who may not, and nobody can who may.
+func (a *API) refuse(n absent) handler {
+	return func(_ context.Context, r *request) (web.Reply, error) {
+		if err := r.allow(r.Actor.ProjectID); err != nil {
+			return web.Reply{}, err
+		}
+		return web.Reply{}, notImplemented(a.DefaultProvider, "create "+n.noun)
+	}
+}
+
+// amphoraRows are the paths below /v2/octavia. No enabled provider has amphorae.
+func (a *API) amphoraRows() []row {
+	refuse := func(_ context.Context, r *request) (web.Reply, error) {
+		if err := r.allow(""); err != nil {
+			return web.Reply{}, err
+		}
+		return web.Reply{}, notImplemented(a.DefaultProvider, "amphorae")
+	}
+	return []row{
+		{http.MethodGet, "/amphorae", "amphora:get_all", nil, refuse},
+		{http.MethodGet, "/amphorae/{id}", "amphora:get_one", nil, refuse},
+		{http.MethodDelete, "/amphorae/{id}", "amphora:delete", nil, refuse},
+		{http.MethodGet, "/amphorae/{id}/stats", "amphora:get_stats", nil, refuse},
+		{http.MethodPut, "/amphorae/{id}/config", "amphora:put_config", nil, refuse},
+		{http.MethodPut, "/amphorae/{id}/failover", "amphora:put_failover", nil, refuse},
+	}
+}

@@ -1,0 +1,80 @@
+package octavia
+
+import (
+	"context"
+	"strings"
+
+	"plimsoll/internal/provider"
+	"plimsoll/internal/store"
+	"plimsoll/lbaas"
+)
+
+// change runs fn on the load balancer's tree in one transaction, and refuses what its provider does not support before anything is
+// written. fn may be run more than once.
+func (a *API) change(ctx context.Context, id string, fn func(c *store.Change) error) error {
+	return a.Store.ChangeLoadBalancer(ctx, id, func(c *store.Change) error {
+		if err := fn(c); err != nil {
+			return err
+		}
+		return a.supported(c.LB)
+	})
+}
+
+// first returns the first error of checks that have no effects.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// supported is the provider's word on the tree.
+func (a *API) supported(lb *lbaas.LoadBalancer) error {
+	face := a.face(lb.Provider)
+	if face == nil || face.Unsupported == nil {
+		return nil
+	}
+	options := face.Unsupported(lb)
+	if len(options) == 0 {
+		return nil
+	}
+	var names []string
+	for _, o := range options {
+		names = append(names, o.Option)
+	}
+	return unsupportedOption(face.Name, strings.Join(names, ", "))
+}
+
+func unsupportedOption(provider, option string) error {
+	return lbaas.Errorf(lbaas.Unsupported, "Provider '%s' does not support a requested option: %s", provider, option)
+}
+
+// face returns the provider of that name or alias, or nil.
+func (a *API) face(name string) *provider.Face {
+	for i, f := range a.Providers {
+		if f.Name == name {
+			return &a.Providers[i]
+		}
+		for _, alias := range f.Aliases {
+			if alias == name {
+				return &a.Providers[i]
+			}
+		}
+	}
+	return nil
+}
+
+func immutable(noun lbaas.Noun, id string) error {
+	return lbaas.Errorf(lbaas.Immutable, "%s %s is immutable and cannot be updated.", noun, id)
+}
+
+// users returns the listeners that use a pool, as parts to touch.
+func users(lb *lbaas.LoadBalancer, poolID string) []lbaas.Part {
+	var parts []lbaas.Part
+	for _, l := range lb.ListenersOf(poolID) {
+		parts = append(parts, l)
+	}
+	return parts
+}

@@ -1,0 +1,188 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"plimsoll/internal/policy"
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// maxPage is Octavia's pagination_max_limit: the size of a page where none is asked for, and the largest that may be.
+const maxPage = 1000
+
+// readQuery reads a list's query string. Everything that is not one of the words below is a filter.
+func readQuery(values url.Values) (store.Query, error) {
+	q := store.Query{Tags: store.Tags{
+		All: commaList(values["tags"]), Any: commaList(values["tags-any"]),
+		NotAll: commaList(values["not-tags"]), NotAny: commaList(values["not-tags-any"]),
+	}}
+	if err := readPage(values, &q); err != nil {
+		return q, err
+	}
+	if err := readSort(values, &q); err != nil {
+		return q, err
+	}
+	for name, given := range values {
+		if slices.Contains(reserved, name) {
+			continue
+		}
+		if len(given) != 1 || !clean(given[0]) {
+			return q, &store.BadQuery{Part: "filter", Value: name}
+		}
+		q.Filters = append(q.Filters, store.Filter{Attribute: name, Values: given})
+	}
+	slices.SortFunc(q.Filters, func(a, b store.Filter) int { return strings.Compare(a.Attribute, b.Attribute) })
+	return q, nil
+}
+
+// clean tells whether a database takes the text; PostgreSQL takes neither NUL nor what is not UTF-8.
+func clean(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+var reserved = []string{
+	"limit", "marker", "page_reverse", "sort", "sort_key", "sort_dir", "fields",
+	"tags", "tags-any", "not-tags", "not-tags-any",
+}
+
+func commaList(values []string) []string {
+	var out []string
+	for _, v := range values {
+		for _, item := range strings.Split(v, ",") {
+			if item != "" && clean(item) {
+				out = append(out, item)
+			}
+		}
+	}
+	return out
+}
+
+func readPage(values url.Values, q *store.Query) error {
+	q.Marker = values.Get("marker")
+	if !clean(q.Marker) {
+		return &store.BadQuery{Part: "marker", Value: strings.ToValidUTF8(q.Marker, "?")}
+	}
+	q.Reverse = values.Get("page_reverse") == "True" && q.Marker != ""
+	text := values.Get("limit")
+	switch n, err := strconv.Atoi(text); {
+	case text == "":
+		q.Limit = maxPage
+	case text == "infinite", err == nil && n < 1:
+		q.Limit = 0
+	case err != nil:
+		return lbaas.Errorf(lbaas.Invalid, "Supplied pagination limit '%s' is not valid.", text)
+	default:
+		q.Limit = min(n, maxPage)
+	}
+	return nil
+}
+
+func readSort(values url.Values, q *store.Query) error {
+	keys, dirs := commaList(values["sort_key"]), commaList(values["sort_dir"])
+	if sort := commaList(values["sort"]); len(sort) > 0 {
+		keys, dirs = nil, nil
+		for _, item := range sort {
+			key, dir, given := strings.Cut(item, ":")
+			if !given {
+				dir = "asc"
+			}
+			keys, dirs = append(keys, key), append(dirs, dir)
+		}
+	}
+	for i, key := range keys {
+		dir := "asc"
+		if i < len(dirs) {
+			dir = dirs[i]
+		}
+		if dir != "asc" && dir != "desc" {
+			return lbaas.Errorf(lbaas.Invalid, "Supplied sort direction '%s' is not valid.", dir)
+		}
+		q.Sort = append(q.Sort, store.Order{Attribute: key, Descending: dir == "desc"})
+	}
+	return nil
+}
+
+// scope restricts a list to what the actor may see: all projects for those who may look at all, else the project that
+// was asked for or the token's own.
+func (r *request) scope(q *store.Query) error {
+	if policy.Allowed(r.Actor, policy.Prefix+r.rule+"-global", "") {
+		return nil
+	}
+	project := r.Actor.ProjectID
+	if r.Query.Has("project_id") {
+		project = r.Query.Get("project_id")
+	}
+	if project == "" {
+		return errPolicy()
+	}
+	if err := r.allow(project); err != nil {
+		return err
+	}
+	if !r.Query.Has("project_id") {
+		q.Filters = append(q.Filters, store.Filter{Attribute: "project_id", Values: []string{project}})
+	}
+	return nil
+}
+
+// listParts answers the list of a noun.
+func listParts[T lbaas.Part, J any](
+	ctx context.Context, r *request, plural string, q store.Query,
+	rows func(context.Context, store.Query) ([]T, error), show func(T, view) J,
+) (web.Reply, error) {
+	parts, err := rows(ctx, q)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	v := viewOf(r.Request)
+	items := make([]any, len(parts))
+	for i, p := range parts {
+		items[i] = v.of(show(p, v))
+	}
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{plural: items, plural + "_links": links(r, q, parts)}}, nil
+}
+
+// link is a way to another page.
+type link struct {
+	Href string `json:"href"`
+	Rel  string `json:"rel"`
+}
+
+// links are the ways to the pages before and after this one. They carry the whole query, filters included, since
+// clients follow them and nothing else.
+func links[T lbaas.Part](r *request, q store.Query, parts []T) []link {
+	out := []link{}
+	if len(parts) == 0 {
+		return out
+	}
+	if q.Limit > 0 && len(parts) >= q.Limit {
+		out = append(out, link{pageURL(r, q.Limit, parts[len(parts)-1].Base().ID, false), "next"})
+	}
+	if q.Marker != "" {
+		out = append(out, link{pageURL(r, q.Limit, parts[0].Base().ID, true), "previous"})
+	}
+	return out
+}
+
+func pageURL(r *request, limit int, marker string, reverse bool) string {
+	values := url.Values{}
+	for name, given := range r.Query {
+		values[name] = given
+	}
+	values.Set("marker", marker)
+	values.Del("limit")
+	if limit > 0 {
+		values.Set("limit", strconv.Itoa(limit))
+	}
+	values.Del("page_reverse")
+	if reverse {
+		values.Set("page_reverse", "True")
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return web.BaseURL(r.Request.Request) + path + "?" + values.Encode()
+}

@@ -1,0 +1,257 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// readListener reads a listener's attributes. Those that only a POST takes are read where the form is of one.
+func readListener(f *form, l *lbaas.Listener) {
+	f.common(&l.Object, true)
+	if f.create {
+		word(f, "protocol", &l.Protocol)
+		f.integer("protocol_port", &l.ProtocolPort, 0)
+		f.require("protocol", "protocol_port")
+		f.number("connection_limit", &l.ConnectionLimit, nil)
+	} else {
+		noLimit := lbaas.NoLimit
+		f.number("connection_limit", &l.ConnectionLimit, &noLimit)
+	}
+	f.id("default_pool_id", &l.DefaultPoolID)
+	f.table("insert_headers", &l.InsertHeaders)
+	f.cidrs("allowed_cidrs", &l.AllowedCIDRs)
+	f.integer("timeout_client_data", &l.TimeoutClientData, lbaas.DefaultClient)
+	f.integer("timeout_member_connect", &l.TimeoutMemberConnect, lbaas.DefaultConnect)
+	f.integer("timeout_member_data", &l.TimeoutMemberData, lbaas.DefaultServer)
+	f.integer("timeout_tcp_inspect", &l.TimeoutTCPInspect, 0)
+	readListenerTLS(f, l)
+}
+
+func readListenerTLS(f *form, l *lbaas.Listener) {
+	f.text("default_tls_container_ref", &l.DefaultTLSContainerRef)
+	f.texts("sni_container_refs", &l.SNIContainerRefs, nil)
+	f.text("client_ca_tls_container_ref", &l.ClientCATLSContainerRef)
+	word(f, "client_authentication", &l.ClientAuthentication)
+	if l.ClientAuthentication == "" {
+		l.ClientAuthentication = lbaas.ClientAuthNone
+	}
+	f.text("client_crl_container_ref", &l.ClientCRLContainerRef)
+	readTLSLists(f, &l.TLSCiphers, &l.TLSVersions, &l.ALPNProtocols, lbaas.DefaultALPN())
+	f.number("hsts_max_age", &l.HSTSMaxAge, nil)
+	f.flag("hsts_include_subdomains", &l.HSTSIncludeSubdomains)
+	f.flag("hsts_preload", &l.HSTSPreload)
+	l.DefaultTLS()
+}
+
+// readTLSLists reads the three lists that listeners and pools have in common. Null in a PUT brings the defaults, whatever
+// the protocol is.
+func readTLSLists(f *form, ciphers *string, versions, alpn *[]string, nullALPN []string) {
+	if f.create {
+		f.text("tls_ciphers", ciphers)
+		f.texts("tls_versions", versions, nil)
+		f.texts("alpn_protocols", alpn, nil)
+		return
+	}
+	f.text("tls_ciphers", ciphers)
+	if f.has("tls_ciphers") && *ciphers == "" {
+		*ciphers = lbaas.DefaultCiphers
+	}
+	f.texts("tls_versions", versions, lbaas.DefaultTLSVersions())
+	f.texts("alpn_protocols", alpn, nullALPN)
+}
+
+type listenerJSON struct {
+	objectJSON
+	Description             string                     `json:"description"`
+	LoadBalancers           []ref                      `json:"loadbalancers,omitempty"` // not within a load balancer
+	Protocol                lbaas.Protocol             `json:"protocol"`
+	ProtocolPort            int                        `json:"protocol_port"`
+	ConnectionLimit         *int                       `json:"connection_limit"`
+	DefaultPoolID           *string                    `json:"default_pool_id"`
+	L7Policies              []ref                      `json:"l7policies"`
+	InsertHeaders           map[string]string          `json:"insert_headers"`
+	AllowedCIDRs            []string                   `json:"allowed_cidrs"`
+	TimeoutClientData       int                        `json:"timeout_client_data"`
+	TimeoutMemberConnect    int                        `json:"timeout_member_connect"`
+	TimeoutMemberData       int                        `json:"timeout_member_data"`
+	TimeoutTCPInspect       int                        `json:"timeout_tcp_inspect"`
+	DefaultTLSContainerRef  *string                    `json:"default_tls_container_ref"`
+	SNIContainerRefs        []string                   `json:"sni_container_refs"`
+	ClientCATLSContainerRef *string                    `json:"client_ca_tls_container_ref"`
+	ClientAuthentication    lbaas.ClientAuthentication `json:"client_authentication"`
+	ClientCRLContainerRef   *string                    `json:"client_crl_container_ref"`
+	TLSCiphers              *string                    `json:"tls_ciphers"`
+	TLSVersions             []string                   `json:"tls_versions"`
+	ALPNProtocols           []string                   `json:"alpn_protocols"`
+	HSTSMaxAge              *int                       `json:"hsts_max_age"`
+	HSTSIncludeSubdomains   bool                       `json:"hsts_include_subdomains"`
+	HSTSPreload             bool                       `json:"hsts_preload"`
+}
+
+func listenerOf(l *lbaas.Listener, v view) listenerJSON {
+	j := nestedListenerOf(l, v)
+	j.LoadBalancers = refTo(l.LoadBalancerID)
+	return j
+}
+
+// nestedListenerOf is a listener as it stands within its load balancer.
+func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
+	headers := l.InsertHeaders
+	if headers == nil {
+		headers = map[string]string{}
+	}
+	cidrs := l.AllowedCIDRs
+	if len(cidrs) == 0 {
+		cidrs = nil // null, as Octavia's
+	}
+	return listenerJSON{
+		objectJSON: objectOf(&l.Object, v), Description: l.Description,
+		Protocol: l.Protocol, ProtocolPort: l.ProtocolPort, ConnectionLimit: l.ConnectionLimit,
+		DefaultPoolID: orNull(l.DefaultPoolID), L7Policies: []ref{}, InsertHeaders: headers, AllowedCIDRs: cidrs,
+		TimeoutClientData: l.TimeoutClientData, TimeoutMemberConnect: l.TimeoutMemberConnect,
+		TimeoutMemberData: l.TimeoutMemberData, TimeoutTCPInspect: l.TimeoutTCPInspect,
+		DefaultTLSContainerRef: orNull(l.DefaultTLSContainerRef), SNIContainerRefs: list(l.SNIContainerRefs),
+		ClientCATLSContainerRef: orNull(l.ClientCATLSContainerRef), ClientAuthentication: l.ClientAuthentication,
+		ClientCRLContainerRef: orNull(l.ClientCRLContainerRef), TLSCiphers: orNull(l.TLSCiphers),
+		TLSVersions: l.TLSVersions, ALPNProtocols: l.ALPNProtocols,
+		HSTSMaxAge: l.HSTSMaxAge, HSTSIncludeSubdomains: l.HSTSIncludeSubdomains, HSTSPreload: l.HSTSPreload,
+	}
+}
+
+func (a *API) listListeners(ctx context.Context, r *request) (web.Reply, error) {
+	q, err := readQuery(r.Query)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := r.scope(&q); err != nil {
+		return web.Reply{}, err
+	}
+	return listParts(ctx, r, "listeners", q, a.Store.Listeners, listenerOf)
+}
+
+// listener returns the listener that the path names, if the actor may do what the route does.
+func (a *API) listener(ctx context.Context, r *request) (*lbaas.Listener, error) {
+	id, err := r.id("id", lbaas.NounListener)
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.Store.Listener(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return l, r.allow(l.ProjectID)
+}
+
+func (a *API) showListener(ctx context.Context, r *request) (web.Reply, error) {
+	l, err := a.listener(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	v := viewOf(r.Request)
+	return reply(http.StatusOK, "listener", v.of(listenerOf(l, v)))
+}
+
+func (a *API) createListener(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "listener_", "listener", true)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	l := lbaas.NewListener()
+	f.require("loadbalancer_id")
+	f.id("loadbalancer_id", &l.LoadBalancerID)
+	readListener(f, l)
+	if err := f.done(); err != nil {
+		return web.Reply{}, err
+	}
+	lb, err := a.Store.LoadBalancer(ctx, l.LoadBalancerID)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := r.allow(lb.ProjectID); err != nil {
+		return web.Reply{}, err
+	}
+	l.ID, l.ProjectID, l.Operating = uuid.NewString(), lb.ProjectID, lbaas.Offline
+	if err := l.Validate(); err != nil {
+		return web.Reply{}, err
+	}
+	err = a.change(ctx, lb.ID, func(c *store.Change) error {
+		c.LB.Listeners = append(c.LB.Listeners, l)
+		if err := c.LB.CheckListener(l); err != nil {
+			return err
+		}
+		return c.Put(l)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusCreated, "listener", listenerOf(l, viewOf(r.Request)))
+}
+
+func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "listener_", "listener", false)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if readListener(f, lbaas.NewListener()); f.done() != nil {
+		return web.Reply{}, f.done()
+	}
+	old, err := a.listener(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	var l *lbaas.Listener
+	err = a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
+		if l = c.LB.Listener(old.ID); l == nil {
+			return immutable(lbaas.NounListener, old.ID)
+		}
+		readListener(f, l)
+		if err := first(l.Validate(), c.LB.CheckListener(l)); err != nil {
+			return err
+		}
+		return c.Put(l)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusOK, "listener", listenerOf(l, viewOf(r.Request)))
+}
+
+func (a *API) deleteListener(ctx context.Context, r *request) (web.Reply, error) {
+	old, err := a.listener(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	err = a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
+		l := c.LB.Listener(old.ID)
+		if l == nil {
+			return immutable(lbaas.NounListener, old.ID)
+		}
+		return c.Delete(l)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return noContent()
+}
+
+func (a *API) listenerStats(ctx context.Context, r *request) (web.Reply, error) {
+	l, err := a.listener(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	lb, err := a.Store.LoadBalancer(ctx, l.LoadBalancerID)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	all, err := a.statistics(ctx, r, lb)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusOK, "stats", statsOf(all[l.ID]))
+}

@@ -1,0 +1,340 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"plimsoll/internal/policy"
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// readLoadBalancer reads the attributes that a POST and a PUT have in common.
+func readLoadBalancer(f *form, lb *lbaas.LoadBalancer, o *options) {
+	f.text("name", &lb.Name)
+	f.text("description", &lb.Description)
+	f.flag("admin_state_up", &lb.AdminStateUp)
+	f.tags(&lb.Tags)
+	f.id("vip_qos_policy_id", &o.qosPolicy)
+	f.ids("vip_sg_ids", &o.securityGroups)
+}
+
+// options are what the API knows and this deployment has no objects for.
+type options struct {
+	qosPolicy      string
+	securityGroups []string
+	additionalVIPs int
+}
+
+// check refuses options whose objects do not exist here: the embedded network service has neither QoS policies nor
+// security groups, and there are neither flavors nor availability zones.
+func (o options) check(f *form, lb *lbaas.LoadBalancer) error {
+	switch {
+	case o.qosPolicy != "":
+		return lbaas.ValidationFailure("VIP QoS policy is not allowed in this deployment.")
+	case len(o.securityGroups) > 0:
+		return missingResource("Security Group", o.securityGroups[0])
+	case f.create && f.has("flavor_id"):
+		return lbaas.ValidationFailure("Invalid flavor_id.")
+	case f.create && f.has("availability_zone"):
+		return lbaas.ValidationFailure("Invalid availability zone.")
+	case o.additionalVIPs > 0:
+		return unsupportedOption(lb.Provider, "additional_vips")
+	}
+	return nil
+}
+
+type additionalVIPJSON struct{}
+
+type loadBalancerJSON struct {
+	objectJSON
+	Description      string              `json:"description"`
+	VIPAddress       string              `json:"vip_address"`
+	VIPPortID        string              `json:"vip_port_id"`
+	VIPSubnetID      string              `json:"vip_subnet_id"`
+	VIPNetworkID     string              `json:"vip_network_id"`
+	VIPQoSPolicyID   *string             `json:"vip_qos_policy_id"`
+	VIPSecurityIDs   []string            `json:"vip_sg_ids"`
+	VIPVNICType      string              `json:"vip_vnic_type"`
+	AdditionalVIPs   []additionalVIPJSON `json:"additional_vips"`
+	Provider         string              `json:"provider"`
+	FlavorID         *string             `json:"flavor_id"`
+	AvailabilityZone *string             `json:"availability_zone"`
+}
+
+// flatLoadBalancerJSON is a load balancer whose children are ids.
+type flatLoadBalancerJSON struct {
+	loadBalancerJSON
+	Listeners []ref `json:"listeners"`
+	Pools     []ref `json:"pools"`
+}
+
+// fullLoadBalancerJSON is a load balancer with its whole tree: the answer to every POST.
+type fullLoadBalancerJSON struct {
+	loadBalancerJSON
+	Listeners []listenerJSON   `json:"listeners"`
+	Pools     []nestedPoolJSON `json:"pools"`
+}
+
+func basicLoadBalancerOf(lb *lbaas.LoadBalancer, v view) loadBalancerJSON {
+	return loadBalancerJSON{
+		objectJSON: objectOf(&lb.Object, v), Description: lb.Description,
+		VIPAddress: lb.VIPAddress.String(), VIPPortID: lb.VIPPortID, VIPSubnetID: lb.VIPSubnetID,
+		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: orNull(lb.VIPQoSPolicyID), VIPSecurityIDs: []string{},
+		VIPVNICType: "normal", AdditionalVIPs: []additionalVIPJSON{}, Provider: lb.Provider,
+		FlavorID: orNull(lb.FlavorID), AvailabilityZone: orNull(lb.AvailabilityZone),
+	}
+}
+
+func loadBalancerOf(lb *lbaas.LoadBalancer, v view) flatLoadBalancerJSON {
+	return flatLoadBalancerJSON{basicLoadBalancerOf(lb, v), partRefs(lb.Listeners), partRefs(lb.Pools)}
+}
+
+func fullLoadBalancerOf(lb *lbaas.LoadBalancer, v view) fullLoadBalancerJSON {
+	j := fullLoadBalancerJSON{basicLoadBalancerOf(lb, v), []listenerJSON{}, []nestedPoolJSON{}}
+	for _, l := range lb.Listeners {
+		j.Listeners = append(j.Listeners, nestedListenerOf(l, v))
+	}
+	for _, p := range lb.Pools {
+		used(lb, p)
+		j.Pools = append(j.Pools, nestedPoolOf(p, v))
+	}
+	return j
+}
+
+func (a *API) listLoadBalancers(ctx context.Context, r *request) (web.Reply, error) {
+	q, err := readQuery(r.Query)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := r.scope(&q); err != nil {
+		return web.Reply{}, err
+	}
+	return listParts(ctx, r, "loadbalancers", q, a.Store.LoadBalancers, loadBalancerOf)
+}
+
+// loadBalancer returns the load balancer that the path names, if the actor may do what the route does.
+func (a *API) loadBalancer(ctx context.Context, r *request) (*lbaas.LoadBalancer, error) {
+	id, err := r.id("id", lbaas.NounLoadBalancer)
+	if err != nil {
+		return nil, err
+	}
+	lb, err := a.Store.LoadBalancer(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return lb, r.allow(lb.ProjectID)
+}
+
+func (a *API) showLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
+	lb, err := a.loadBalancer(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	v := viewOf(r.Request)
+	return reply(http.StatusOK, "loadbalancer", v.of(loadBalancerOf(lb, v)))
+}
+
+// newTree is what a POST of a load balancer asks for.
+type newTree struct {
+	form      *form
+	lb        *lbaas.LoadBalancer
+	vip       vipRequest
+	options   options
+	listeners []newListener
+	policies  bool // it has L7 policies
+}
+
+func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "load_balancer", "loadbalancer", true)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	t := newTree{form: f, lb: lbaas.NewLoadBalancer()}
+	if err := t.read(); err != nil {
+		return web.Reply{}, err
+	}
+	if err := t.own(r); err != nil {
+		return web.Reply{}, err
+	}
+	place, err := a.resolveVIP(ctx, r, t.lb.ProjectID, t.vip)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := a.settle(ctx, r, &t); err != nil {
+		return web.Reply{}, err
+	}
+	if err := a.takeVIP(ctx, t.lb, place); err != nil {
+		a.releaseVIP(ctx, t.lb)
+		return web.Reply{}, err
+	}
+	if err := a.insert(ctx, t.lb); err != nil {
+		a.releaseVIP(ctx, t.lb)
+		return web.Reply{}, err
+	}
+	return reply(http.StatusCreated, "loadbalancer", fullLoadBalancerOf(t.lb, viewOf(r.Request)))
+}
+
+// read reads the request's attributes and checks their types.
+func (t *newTree) read() error {
+	f, lb := t.form, t.lb
+	readLoadBalancer(f, lb, &t.options)
+	readVIP(f, &t.vip)
+	f.text("project_id", &lb.ProjectID)
+	if lb.ProjectID == "" {
+		f.text("tenant_id", &lb.ProjectID)
+	}
+	f.value("tenant_id")
+	f.text("provider", &lb.Provider)
+	f.id("flavor_id", &lb.FlavorID)
+	f.text("availability_zone", &lb.AvailabilityZone)
+	for _, nested := range f.objects("additional_vips") {
+		readAdditionalVIP(nested)
+		f.check(nested.done())
+		t.options.additionalVIPs++
+	}
+	t.readChildren()
+	return first(f.done(), lb.Validate())
+}
+
+func readAdditionalVIP(f *form) {
+	var v vipRequest
+	f.require("subnet_id")
+	f.id("subnet_id", &v.subnetID)
+	f.id("port_id", &v.portID)
+	f.address("ip_address", &v.address)
+}
+
+// own decides whose the load balancer is and whether the actor may make it.
+func (t *newTree) own(r *request) error {
+	if t.lb.ProjectID == "" {
+		t.lb.ProjectID = r.Actor.ProjectID
+	}
+	if t.lb.ProjectID == "" {
+		return lbaas.ValidationFailure("Missing project ID in request where one is required. An administrator should check the keystone settings in the Octavia configuration.")
+	}
+	if err := r.allow(t.lb.ProjectID); err != nil {
+		return err
+	}
+	return r.allowSecurityGroups(t.form, t.lb.ProjectID)
+}
+
+func (r *request) allowSecurityGroups(f *form, projectID string) error {
+	if !f.has("vip_sg_ids") {
+		return nil
+	}
+	if !policy.Allowed(r.Actor, policy.Prefix+r.rule+":vip_sg_ids", projectID) {
+		return errPolicy()
+	}
+	return nil
+}
+
+// settle fills in what the request left open, and refuses what cannot be had, before anything is made.
+func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
+	lb := t.lb
+	if lb.Provider == "" {
+		lb.Provider = a.DefaultProvider
+	}
+	face := a.face(lb.Provider)
+	if face == nil {
+		if err := t.options.check(t.form, lb); err != nil {
+			return err
+		}
+		return lbaas.Errorf(lbaas.Invalid, "Provider '%s' is not enabled.", lb.Provider)
+	}
+	lb.Provider, lb.Host, lb.Operating = face.Name, a.Host, lbaas.Offline
+	if err := t.options.check(t.form, lb); err != nil {
+		return err
+	}
+	lb.ID = uuid.NewString()
+	t.adopt()
+	if t.policies {
+		return notImplemented(lb.Provider, "create L7 Policy")
+	}
+	for _, p := range lb.Pools {
+		if err := a.checkSubnets(ctx, r, lb.ProjectID, p.Members...); err != nil {
+			return err
+		}
+	}
+	return first(checkTree(lb), a.supported(lb))
+}
+
+// insert writes the load balancer, whose VIP is known now.
+func (a *API) insert(ctx context.Context, lb *lbaas.LoadBalancer) error {
+	if err := checkTree(lb); err != nil {
+		return err
+	}
+	return a.Store.CreateLoadBalancer(ctx, lb)
+}
+
+func (a *API) updateLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "load_balancer", "loadbalancer", false)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	var o options
+	if readLoadBalancer(f, lbaas.NewLoadBalancer(), &o); f.done() != nil {
+		return web.Reply{}, f.done()
+	}
+	old, err := a.loadBalancer(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := first(r.allowSecurityGroups(f, old.ProjectID), pending(old), o.check(f, old)); err != nil {
+		return web.Reply{}, err
+	}
+	var lb *lbaas.LoadBalancer
+	err = a.change(ctx, old.ID, func(c *store.Change) error {
+		lb = c.LB
+		readLoadBalancer(f, lb, &o)
+		if err := lb.Validate(); err != nil {
+			return err
+		}
+		return c.Put(lb)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusOK, "loadbalancer", loadBalancerOf(lb, viewOf(r.Request)))
+}
+
+// pending refuses a load balancer that is going away; nothing else closes it.
+func pending(lb *lbaas.LoadBalancer) error {
+	if !lb.Progress.Deleted {
+		return nil
+	}
+	return lbaas.Errorf(lbaas.Immutable, "Invalid state %s of loadbalancer resource %s", lbaas.PendingDelete, lb.ID)
+}
+
+func (a *API) deleteLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
+	old, err := a.loadBalancer(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := pending(old); err != nil {
+		return web.Reply{}, err
+	}
+	cascade := loose(r.Query.Get("cascade"))
+	err = a.Store.ChangeLoadBalancer(ctx, old.ID, func(c *store.Change) error {
+		if !cascade && len(c.LB.Listeners)+len(c.LB.Pools) > 0 {
+			return lbaas.ValidationFailure("Cannot delete Load Balancer %s - it has children", old.ID)
+		}
+		return c.Delete(c.LB)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return noContent()
+}
+
+// failover is for providers that have instances to fail over from.
+func (a *API) failover(ctx context.Context, r *request) (web.Reply, error) {
+	lb, err := a.loadBalancer(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return web.Reply{}, notImplemented(lb.Provider, "loadbalancer failover")
+}

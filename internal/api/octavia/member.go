@@ -1,0 +1,366 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"plimsoll/internal/policy"
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// readMember reads a member's attributes. Those that only a POST takes are read where the form is of one.
+func readMember(f *form, m *lbaas.Member) {
+	f.common(&m.Object, false)
+	if f.create {
+		f.address("address", &m.Address)
+		f.integer("protocol_port", &m.ProtocolPort, 0)
+		f.require("address", "protocol_port")
+		f.id("subnet_id", &m.SubnetID)
+		f.direct(m)
+	}
+	f.integer("weight", &m.Weight, lbaas.DefaultWeight)
+	f.flag("backup", &m.Backup)
+	f.address("monitor_address", &m.MonitorAddress)
+	f.port("monitor_port", &m.MonitorPort)
+}
+
+// direct reads request_sriov, which only a flavor can allow, and there is none.
+func (f *form) direct(m *lbaas.Member) {
+	var asked bool
+	if f.flag("request_sriov", &asked); asked {
+		f.fail(lbaas.Errorf(lbaas.Invalid, "The load balancer flavor does not allow SR-IOV member ports."))
+	}
+	m.VNICType = "normal"
+}
+
+type memberJSON struct {
+	objectJSON
+	Address        netip.Addr `json:"address"`
+	ProtocolPort   int        `json:"protocol_port"`
+	Weight         int        `json:"weight"`
+	Backup         bool       `json:"backup"`
+	SubnetID       *string    `json:"subnet_id"`
+	MonitorAddress *string    `json:"monitor_address"`
+	MonitorPort    *int       `json:"monitor_port"`
+	VNICType       string     `json:"vnic_type"`
+}
+
+func memberOf(m *lbaas.Member, v view) memberJSON {
+	j := memberJSON{
+		objectJSON: objectOf(&m.Object, v), Address: m.Address, ProtocolPort: m.ProtocolPort, Weight: m.Weight,
+		Backup: m.Backup, SubnetID: orNull(m.SubnetID), MonitorPort: orNullInt(m.MonitorPort), VNICType: m.VNICType,
+	}
+	if m.MonitorAddress.IsValid() {
+		j.MonitorAddress = orNull(m.MonitorAddress.String())
+	}
+	return j
+}
+
+func (a *API) listMembers(ctx context.Context, r *request) (web.Reply, error) {
+	p, err := a.pool(ctx, r, "pool")
+	if err != nil {
+		return web.Reply{}, err
+	}
+	q, err := readQuery(r.Query)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	q.Filters = append(q.Filters, store.Filter{Attribute: "pool_id", Values: []string{p.ID}})
+	return listParts(ctx, r, "members", q, a.Store.Members, memberOf)
+}
+
+// member returns the member that the path names, if it is in that pool and the actor may do what the route does.
+func (a *API) member(ctx context.Context, r *request) (*lbaas.Member, error) {
+	id, err := r.id("id", lbaas.NounMember)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Store.Member(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.allow(m.ProjectID); err != nil {
+		return nil, err
+	}
+	if m.PoolID != r.PathValue("pool") {
+		return nil, lbaas.Missing(lbaas.NounMember, id)
+	}
+	return m, nil
+}
+
+func (a *API) showMember(ctx context.Context, r *request) (web.Reply, error) {
+	m, err := a.member(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	v := viewOf(r.Request)
+	return reply(http.StatusOK, "member", v.of(memberOf(m, v)))
+}
+
+func (a *API) createMember(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "member_", "member", true)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	m := lbaas.NewMember()
+	readMember(f, m)
+	if err := f.done(); err != nil {
+		return web.Reply{}, err
+	}
+	p, err := a.pool(ctx, r, "pool")
+	if err != nil {
+		return web.Reply{}, err
+	}
+	newMember(m, p)
+	if err := m.Validate(); err != nil {
+		return web.Reply{}, err
+	}
+	if err := a.checkSubnets(ctx, r, p.ProjectID, m); err != nil {
+		return web.Reply{}, err
+	}
+	err = a.change(ctx, p.LoadBalancerID, func(c *store.Change) error {
+		p := c.LB.Pool(p.ID)
+		if p == nil {
+			return immutable(lbaas.NounPool, m.PoolID)
+		}
+		if err := addMember(c, p, m); err != nil {
+			return err
+		}
+		return touchPool(c, p)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusCreated, "member", memberOf(m, viewOf(r.Request)))
+}
+
+// newMember gives a member what comes from its pool.
+func newMember(m *lbaas.Member, p *lbaas.Pool) {
+	m.ID, m.ProjectID, m.LoadBalancerID, m.PoolID = uuid.NewString(), p.ProjectID, p.LoadBalancerID, p.ID
+}
+
+func addMember(c *store.Change, p *lbaas.Pool, m *lbaas.Member) error {
+	if err := p.CheckMember(m); err != nil {
+		return err
+	}
+	m.Operating = p.InitialOperating()
+	p.Members = append(p.Members, m)
+	return c.Put(m)
+}
+
+// touchPool makes a pool and the listeners that use it pending, as every change of what is in the pool does.
+func touchPool(c *store.Change, p *lbaas.Pool) error {
+	return c.Touch(append(users(c.LB, p.ID), p)...)
+}
+
+func (a *API) updateMember(ctx context.Context, r *request) (web.Reply, error) {
+	f, err := readForm(r, "member_", "member", false)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if readMember(f, lbaas.NewMember()); f.done() != nil {
+		return web.Reply{}, f.done()
+	}
+	old, err := a.member(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	var m *lbaas.Member
+	err = a.changeMember(ctx, old, func(c *store.Change, p *lbaas.Pool, found *lbaas.Member) error {
+		m = found
+		readMember(f, m)
+		if err := m.Validate(); err != nil {
+			return err
+		}
+		return c.Put(m)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return reply(http.StatusOK, "member", memberOf(m, viewOf(r.Request)))
+}
+
+func (a *API) deleteMember(ctx context.Context, r *request) (web.Reply, error) {
+	old, err := a.member(ctx, r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	err = a.changeMember(ctx, old, func(c *store.Change, _ *lbaas.Pool, m *lbaas.Member) error { return c.Delete(m) })
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return noContent()
+}
+
+// changeMember runs fn on a member of the tree and makes its pool pending.
+func (a *API) changeMember(ctx context.Context, old *lbaas.Member, fn func(*store.Change, *lbaas.Pool, *lbaas.Member) error) error {
+	return a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
+		p := c.LB.Pool(old.PoolID)
+		if p == nil {
+			return immutable(lbaas.NounPool, old.PoolID)
+		}
+		m := p.Member(old.ID)
+		if m == nil {
+			return immutable(lbaas.NounMember, old.ID)
+		}
+		if err := fn(c, p, m); err != nil {
+			return err
+		}
+		return touchPool(c, p)
+	})
+}
+
+// replaceMembers makes the pool's members those of the request: address and port tell which is which. With additive_only those
+// that the request does not name stay.
+func (a *API) replaceMembers(ctx context.Context, r *request) (web.Reply, error) {
+	forms, err := readMembers(r)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	additive := loose(r.Query.Get("additive_only"))
+	p, err := a.pool(ctx, r, "pool")
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := mayReplace(r, p.ProjectID, additive); err != nil {
+		return web.Reply{}, err
+	}
+	wanted := make([]*lbaas.Member, len(forms))
+	for i, f := range forms {
+		wanted[i] = lbaas.NewMember()
+		readMember(f, wanted[i])
+		newMember(wanted[i], p)
+		if err := wanted[i].Validate(); err != nil {
+			return web.Reply{}, err
+		}
+	}
+	if err := a.checkSubnets(ctx, r, p.ProjectID, wanted...); err != nil {
+		return web.Reply{}, err
+	}
+	if len(wanted) == 0 && (len(p.Members) == 0 || additive) {
+		return web.Reply{Status: http.StatusAccepted}, nil
+	}
+	err = a.change(ctx, p.LoadBalancerID, func(c *store.Change) error {
+		p := c.LB.Pool(p.ID)
+		if p == nil {
+			return immutable(lbaas.NounPool, r.PathValue("pool"))
+		}
+		if err := mergeMembers(c, p, forms, wanted, additive); err != nil {
+			return err
+		}
+		return touchPool(c, p)
+	})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	return web.Reply{Status: http.StatusAccepted}, nil
+}
+
+// readMembers opens a form on each member of a batch and checks its types.
+func readMembers(r *request) ([]*form, error) {
+	raw, err := readEnvelope(r, "members_", "members")
+	if err != nil {
+		return nil, err
+	}
+	whole := newForm("members_", web.Object{"members": raw}, true)
+	forms := whole.objects("members")
+	if err := whole.done(); err != nil {
+		return nil, err
+	}
+	for _, f := range forms {
+		f.nested = false // a member of a batch is one of a POST, which may name a project
+		if readMember(f, lbaas.NewMember()); f.done() != nil {
+			return nil, f.done()
+		}
+	}
+	return forms, nil
+}
+
+func mayReplace(r *request, projectID string, additive bool) error {
+	rules := []string{"member:post", "member:put"}
+	if !additive {
+		rules = append(rules, "member:delete")
+	}
+	for _, rule := range rules {
+		if !policy.Allowed(r.Actor, policy.Prefix+rule, projectID) {
+			return errPolicy()
+		}
+	}
+	return nil
+}
+
+// endpoint is what tells the members of a pool apart.
+type endpoint struct {
+	address netip.Addr
+	port    int
+}
+
+func endpointOf(m *lbaas.Member) endpoint { return endpoint{m.Address, m.ProtocolPort} }
+
+// mergeMembers makes the members of a pool of the tree those that are wanted. Known ones are updated with the values of a
+// create: what the request leaves out goes back to its default.
+func mergeMembers(c *store.Change, p *lbaas.Pool, forms []*form, wanted []*lbaas.Member, additive bool) error {
+	known := map[endpoint]*lbaas.Member{}
+	for _, m := range p.Members {
+		known[endpointOf(m)] = m
+	}
+	updated := map[endpoint]bool{}
+	for i, m := range wanted {
+		old := known[endpointOf(m)]
+		switch {
+		case old != nil && updated[endpointOf(m)]:
+			return lbaas.ValidationFailure("Member must be updated only once in the same request.")
+		case old != nil:
+			updateInPlace(old, m, forms[i])
+			if err := c.Put(old); err != nil {
+				return err
+			}
+		default:
+			if err := addMember(c, p, m); err != nil {
+				return err
+			}
+		}
+		updated[endpointOf(m)] = true
+	}
+	if additive {
+		return nil
+	}
+	for at, m := range known {
+		if !updated[at] {
+			if err := c.Delete(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// updateInPlace gives an old member the mutable attributes of a new one.
+func updateInPlace(old, m *lbaas.Member, f *form) {
+	old.Name, old.AdminStateUp = m.Name, m.AdminStateUp
+	old.Weight, old.Backup = m.Weight, m.Backup
+	old.MonitorAddress, old.MonitorPort = m.MonitorAddress, m.MonitorPort
+	if f.has("tags") {
+		old.Tags = m.Tags
+	}
+}
+
+// checkSubnets checks that the members' subnets exist and that the actor may see them.
+func (a *API) checkSubnets(ctx context.Context, r *request, projectID string, members ...*lbaas.Member) error {
+	seen := map[string]bool{"": true}
+	for _, m := range members {
+		if seen[m.SubnetID] {
+			continue
+		}
+		if _, _, err := a.visibleSubnet(ctx, r, projectID, m.SubnetID); err != nil {
+			return err
+		}
+		seen[m.SubnetID] = true
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// Package octavia is the load-balancer API: OpenStack's LBaaS v2, versions 2.0 to 2.30, as Octavia's code answers it. There is one
+// file per noun, one table of routes (routes.go) and one place each for reading bodies (form.go), for lists (list.go)
+// and for faults (fault.go).
+package octavia
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"plimsoll/internal/network"
+	"plimsoll/internal/provider"
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// Networks is what load balancers need of the network service. Objects that are not there are lbaas.NotFound;
+// CreatePort answers lbaas.Conflict for an address that is taken.
+type Networks interface {
+	Network(ctx context.Context, id string) (*network.Network, error)
+	Subnet(ctx context.Context, id string) (*network.Subnet, error)
+	Port(ctx context.Context, id string) (*network.Port, error)
+	CreatePort(ctx context.Context, p *network.Port) error
+	UpdatePort(ctx context.Context, id string, fn func(*network.Port) error) (*network.Port, error)
+	DeletePort(ctx context.Context, id string) error
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Store    *store.Store
+	Networks Networks
+	Auth     web.Authenticator
+
+	// Providers are those that an operator enabled. DefaultProvider names one of them; empty is lbaas.DefaultProvider.
+	Providers       []provider.Face
+	DefaultProvider string
+
+	// Host is the name of this host, to which providers that work on one host bind what they make.
+	Host string
+
+	// Stats asks the data plane for the counters of a load balancer's listeners. Where it is nil or fails, the store's
+	// last observation is answered.
+	Stats func(ctx context.Context, lb *lbaas.LoadBalancer) (map[string]lbaas.Statistics, error)
+
+	Log *slog.Logger
+}
+
+// API is the handlers' common ground.
+type API struct {
+	Config
+}
+
+// New returns the API, for paths without the prefix that it is mounted under.
+func New(c Config) http.Handler {
+	if c.DefaultProvider == "" {
+		c.DefaultProvider = lbaas.DefaultProvider
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &API{Config: c}
+	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}
+	return face.Handler()
+}

@@ -1,0 +1,111 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// row is one line of the table below: a method and a path under the API's root, the policy rule (without its prefix),
+// the query arguments that are known where the method is not GET, and the handler.
+type row struct {
+	method, path, rule string
+	arguments          []string
+	handle             handler
+}
+
+// roots are the paths under which the whole API is served: v2 and v2.0 are the same for the life of v2, and "lbaas" may
+// be left out.
+var roots = []string{"/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0"}
+
+// table is the whole API.
+func (a *API) table() []row {
+	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	return []row{
+		{get, "/loadbalancers", "loadbalancer:get_all", nil, a.listLoadBalancers},
+		{post, "/loadbalancers", "loadbalancer:post", nil, a.createLoadBalancer},
+		{get, "/loadbalancers/{id}", "loadbalancer:get_one", nil, a.showLoadBalancer},
+		{put, "/loadbalancers/{id}", "loadbalancer:put", nil, a.updateLoadBalancer},
+		{del, "/loadbalancers/{id}", "loadbalancer:delete", []string{"cascade"}, a.deleteLoadBalancer},
+		{get, "/loadbalancers/{id}/stats", "loadbalancer:get_stats", nil, a.loadBalancerStats},
+		{get, "/loadbalancers/{id}/status", "loadbalancer:get_status", nil, a.loadBalancerStatus},
+		{get, "/loadbalancers/{id}/statuses", "loadbalancer:get_status", nil, a.loadBalancerStatus},
+		{put, "/loadbalancers/{id}/failover", "loadbalancer:put_failover", nil, a.failover},
+
+		{get, "/listeners", "listener:get_all", nil, a.listListeners},
+		{post, "/listeners", "listener:post", nil, a.createListener},
+		{get, "/listeners/{id}", "listener:get_one", nil, a.showListener},
+		{put, "/listeners/{id}", "listener:put", nil, a.updateListener},
+		{del, "/listeners/{id}", "listener:delete", nil, a.deleteListener},
+		{get, "/listeners/{id}/stats", "listener:get_stats", nil, a.listenerStats},
+
+		{get, "/pools", "pool:get_all", nil, a.listPools},
+		{post, "/pools", "pool:post", nil, a.createPool},
+		{get, "/pools/{id}", "pool:get_one", nil, a.showPool},
+		{put, "/pools/{id}", "pool:put", nil, a.updatePool},
+		{del, "/pools/{id}", "pool:delete", nil, a.deletePool},
+
+		{get, "/pools/{pool}/members", "member:get_all", nil, a.listMembers},
+		{post, "/pools/{pool}/members", "member:post", nil, a.createMember},
+		{put, "/pools/{pool}/members", "member:post", []string{"additive_only"}, a.replaceMembers},
+		{get, "/pools/{pool}/members/{id}", "member:get_one", nil, a.showMember},
+		{put, "/pools/{pool}/members/{id}", "member:put", nil, a.updateMember},
+		{del, "/pools/{pool}/members/{id}", "member:delete", nil, a.deleteMember},
+
+		{get, "/healthmonitors", "healthmonitor:get_all", nil, a.listHealthMonitors},
+		{post, "/healthmonitors", "healthmonitor:post", nil, a.createHealthMonitor},
+		{get, "/healthmonitors/{id}", "healthmonitor:get_one", nil, a.showHealthMonitor},
+		{put, "/healthmonitors/{id}", "healthmonitor:put", nil, a.updateHealthMonitor},
+		{del, "/healthmonitors/{id}", "healthmonitor:delete", nil, a.deleteHealthMonitor},
+
+		{get, "/providers", "provider:get_all", nil, a.listProviders},
+		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.capabilities("flavor")},
+		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.capabilities("availability zone")},
+
+		{get, "/quotas", "quota:get_all", nil, a.listQuotas},
+		{get, "/quotas/defaults", "", nil, a.defaultQuota},
+		{get, "/quotas/{project}", "quota:get_one", nil, a.showQuota},
+		{get, "/quotas/{project}/default", "quota:get_defaults", nil, a.showQuota},
+		{put, "/quotas/{project}", "quota:put", nil, a.updateQuota},
+		{del, "/quotas/{project}", "quota:delete", nil, a.deleteQuota},
+
+		{get, "/extensions", "", nil, a.listExtensions},
+	}
+}
+
+func (a *API) routes() []web.Route {
+	routes := []web.Route{
+		{Method: http.MethodGet, Path: "/{$}", Open: true, Handle: a.handle("", nil, a.versions)},
+	}
+	rows := append(a.table(), a.absentRows()...)
+	for _, root := range roots {
+		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
+		for _, row := range rows {
+			routes = append(routes, route(a, root, row))
+		}
+		for _, collection := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors", "/l7policies"} {
+			routes = append(routes,
+				route(a, root, row{http.MethodPut, collection, "", nil, missingID}),
+				route(a, root, row{http.MethodDelete, collection, "", nil, missingID}))
+		}
+		routes = append(routes, route(a, root, row{http.MethodDelete, "/pools/{pool}/members", "", nil, missingID}))
+	}
+	for _, root := range []string{"/v2/octavia", "/v2.0/octavia"} {
+		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
+		for _, row := range a.amphoraRows() {
+			routes = append(routes, route(a, root, row))
+		}
+	}
+	return routes
+}
+
+func route(a *API, root string, r row) web.Route {
+	return web.Route{Method: r.method, Path: root + r.path, Rule: r.rule, Handle: a.handle(r.rule, r.arguments, r.handle)}
+}
+
+// missingID is what Octavia answers to a PUT or a DELETE of a whole collection.
+func missingID(context.Context, *request) (web.Reply, error) {
+	return web.Reply{}, lbaas.Errorf(lbaas.Invalid, `Missing argument: "id"`)
+}

@@ -1,0 +1,141 @@
+package octavia
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// ref is how an object names another one.
+type ref struct {
+	ID string `json:"id"`
+}
+
+func refs(ids []string) []ref {
+	out := make([]ref, len(ids))
+	for i, id := range ids {
+		out[i] = ref{id}
+	}
+	return out
+}
+
+// refTo is the list of one id that children use for their parent.
+func refTo(id string) []ref { return []ref{{id}} }
+
+func partRefs[T lbaas.Part](parts []T) []ref {
+	out := make([]ref, len(parts))
+	for i, p := range parts {
+		out[i] = ref{p.Base().ID}
+	}
+	return out
+}
+
+// objectJSON is what all nouns have in answers.
+type objectJSON struct {
+	ID                 string                   `json:"id"`
+	Name               string                   `json:"name"`
+	ProjectID          string                   `json:"project_id"`
+	TenantID           string                   `json:"tenant_id"`
+	AdminStateUp       bool                     `json:"admin_state_up"`
+	ProvisioningStatus lbaas.ProvisioningStatus `json:"provisioning_status"`
+	OperatingStatus    lbaas.OperatingStatus    `json:"operating_status"`
+	CreatedAt          *string                  `json:"created_at"`
+	UpdatedAt          *string                  `json:"updated_at"`
+	Tags               []string                 `json:"tags"`
+	StatusReason       *string                  `json:"status_reason,omitempty"` // an extension: only where it was asked for
+}
+
+func objectOf(o *lbaas.Object, v view) objectJSON {
+	j := objectJSON{
+		ID: o.ID, Name: o.Name, ProjectID: o.ProjectID, TenantID: o.ProjectID, AdminStateUp: o.AdminStateUp,
+		ProvisioningStatus: o.Progress.Status(), OperatingStatus: o.Operating,
+		CreatedAt: moment(o.CreatedAt), UpdatedAt: moment(o.UpdatedAt), Tags: list(o.Tags),
+	}
+	if v.reason {
+		j.StatusReason = &o.Progress.Reason
+	}
+	return j
+}
+
+// moment writes a time as the API does: UTC, without a zone and without fractions. The zero time is null.
+func moment(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05")
+	return &s
+}
+
+// list is never null.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// orNull is null for "".
+func orNull[T ~string](s T) *T {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func orNullInt(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// view is what of an answer was asked for.
+type view struct {
+	fields []string // none is all
+	reason bool     // with status_reason
+}
+
+// extensionsHeader names extensions that the client wants in its answers.
+const extensionsHeader = "X-Plimsoll-Extensions"
+
+func viewOf(r *web.Request) view {
+	v := view{fields: r.Query["fields"]}
+	v.reason = slices.Contains(v.fields, "status_reason") || slices.ContainsFunc(r.Header.Values(extensionsHeader), namesReason)
+	return v
+}
+
+func namesReason(header string) bool {
+	return slices.ContainsFunc(strings.Split(header, ","), func(s string) bool { return strings.TrimSpace(s) == "status_reason" })
+}
+
+// of drops the attributes that were not asked for.
+func (v view) of(answer any) any {
+	if len(v.fields) == 0 {
+		return answer
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		return answer // it will fail again where it is written, and be told there
+	}
+	all, err := web.ParseObject(data)
+	if err != nil {
+		return answer
+	}
+	for attribute := range all {
+		if !slices.Contains(v.fields, attribute) {
+			delete(all, attribute)
+		}
+	}
+	return all
+}
+
+func reply(status int, key string, body any) (web.Reply, error) {
+	return web.Reply{Status: status, Body: map[string]any{key: body}}, nil
+}
+
+func noContent() (web.Reply, error) { return web.Reply{Status: http.StatusNoContent}, nil }
