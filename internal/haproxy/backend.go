@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"plimsoll/internal/engine/enginepb"
@@ -18,7 +19,7 @@ var balance = map[lbaas.Algorithm][]string{
 // AlgorithmSupported tells whether Render knows an algorithm.
 func AlgorithmSupported(a lbaas.Algorithm) bool { return balance[a] != nil }
 
-func backend(c *poolCopy) *enginepb.Section {
+func backend(c *poolCopy, vip netip.Addr) *enginepb.Section {
 	s := newSection("backend "+c.name(), c.pool.ID)
 	s.describe("Pool", c.pool.Name)
 	s.add("mode %s", mode(c.listener.Protocol))
@@ -33,7 +34,7 @@ func backend(c *poolCopy) *enginepb.Section {
 	s.add("timeout server %s", milliseconds(c.listener.TimeoutMemberData))
 	if m := c.monitor(); m != nil && c.first == nil {
 		s.Objects = append(s.Objects, m.ID)
-		s.monitor(m)
+		s.monitor(m, vip)
 	}
 	s.refuse(c.pool.Name)
 	return s.Section
@@ -73,7 +74,7 @@ func (c *poolCopy) server(m *lbaas.Member) *enginepb.Server {
 		Port:     int32(m.ProtocolPort),
 		Weight:   int32(m.Weight),
 		Disabled: !m.AdminStateUp || !c.pool.AdminStateUp,
-		Comment:  m.Name,
+		Comment:  visible(m.Name),
 		Options:  c.options(m),
 	}
 	s.Checked = c.monitor() != nil && c.first == nil
@@ -102,10 +103,18 @@ func (c *poolCopy) watch(m *lbaas.Member) []string {
 	}
 	var words []string
 	if m.MonitorAddress.IsValid() {
-		words = append(words, "addr "+m.MonitorAddress.String())
+		words = append(words, "addr "+bracketed(m.MonitorAddress))
 	}
 	if m.MonitorPort != 0 {
 		words = append(words, fmt.Sprintf("port %d", m.MonitorPort))
 	}
 	return words
+}
+
+// bracketed is an address without a port, in which HAProxy takes what follows the last colon for a port.
+func bracketed(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
 }

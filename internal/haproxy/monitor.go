@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"plimsoll/lbaas"
@@ -12,14 +13,14 @@ const maxSeconds = 24 * 24 * 3600
 
 // monitor adds the health check. Without `timeout check` (a timeout of 0) HAProxy waits as long as one interval; and it
 // knows no interval of 0, which becomes one second.
-func (s section) monitor(m *lbaas.HealthMonitor) {
+func (s section) monitor(m *lbaas.HealthMonitor, vip netip.Addr) {
 	s.describeFor(m.ID, "Health monitor", m.Name)
 	if m.Timeout > 0 {
 		s.addFor(m.ID, "timeout check %ds", min(m.Timeout, maxSeconds))
 	}
 	if m.Type == lbaas.MonitorHTTP || m.Type == lbaas.MonitorHTTPS {
 		s.addFor(m.ID, "option httpchk")
-		s.addFor(m.ID, "http-check send %s", request(m))
+		s.addFor(m.ID, "http-check send %s", request(m, vip))
 		s.addFor(m.ID, "http-check expect status %s", codes(m.ExpectedCodes))
 	}
 	s.addFor(m.ID, "default-server %s", strings.Join(check(m), " "))
@@ -31,14 +32,19 @@ func (s section) describeFor(owner, noun, name string) {
 	}
 }
 
-// request is what an HTTP check sends.
-func request(m *lbaas.HealthMonitor) string {
+// request is what an HTTP check sends. HTTP/1.1 demands a Host (RFC 9112, section 3.2), and web servers answer 400 without:
+// where the monitor names none, it is the VIP's address, as clients without a name would send.
+func request(m *lbaas.HealthMonitor, vip netip.Addr) string {
 	words := []string{"meth", Quote(or(m.HTTPMethod, "GET")), "uri", Quote(or(m.URLPath, "/"))}
 	if m.HTTPVersion != "" {
 		words = append(words, "ver", Quote("HTTP/"+m.HTTPVersion))
 	}
-	if m.DomainName != "" {
-		words = append(words, "hdr", "Host", QuoteFormat(m.DomainName))
+	host := m.DomainName
+	if host == "" && m.HTTPVersion == "1.1" {
+		host = bracketed(vip)
+	}
+	if host != "" {
+		words = append(words, "hdr", "Host", QuoteFormat(host))
 	}
 	return strings.Join(words, " ")
 }

@@ -65,7 +65,7 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, opts Options) *engin
 		spec.Sections = append(spec.Sections, frontend(lb, l, opts))
 	}
 	for _, c := range copies(lb) {
-		spec.Sections = append(spec.Sections, backend(c))
+		spec.Sections = append(spec.Sections, backend(c, lb.VIPAddress))
 		spec.Servers = append(spec.Servers, servers(c)...)
 	}
 	head := []*enginepb.Section{global(lb, spec, opts), defaults(lb)}
