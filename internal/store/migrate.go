@@ -11,8 +11,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// The migrations are written once, in the SQL that the three engines share; {{.Table}} ends each CREATE TABLE, since
-// MariaDB must be told to compare text byte by byte. A released file is never changed.
+// The migrations are written once, in the SQL that the three engines share. {{.Table}} ends each CREATE TABLE, since
+// MariaDB must be told to compare text byte by byte, trailing spaces included. {{.Text}} is text that may be longer than
+// MariaDB's TEXT of 64 KiB. A released file is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -38,9 +39,10 @@ func (s *Store) migrate(ctx context.Context) error {
 
 // rendered returns the migrations as one engine takes them.
 func rendered(engine Engine) (fs.FS, error) {
-	words := map[string]string{"Table": ""}
+	words := map[string]string{"Table": "", "Text": "TEXT"}
 	if engine == MariaDB {
-		words["Table"] = "ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+		words["Table"] = "ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+		words["Text"] = "MEDIUMTEXT"
 	}
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/mysqldialect"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -102,17 +103,19 @@ func (s *Store) connectSQLite(path string) error {
 	r.SetMaxOpenConns(8)
 	r.SetMaxIdleConns(8)
 	s.engine = SQLite
-	s.write, s.read = bun.NewDB(w, sqlitedialect.New()), bun.NewDB(r, sqlitedialect.New())
+	s.write, s.read = bun.NewDB(w, sqlite{sqlitedialect.New()}), bun.NewDB(r, sqlite{sqlitedialect.New()})
 	return nil
 }
 
 func (s *Store) connectPostgreSQL(dsn string) error {
-	db, err := sql.Open("pgx", dsn)
+	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return errors.New("database connection cannot be read as a PostgreSQL URL") // err holds the password
 	}
+	// Values stand in the text of our statements, so that hardly two are alike: preparing them would cost a round trip each.
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	s.engine = PostgreSQL
-	s.share(bun.NewDB(pool(db), pgdialect.New()))
+	s.share(bun.NewDB(pool(stdlib.OpenDB(*c)), postgresql{pgdialect.New()}))
 	return nil
 }
 
@@ -133,7 +136,9 @@ func (s *Store) connectMariaDB(dsn string) error {
 	c.InterpolateParams = true
 	c.Collation = "utf8mb4_bin"
 	c.Params = map[string]string{
-		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'",
+		// Not NO_BACKSLASH_ESCAPES: bun writes a backslash twice.
+		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+		"time_zone":                "'+00:00'",
 		"transaction_isolation":    "'READ-COMMITTED'",
 		"innodb_lock_wait_timeout": "10",
 		"default_storage_engine":   "InnoDB",
@@ -143,7 +148,7 @@ func (s *Store) connectMariaDB(dsn string) error {
 		return fmt.Errorf("database connection: %w", err)
 	}
 	s.engine = MariaDB
-	s.share(bun.NewDB(pool(sql.OpenDB(connector)), mysqldialect.New()))
+	s.share(bun.NewDB(pool(sql.OpenDB(connector)), mariadb{mysqldialect.New()}))
 	return nil
 }
 

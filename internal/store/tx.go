@@ -11,7 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
-	"modernc.org/sqlite"
+	sqlitedriver "modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
 
 	"plimsoll/internal/failpoint"
@@ -64,7 +64,7 @@ func retryable(err error) bool {
 	if errors.As(err, &pg) {
 		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "55P03"
 	}
-	var lite *sqlite.Error
+	var lite *sqlitedriver.Error
 	if errors.As(err, &lite) {
 		code := lite.Code() & 0xff
 		return code == sqlitelib.SQLITE_BUSY || code == sqlitelib.SQLITE_LOCKED
@@ -82,7 +82,7 @@ func duplicate(err error) bool {
 	if errors.As(err, &pg) {
 		return pg.Code == "23505"
 	}
-	var lite *sqlite.Error
+	var lite *sqlitedriver.Error
 	if errors.As(err, &lite) {
 		return lite.Code() == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY
 	}

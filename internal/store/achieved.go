@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/lbaas"
+)
+
+// Achieved records what an Apply of a generation achieved. Of that generation or an older one, the objects that failures names show
+// ERROR with that reason, and so does the load balancer; the others are observed as wanted, or vanish when that is wanted. Newer
+// ones are left alone: the load balancer stays pending for them. A load balancer that is wanted deleted itself only goes by Gone.
+func (s *Store) Achieved(ctx context.Context, l Lease, id string, generation int64, failures map[string]string) error {
+	err := s.fenced(ctx, l, "store.achieved", func(ctx context.Context, tx bun.Tx) error {
+		a := achievement{ctx: ctx, tx: tx, id: id, generation: generation, failures: failures, time: micros(now())}
+		return a.record(s, l)
+	})
+	if err != nil {
+		return fmt.Errorf("record what load balancer %s achieved: %w", id, err)
+	}
+	return nil
+}
+
+// achievement is one Achieved in its transaction.
+type achievement struct {
+	ctx        context.Context // that of the transaction, which the achievement does not outlive
+	tx         bun.Tx
+	id         string
+	generation int64
+	failures   map[string]string
+	time       int64
+	failed     []failedObject
+}
+
+type failedObject struct {
+	noun     lbaas.Noun
+	id, name string
+	reason   string
+}
+
+func (a *achievement) record(s *Store, l Lease) error {
+	if found, err := a.loadBalancer(s, l); err != nil || !found {
+		return err
+	}
+	if len(a.failures) > 0 {
+		if err := a.fail(); err != nil {
+			return err
+		}
+	}
+	for _, table := range childTables {
+		if err := a.children(table); err != nil {
+			return err
+		}
+	}
+	if len(a.failures) == 0 {
+		return nil
+	}
+	return a.blame()
+}
+
+// loadBalancer takes the row's lock, before any row below it is touched, and records success; blame takes that back.
+func (a *achievement) loadBalancer(s *Store, l Lease) (found bool, err error) {
+	up := a.tx.NewUpdate().Table(tableLoadBalancers)
+	up = up.Set("pending_since = CASE WHEN generation > ? THEN ? WHEN deleted THEN pending_since WHEN ? THEN CASE WHEN pending_since = 0 THEN ? ELSE pending_since END ELSE 0 END",
+		a.generation, s.clock(), len(a.failures) > 0, s.clock())
+	if _, self := a.failures[a.id]; !self {
+		up = up.Set("observed = CASE WHEN generation > ? OR deleted THEN observed ELSE generation END", a.generation)
+	}
+	n, err := affected(up.
+		Set("failed = CASE WHEN generation > ? OR deleted THEN failed ELSE ? END", a.generation, false).
+		Set("reason = CASE WHEN generation > ? OR deleted THEN reason ELSE '' END", a.generation).
+		Set("updated_at = ?", a.time).
+		Where("id = ?", a.id).Where("lease_name = ?", l.Name).Exec(a.ctx))
+	return n == 1, err
+}
+
+// fail marks the objects that failed, and only them, so that children can tell.
+func (a *achievement) fail() error {
+	byReason := map[string][]string{}
+	for id, reason := range a.failures {
+		reason = bounded(reason)
+		byReason[reason] = append(byReason[reason], id)
+	}
+	for _, noun := range []lbaas.Noun{lbaas.NounListener, lbaas.NounPool, lbaas.NounMember, lbaas.NounHealthMonitor} {
+		_, err := a.older(a.tx.NewUpdate().Table(tables[noun]).Set("failed = ?", false).Set("reason = ''")).
+			Where("failed = ?", true).Exec(a.ctx)
+		if err != nil {
+			return err
+		}
+		for reason, ids := range byReason {
+			for some := range slices.Chunk(ids, idChunk) {
+				if err := a.failSome(noun, reason, some); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) error {
+	n, err := affected(a.older(a.tx.NewUpdate().Table(tables[noun]).
+		Set("failed = ?", true).Set("reason = ?", reason).Set("updated_at = ?", a.time)).
+		Where("id IN (?)", bun.In(ids)).Exec(a.ctx))
+	if err != nil || n == 0 {
+		return err
+	}
+	var rows []struct{ ID, Name string }
+	err = a.tx.NewSelect().TableExpr(tables[noun]).ColumnExpr("id, name").Where("load_balancer_id = ?", a.id).
+		Where("generation <= ?", a.generation).Where("id IN (?)", bun.In(ids)).Scan(a.ctx, &rows)
+	for _, r := range rows {
+		a.failed = append(a.failed, failedObject{noun, r.ID, r.Name, reason})
+	}
+	return err
+}
+
+// children records the success of one table's rows.
+func (a *achievement) children(table string) error {
+	gone, err := affected(a.tx.NewDelete().Table(table).Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation).
+		Where("deleted = ?", true).Where("failed = ? OR ?", false, len(a.failures) == 0).Exec(a.ctx))
+	if err != nil {
+		return err
+	}
+	if gone > 0 && table == tableListeners {
+		if err := a.forgetStatistics(); err != nil {
+			return err
+		}
+	}
+	up := a.older(a.tx.NewUpdate().Table(table)).Where("observed <> generation OR failed OR reason <> ''")
+	if len(a.failures) > 0 {
+		up = up.Where("failed = ?", false)
+	}
+	_, err = up.Set("observed = generation").Set("failed = ?", false).Set("reason = ''").Set("updated_at = ?", a.time).Exec(a.ctx)
+	return err
+}
+
+func (a *achievement) forgetStatistics() error {
+	_, err := a.tx.NewDelete().Table(tableStatistics).Where("load_balancer_id = ?", a.id).
+		Where("listener_id NOT IN (SELECT id FROM listeners WHERE load_balancer_id = ?)", a.id).Exec(a.ctx)
+	return err
+}
+
+// blame makes the load balancer say what failed. Failures that name what is not there, or is newer, are nobody's.
+func (a *achievement) blame() error {
+	reason, self := a.failures[a.id]
+	up := a.tx.NewUpdate().Table(tableLoadBalancers)
+	switch {
+	case self:
+		up = up.Set("reason = ?", bounded(reason)).Set("failed = ?", true)
+	case len(a.failed) > 0:
+		up = up.Set("reason = ?", summary(a.failed)).Set("failed = ?", true)
+	default:
+		up = up.Set("pending_since = 0")
+	}
+	_, err := up.Where("id = ?", a.id).Where("generation <= ?", a.generation).Where("deleted = ?", false).Exec(a.ctx)
+	return err
+}
+
+// older are the rows of the load balancer that the Apply has seen as they are.
+func (a *achievement) older(up *bun.UpdateQuery) *bun.UpdateQuery {
+	return up.Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation)
+}
+
+// named is how many failures the load balancer's reason names.
+const named = 3
+
+// summary is the load balancer's reason: what failed and why.
+func summary(failed []failedObject) string {
+	slices.SortStableFunc(failed, func(a, b failedObject) int { return strings.Compare(a.id, b.id) })
+	var parts []string
+	for _, f := range failed[:min(named, len(failed))] {
+		name := f.name
+		if name == "" {
+			name = f.id
+		}
+		parts = append(parts, fmt.Sprintf("%s %s: %s", f.noun, name, f.reason))
+	}
+	if more := len(failed) - named; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return bounded(strings.Join(parts, "; "))
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"plimsoll/lbaas"
+)
+
+// The tables of a load balancer's children. Nothing but these names differs in how their progress is kept.
+const (
+	tableLoadBalancers  = "load_balancers"
+	tableListeners      = "listeners"
+	tablePools          = "pools"
+	tableMembers        = "members"
+	tableHealthMonitors = "health_monitors"
+	tableStatistics     = "listener_statistics"
+)
+
+var childTables = [...]string{tableListeners, tablePools, tableMembers, tableHealthMonitors}
+
+var tables = map[lbaas.Noun]string{
+	lbaas.NounLoadBalancer:  tableLoadBalancers,
+	lbaas.NounListener:      tableListeners,
+	lbaas.NounPool:          tablePools,
+	lbaas.NounMember:        tableMembers,
+	lbaas.NounHealthMonitor: tableHealthMonitors,
+}
+
+// objectRow holds the columns that all parts of a tree have. An UPDATE of a whole row leaves alone what it must not turn
+// back: when the object was made, and what was observed of it meanwhile.
+type objectRow struct {
+	ID              string `bun:"id,pk"`
+	ProjectID       string `bun:"project_id"`
+	Name            string `bun:"name"`
+	Description     string `bun:"description"`
+	AdminStateUp    bool   `bun:"admin_state_up"`
+	Tags            string `bun:"tags"`
+	CreatedAt       int64  `bun:"created_at,skipupdate"`
+	UpdatedAt       int64  `bun:"updated_at"`
+	Generation      int64  `bun:"generation"`
+	Observed        int64  `bun:"observed,skipupdate"`
+	Deleted         bool   `bun:"deleted"`
+	Failed          bool   `bun:"failed"`
+	Reason          string `bun:"reason"`
+	OperatingStatus string `bun:"operating_status,skipupdate"`
+}
+
+func (r *objectRow) head() *objectRow { return r }
+
+func newObjectRow(o *lbaas.Object) objectRow {
+	return objectRow{
+		ID: o.ID, ProjectID: o.ProjectID, Name: o.Name, Description: o.Description,
+		AdminStateUp: o.AdminStateUp, Tags: listText(o.Tags),
+		CreatedAt: micros(o.CreatedAt), UpdatedAt: micros(o.UpdatedAt),
+		Generation: o.Progress.Generation, Observed: o.Progress.Observed, Deleted: o.Progress.Deleted,
+		Failed: o.Progress.Failed, Reason: o.Progress.Reason, OperatingStatus: string(o.Operating),
+	}
+}
+
+func (r *objectRow) domain() lbaas.Object {
+	return lbaas.Object{
+		ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Description: r.Description,
+		AdminStateUp: r.AdminStateUp, Tags: textList(r.Tags),
+		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+		Progress:  r.progress(),
+		Operating: lbaas.OperatingStatus(r.OperatingStatus),
+	}
+}
+
+func (r *objectRow) progress() lbaas.Progress {
+	return lbaas.Progress{Generation: r.Generation, Observed: r.Observed, Deleted: r.Deleted, Failed: r.Failed, Reason: r.Reason}
+}
+
+// settled is the row without its progress: what an UPDATE would have to write.
+func (r objectRow) settled() objectRow {
+	r.UpdatedAt, r.Generation, r.Failed, r.Reason = 0, 0, false, ""
+	r.CreatedAt, r.Observed, r.OperatingStatus = 0, 0, ""
+	return r
+}
+
+// objectAttributes are the API's names of what all parts have. The expressions name no table.
+func objectAttributes(more attributes) attributes {
+	known := attributes{
+		"id":                  {column: "id"},
+		"project_id":          {column: "project_id"},
+		"name":                {column: "name"},
+		"description":         {column: "description"},
+		"admin_state_up":      {column: "admin_state_up", value: boolean},
+		"tags":                {column: "tags"},
+		"created_at":          {column: "created_at", value: moment},
+		"updated_at":          {column: "updated_at", value: moment},
+		"operating_status":    {column: "operating_status"},
+		"provisioning_status": {column: provisioningStatus},
+	}
+	for name, a := range more {
+		known[name] = a
+	}
+	return known
+}
+
+// provisioningStatus is lbaas.Progress.Status in SQL.
+const provisioningStatus = "CASE WHEN failed THEN 'ERROR' WHEN deleted THEN 'PENDING_DELETE' WHEN observed = generation THEN 'ACTIVE'" +
+	" WHEN observed = 0 THEN 'PENDING_CREATE' ELSE 'PENDING_UPDATE' END"
+
+// noNumber stands for a number that is null: below everything that the API allows.
+const noNumber = -2
+
+func numberOrNone(n *int) int64 {
+	if n == nil {
+		return noNumber
+	}
+	return int64(*n)
+}
+
+func noneOrNumber(n int64) *int {
+	if n == noNumber {
+		return nil
+	}
+	i := int(n)
+	return &i
+}
+
+// listText is how a list is kept: as JSON, ” when it is empty.
+func listText(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return jsonText(list)
+}
+
+// textList undoes listText. The empty list is nil.
+func textList(text string) []string {
+	var list []string
+	textJSON(text, &list)
+	return list
+}
+
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("write strings as JSON: %v", err)) // strings and maps of strings always can be
+	}
+	return string(b)
+}
+
+// textJSON reads what jsonText wrote. Other text reads as nothing: a row is never unreadable for a list in it.
+func textJSON(text string, into any) {
+	if text != "" {
+		_ = json.Unmarshal([]byte(text), into)
+	}
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+func textAddress(text string) netip.Addr {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}
+
+// address is how the text of a filter compares with an address: in the form that is kept, or not at all.
+func address(text string) (any, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a.String(), nil
+	}
+	return text, nil
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

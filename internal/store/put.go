@@ -1,0 +1,200 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"plimsoll/lbaas"
+)
+
+// Put inserts objects whose id the load balancer does not have, giving an id where there is none, and updates the others. All are
+// stamped with the generation and linked into c.LB. It fills in what the store decides: project, times, progress, the operating
+// status (kept as observed, once an object exists) and a new member's number. Pools come before what refers to them, whatever
+// the order of the arguments. Errors are the API's: Conflict for a port, an address or a monitor that is taken, NotFound for a pool
+// that is not there.
+func (c *Change) Put(parts ...lbaas.Part) error {
+	for _, p := range inPutOrder(parts) {
+		if err := c.put(p); err != nil {
+			return err
+		}
+	}
+	return c.flush()
+}
+
+var putOrder = map[lbaas.Noun]int{
+	lbaas.NounPool: 1, lbaas.NounListener: 2, lbaas.NounHealthMonitor: 3, lbaas.NounMember: 4,
+}
+
+func inPutOrder(parts []lbaas.Part) []lbaas.Part {
+	return slices.SortedStableFunc(slices.Values(parts), func(a, b lbaas.Part) int {
+		return cmp.Compare(putOrder[a.Noun()], putOrder[b.Noun()])
+	})
+}
+
+func (c *Change) put(part lbaas.Part) error {
+	giveID(part.Base())
+	switch p := part.(type) {
+	case *lbaas.LoadBalancer:
+		return c.putLoadBalancer(p)
+	case *lbaas.Listener:
+		return c.putListener(p)
+	case *lbaas.Pool:
+		return c.putPool(p)
+	case *lbaas.HealthMonitor:
+		return c.putHealthMonitor(p)
+	case *lbaas.Member:
+		return c.putMember(p)
+	}
+	return fmt.Errorf("keep a %s: there is no table for it", part.Noun())
+}
+
+func giveID(o *lbaas.Object) {
+	if o.ID == "" {
+		o.ID = uuid.NewString()
+	}
+}
+
+func (c *Change) putLoadBalancer(lb *lbaas.LoadBalancer) error {
+	if lb.ID != c.LB.ID {
+		return fmt.Errorf("put load balancer %s into a change of %s", lb.ID, c.LB.ID)
+	}
+	c.settle(&lb.Object, &c.lb.objectRow, "")
+	row := newLoadBalancerRow(lb)
+	if _, err := c.tx.NewUpdate().Model(&row).WherePK().Exec(c.ctx); err != nil {
+		return fmt.Errorf("update load balancer %s: %w", lb.ID, err)
+	}
+	c.lb = row
+	return nil
+}
+
+func (c *Change) putListener(l *lbaas.Listener) error {
+	if err := c.LB.CheckListener(l); err != nil {
+		return err
+	}
+	l.LoadBalancerID = c.LB.ID
+	c.settle(&l.Object, was(&c.listeners, l.ID), lbaas.Offline)
+	put(&c.listeners, newListenerRow(l))
+	c.LB.Listeners = linked(c.LB.Listeners, l)
+	return nil
+}
+
+func (c *Change) putPool(p *lbaas.Pool) error {
+	p.LoadBalancerID = c.LB.ID
+	c.settle(&p.Object, was(&c.pools, p.ID), lbaas.Offline)
+	row := newPoolRow(p)
+	row.LastNumber = c.pools.kept[p.ID].LastNumber
+	put(&c.pools, row)
+	c.LB.Pools = linked(c.LB.Pools, p)
+	return nil
+}
+
+func (c *Change) putHealthMonitor(h *lbaas.HealthMonitor) error {
+	pool := c.LB.Pool(h.PoolID)
+	if pool == nil {
+		return lbaas.Missing(lbaas.NounPool, h.PoolID)
+	}
+	if err := pool.CheckMonitor(h); err != nil {
+		return err
+	}
+	h.LoadBalancerID = c.LB.ID
+	c.settle(&h.Object, was(&c.monitors, h.ID), lbaas.Offline)
+	put(&c.monitors, newHealthMonitorRow(h))
+	pool.HealthMonitor = h
+	return nil
+}
+
+func (c *Change) putMember(m *lbaas.Member) error {
+	pool := c.LB.Pool(m.PoolID)
+	if pool == nil {
+		return lbaas.Missing(lbaas.NounPool, m.PoolID)
+	}
+	if err := pool.CheckMember(m); err != nil {
+		return err
+	}
+	m.LoadBalancerID = c.LB.ID
+	m.Number = c.number(m)
+	c.settle(&m.Object, was(&c.members, m.ID), pool.InitialOperating())
+	put(&c.members, newMemberRow(m))
+	pool.Members = linked(pool.Members, m)
+	return nil
+}
+
+// number is the member's own, or for a new one the next of its pool. The number of one that went is not given again, since
+// the data plane may still be draining it.
+func (c *Change) number(m *lbaas.Member) int {
+	if old, ok := c.members.kept[m.ID]; ok {
+		return int(old.Number)
+	}
+	pool := c.pools.kept[m.PoolID]
+	pool.LastNumber++
+	c.pools.kept[m.PoolID] = pool
+	c.numbers[m.PoolID] = pool.LastNumber
+	return int(pool.LastNumber)
+}
+
+// settle fills in what the store decides of an object; old is nil for a new one.
+func (c *Change) settle(o *lbaas.Object, old *objectRow, initial lbaas.OperatingStatus) {
+	o.ProjectID = c.LB.ProjectID
+	o.Progress = lbaas.Progress{Generation: c.LB.Progress.Generation}
+	if old == nil {
+		c.born = c.born.Add(time.Microsecond)
+		o.CreatedAt, o.UpdatedAt, o.Operating = c.born, time.Time{}, initial
+		return
+	}
+	o.Progress.Observed = old.Observed
+	o.CreatedAt, o.UpdatedAt, o.Operating = fromMicros(old.CreatedAt), c.time, lbaas.OperatingStatus(old.OperatingStatus)
+}
+
+// linked is a tree's list with a part in it, in the place of the one that has its id.
+func linked[P lbaas.Part](list []P, part P) []P {
+	for i, p := range list {
+		if p.Base().ID == part.Base().ID {
+			list[i] = part
+			return list
+		}
+	}
+	return append(list, part)
+}
+
+// flush writes what the calls before it noted.
+func (c *Change) flush() error {
+	if err := write(c.ctx, c, tablePools, &c.pools); err != nil {
+		return err
+	}
+	if err := write(c.ctx, c, tableListeners, &c.listeners); err != nil {
+		return err
+	}
+	if err := write(c.ctx, c, tableHealthMonitors, &c.monitors); err != nil {
+		return err
+	}
+	if err := write(c.ctx, c, tableMembers, &c.members); err != nil {
+		return err
+	}
+	for pool, number := range c.numbers {
+		if _, err := c.tx.NewUpdate().Table(tablePools).Set("last_number = ?", number).Where("id = ?", pool).Exec(c.ctx); err != nil {
+			return fmt.Errorf("number the members of pool %s: %w", pool, err)
+		}
+	}
+	clear(c.numbers)
+	return nil
+}
+
+// taken is what a unique key means that refused a row, in the API's words. The tree was looked at under the load balancer's
+// lock, so this is the last line of defence and nothing that a user should ever see.
+func taken(r any) error {
+	switch r := r.(type) {
+	case listenerRow:
+		return lbaas.Errorf(lbaas.Conflict, "Another Listener on this Load Balancer is already using protocol %s and protocol_port %d",
+			r.Protocol, r.ProtocolPort)
+	case memberRow:
+		return lbaas.Errorf(lbaas.Conflict, "Another member on this pool is already using ip %s on protocol_port %d",
+			r.Address, r.ProtocolPort)
+	case healthMonitorRow:
+		return lbaas.Errorf(lbaas.Conflict, "This pool already has a health monitor")
+	}
+	return lbaas.Errorf(lbaas.Conflict, "Already an entity with that specified id.")
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/lbaas"
+)
+
+// chunk bounds how many ids a statement names, and how many rows it inserts.
+const (
+	idChunk     = 1000
+	insertChunk = 100
+)
+
+// one reads the row of an id, or says in the API's words that there is none.
+func one[R any](ctx context.Context, db bun.IDB, noun lbaas.Noun, id string) (*R, error) {
+	row := new(R)
+	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
+	if notFound(err) {
+		return nil, lbaas.Missing(noun, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s: %w", noun, id, err)
+	}
+	return row, nil
+}
+
+// list reads the rows that a query asks for.
+func list[R any](ctx context.Context, db bun.IDB, q Query, table string, known attributes) ([]R, error) {
+	var rows []R
+	sel, err := q.where(db.NewSelect().Model(&rows), known)
+	if err != nil {
+		return nil, err
+	}
+	if sel, err = q.page(ctx, db, sel, table, known); err != nil {
+		return nil, err
+	}
+	if err := sel.Scan(ctx); err != nil {
+		return nil, err
+	}
+	return inOrder(q, rows), nil
+}
+
+// idsBy returns the ids of the rows whose column has one of the values, by that value, oldest first.
+func idsBy(ctx context.Context, db bun.IDB, table, column string, values []string) (map[string][]string, error) {
+	found := map[string][]string{}
+	for some := range slices.Chunk(values, idChunk) {
+		var rows []struct{ ID, Value string }
+		err := db.NewSelect().TableExpr(table).ColumnExpr("id, ? AS value", bun.Safe(column)).
+			Where("? IN (?)", bun.Safe(column), bun.In(some)).OrderExpr("created_at, id").Scan(ctx, &rows)
+		if err != nil {
+			return nil, fmt.Errorf("read the %s of %d objects: %w", table, len(values), err)
+		}
+		for _, r := range rows {
+			found[r.Value] = append(found[r.Value], r.ID)
+		}
+	}
+	return found, nil
+}
+
+// insert writes rows, some at a time: a statement has a bounded length.
+func insert[R any](ctx context.Context, db bun.IDB, rows []R) error {
+	for some := range slices.Chunk(rows, insertChunk) {
+		if _, err := db.NewInsert().Model(&some).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
