@@ -1,16 +1,22 @@
 // Package engine is the only part of Plimsoll that acts with root's rights: it carries out Specs on one host. It
 // makes network namespaces and links through package linux, starts, changes and reloads HAProxy, watches both, and
 // answers a controller over a unix socket. What it makes outlives it.
+//
+// An Apply walks: apply.go (what to do), admit.go (what HAProxy accepts), runtime.go (changes without a reload),
+// start.go (start and reload). What is kept of a load balancer is in record.go and counters.go.
 package engine
 
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
-	"net"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/linux"
 )
 
 // Config says what an Engine works on.
@@ -21,7 +27,7 @@ type Config struct {
 	Instance string
 	// Host is the host's name, as load balancers and bindings spell it.
 	Host string
-	// HAProxy is the program's path or name; "" is haproxy, found in PATH.
+	// HAProxy is the program's path or name; "" is haproxy, found in PATH or where Debian puts it.
 	HAProxy string
 	// ClientUID is the user that may call the engine, besides root.
 	ClientUID int
@@ -35,27 +41,70 @@ type Config struct {
 type Engine struct {
 	enginepb.UnimplementedEngineServer
 	config Config
+	log    *slog.Logger
+	dir    string // the state directory, absolute
+	host   *linux.Host
+	digest func() string // of the program
+
+	hub        *hub
+	tombstones *tombstones
+	plugging   sync.Mutex // one change of plugs at a time
+
+	mu        sync.Mutex
+	balancers map[string]*balancer
+	// tasks are the goroutines that watch processes; life ends when Run does.
+	tasks sync.WaitGroup
+	life  context.Context
+	end   context.CancelFunc
 }
 
 // New prepares an engine. It changes nothing on the host before Run, and several may be made for one state directory.
-func New(config Config) (*Engine, error) { return &Engine{config: config}, nil }
-
-// Run restores the plugs, adopts what runs and serves l until ctx ends; the data plane stays. It fails at once when
-// another engine runs on the state directory. It closes l.
-func (e *Engine) Run(ctx context.Context, l net.Listener) error {
-	return errors.New("serve: not there yet")
+func New(config Config) (*Engine, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.StateDir == "" {
+		return nil, errors.New("make an engine: no state directory is given")
+	}
+	dir, err := filepath.Abs(config.StateDir)
+	if err != nil {
+		return nil, fmt.Errorf("find state directory %s: %w", config.StateDir, err)
+	}
+	host, err := linux.Open(config.Instance)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(digest),
+		hub: newHub(), balancers: map[string]*balancer{}}
+	e.tombstones = &tombstones{path: filepath.Join(dir, "lbaas", "tombstones.json")}
+	e.life, e.end = context.WithCancel(context.Background())
+	return e, nil
 }
 
-// Purge removes everything that carries the instance's stamp: processes, namespaces, links, bridges, and the
-// engine's files. It fails when an engine runs on the state directory.
-func (e *Engine) Purge(ctx context.Context) error { return errors.New("purge: not there yet") }
-
-// Listen makes the engine's socket, which only root and the user uid can connect to. A socket that is left over is
-// replaced; one that answers is not.
-func Listen(socket string, uid int) (net.Listener, error) { return nil, errors.New("listen: not there yet") }
-
-// Dial connects to the engine at socket. Calls fail unless its process runs as the user wantUID, which is 0 outside
-// tests. It connects when first called, and again whenever the engine was restarted.
-func Dial(socket string, wantUID int) (enginepb.EngineClient, io.Closer, error) {
-	return nil, nil, errors.New("dial: not there yet")
+// Close frees what New opened. Call it after Run or Purge.
+func (e *Engine) Close() {
+	e.end()
+	e.tasks.Wait()
+	e.host.Close()
 }
+
+// prepare makes the folders that the engine keeps its files in. The state directory may belong to an unprivileged
+// user: the engine's folders must be its own, or root would write where that user points it.
+func (e *Engine) prepare() error {
+	for _, name := range []string{"lbaas", "lbaas/v2", "plugs"} {
+		dir := filepath.Join(e.dir, name)
+		if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("make %s: %w", dir, err)
+		}
+		if err := owned(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runDir is the folder of a load balancer's files; the id has been checked.
+func (e *Engine) runDir(id string) string { return filepath.Join(e.dir, "lbaas", "v2", id) }
+
+// namespaceName is the name of a load balancer's network namespace.
+func namespaceName(id string) string { return "qlbaas-" + id }

@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/haproxy"
+	"plimsoll/internal/linux"
+)
+
+// How an Apply was done, as ApplyReply.method says.
+const (
+	methodNone    = "none"
+	methodRuntime = "runtime"
+	methodReload  = "reload"
+	methodStart   = "start"
+)
+
+// Apply makes the host match the Spec. What keeps the whole of it from being done is a Failure of the load balancer
+// itself, so that its owner can read it; an error is only for requests that the engine refuses.
+func (e *Engine) Apply(ctx context.Context, req *enginepb.ApplyRequest) (*enginepb.ApplyReply, error) {
+	spec := req.GetSpec()
+	ports, err := checkSpec(spec)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "apply: %v", err)
+	}
+	b, err := e.balancer(ctx, spec.LoadBalancerId)
+	if err != nil {
+		return nil, err
+	}
+	defer b.unlock()
+	if err := e.fence(b, spec.Epoch, spec.Generation); err != nil {
+		return nil, err
+	}
+	// A caller that gives up must not leave half a change behind.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	began := time.Now()
+	a := &application{engine: e, balancer: b, spec: spec, ports: ports, reply: &enginepb.ApplyReply{Method: methodNone}}
+	if err := a.run(ctx); err != nil {
+		a.fail(spec.LoadBalancerId, false, err.Error())
+	}
+	b.broken = ""
+	e.log.Debug("spec applied", "load_balancer", b.id, "generation", spec.Generation, "method", a.reply.Method,
+		"runtime_changes", a.reply.RuntimeChanges, "failures", len(a.reply.Failures), "why", a.why, "took", time.Since(began))
+	return a.reply, nil
+}
+
+// fence refuses what is older than the last Spec taken or the last removal.
+func (e *Engine) fence(b *balancer, epoch, generation int64) error {
+	last := e.tombstones.of(b.id)
+	if older(last.Epoch, last.Generation, b.record.Epoch, b.record.Generation) {
+		last = order{b.record.Epoch, b.record.Generation}
+	}
+	if !older(epoch, generation, last.Epoch, last.Generation) {
+		return nil
+	}
+	return status.Errorf(codes.FailedPrecondition, "load balancer %s: epoch %d generation %d is older than epoch %d generation %d, which was taken",
+		b.id, epoch, generation, last.Epoch, last.Generation)
+}
+
+// application is one Apply under way.
+type application struct {
+	engine   *Engine
+	balancer *balancer
+	spec     *enginepb.Spec
+	ports    []linux.Port
+	reply    *enginepb.ApplyReply
+	why      string // why HAProxy was started or reloaded
+}
+
+func (a *application) fail(object string, permanent bool, reason string) {
+	a.reply.Failures = append(a.reply.Failures, &enginepb.Failure{ObjectId: object, Permanent: permanent, Reason: reason})
+}
+
+func (a *application) run(ctx context.Context) error {
+	b := a.balancer
+	known, before := b.record.Process, b.record.Spec
+	if err := a.take(); err != nil {
+		return err
+	}
+	if err := a.network(); err != nil {
+		return err
+	}
+	if err := a.engine.inspect(b); err != nil {
+		return err
+	}
+	done, err := a.converge(ctx, a.running(known))
+	if err != nil {
+		return err
+	}
+	if err := a.finish(done); err != nil {
+		return err
+	}
+	return a.removePorts(before)
+}
+
+// take stores that the Spec was taken, before anything is done for it. Where it differs from the last, nobody knows
+// from here on what runs, until the end.
+func (a *application) take() error {
+	b, r := a.balancer, a.balancer.record
+	if err := os.Mkdir(b.dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make the run directory: %w", bare(err))
+	}
+	if r.Epoch == a.spec.Epoch && r.Generation == a.spec.Generation && r.Hash == a.spec.Hash {
+		return nil
+	}
+	if r.Hash != a.spec.Hash {
+		r.Process = processID{}
+	}
+	r.Epoch, r.Generation, r.Hash = a.spec.Epoch, a.spec.Generation, a.spec.Hash
+	if err := r.write(b.dir); err != nil {
+		return err
+	}
+	b.record = r
+	return nil
+}
+
+// network makes the namespace and its ports. Those that are no longer wanted go at the end: HAProxy may use them yet.
+func (a *application) network() error {
+	host, name := a.engine.host, namespaceName(a.balancer.id)
+	ours, err := host.EnsureNamespace(name)
+	if err != nil {
+		return fmt.Errorf("make the network namespace: %w", bare(err))
+	}
+	if !ours {
+		return fmt.Errorf("network namespace %s: %w", name, linux.ErrForeign)
+	}
+	for _, p := range a.ports {
+		if _, err := host.EnsurePort(name, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *application) removePorts(before *enginepb.Spec) error {
+	for _, p := range before.GetPorts() {
+		if slices.ContainsFunc(a.ports, func(q linux.Port) bool { return q.ID == p.Id }) {
+			continue
+		}
+		if err := a.engine.host.RemovePort(p.Id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// running is what HAProxy itself says it runs, or nil when nobody knows.
+func (a *application) running(known processID) *enginepb.Spec {
+	b := a.balancer
+	switch {
+	case b.current == nil:
+		a.why = "no process takes connections"
+		return nil
+	case b.record.Spec == nil || known != b.current.processID:
+		a.why = "it is not known what runs"
+		return nil
+	}
+	states, err := b.serverStates()
+	if err != nil {
+		a.why = err.Error()
+		return nil
+	}
+	return haproxy.Running(b.record.Spec, states)
+}
+
+// converge brings HAProxy from what runs (nil: unknown) to the Spec, and returns what it could bring it to.
+func (a *application) converge(ctx context.Context, running *enginepb.Spec) (*enginepb.Spec, error) {
+	if done := a.atRunTime(running, a.spec); done {
+		return a.spec, nil
+	}
+	accepted, err := a.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What was refused may have been all that called for a reload.
+	if accepted != a.spec && a.atRunTime(running, accepted) {
+		return accepted, nil
+	}
+	a.reply.Method = methodReload
+	if a.balancer.current == nil {
+		a.reply.Method = methodStart
+	}
+	return accepted, a.engine.restart(ctx, a.balancer, accepted)
+}
+
+// atRunTime tries to do without a reload, and tells whether HAProxy now is as wanted.
+func (a *application) atRunTime(running, wanted *enginepb.Spec) bool {
+	if running == nil {
+		return false
+	}
+	b := a.balancer
+	plan := haproxy.Diff(running, wanted)
+	if plan.Reload {
+		a.why = plan.Reason
+		return false
+	}
+	if err := b.carryOut(plan.Steps); err != nil {
+		a.why = err.Error()
+		return false
+	}
+	if len(plan.Steps) > 0 {
+		if err := b.verify(wanted); err != nil {
+			a.why = err.Error()
+			return false
+		}
+		a.reply.Method, a.reply.RuntimeChanges = methodRuntime, int32(len(plan.Steps))
+	}
+	b.removals = plan.Removals
+	b.removeIdle()
+	return true
+}
+
+// verify compares what HAProxy reports with what was wanted of it.
+func (b *balancer) verify(wanted *enginepb.Spec) error {
+	states, err := b.serverStates()
+	if err != nil {
+		return err
+	}
+	plan := haproxy.Diff(haproxy.Running(wanted, states), wanted)
+	switch {
+	case plan.Reload:
+		return fmt.Errorf("HAProxy did not take a change: %s", plan.Reason)
+	case len(plan.Steps) > 0:
+		return fmt.Errorf("HAProxy did not take a change: %s is due", plan.Steps[0].Command)
+	}
+	return nil
+}
+
+// finish makes the file and the record agree with what runs.
+func (a *application) finish(done *enginepb.Spec) error {
+	b := a.balancer
+	text, _ := haproxy.File(done)
+	if err := writeFile(b.path(haproxy.ConfigFile), text); err != nil {
+		return err
+	}
+	failpoint.Here("engine.conf.agreed")
+	r := b.record
+	r.Process, r.Spec = b.current.processID, clone(done)
+	if sameRecord(b.record, r) {
+		return nil
+	}
+	if err := r.write(b.dir); err != nil {
+		return err
+	}
+	b.record = r
+	return nil
+}

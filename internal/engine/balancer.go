@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/haproxy"
+)
+
+// balancer is what the engine knows of one load balancer. Its fields belong to the holder of its lock.
+type balancer struct {
+	id  string
+	dir string // its run directory
+	// lock holds one token: whoever took it out may change the load balancer. It is a channel so that a caller
+	// whose time is up can stop waiting.
+	lock chan struct{}
+
+	record   record
+	current  *process   // takes connections; nil when none is known
+	draining []*process // were replaced, and serve the connections that they have
+	counters counters
+	removals []haproxy.Step // servers that are deleted once they are idle
+	broken   string         // why a person would say that it does not work as applied, when we last looked
+	statuses map[string]string
+	removed  bool // no longer in the engine's list
+}
+
+func (b *balancer) unlock() { b.lock <- struct{}{} }
+
+func (b *balancer) path(name string) string { return filepath.Join(b.dir, name) }
+
+// balancer returns the load balancer of an id, locked. When it was not known, it is found from what is on the host.
+func (e *Engine) balancer(ctx context.Context, id string) (*balancer, error) {
+	for {
+		b := e.entry(id)
+		select {
+		case <-b.lock:
+		case <-ctx.Done():
+			return nil, status.Errorf(codes.DeadlineExceeded, "another change of load balancer %s takes too long", id)
+		}
+		if !b.removed {
+			return b, nil
+		}
+		b.unlock() // someone removed it while we waited; a new one has its place
+	}
+}
+
+func (e *Engine) entry(id string) *balancer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.balancers[id]
+	if b == nil {
+		b = &balancer{id: id, dir: e.runDir(id), lock: make(chan struct{}, 1)}
+		b.unlock()
+		e.balancers[id] = b
+	}
+	return b
+}
+
+// forget takes a load balancer off the list. The caller holds its lock.
+func (e *Engine) forget(b *balancer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b.removed = true
+	delete(e.balancers, b.id)
+}
+
+// known lists the load balancers that the engine has something of, by id.
+func (e *Engine) known() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ids := make([]string, 0, len(e.balancers))
+	for id := range e.balancers {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// tryBalancer returns a known load balancer, locked, unless it is being worked on.
+func (e *Engine) tryBalancer(id string) *balancer {
+	e.mu.Lock()
+	b := e.balancers[id]
+	e.mu.Unlock()
+	if b == nil {
+		return nil
+	}
+	select {
+	case <-b.lock:
+	default:
+		return nil
+	}
+	if b.removed {
+		b.unlock()
+		return nil
+	}
+	return b
+}
+
+// adopt finds the load balancers that an earlier engine left, and their processes.
+func (e *Engine) adopt() error {
+	entries, err := os.ReadDir(filepath.Join(e.dir, "lbaas", "v2"))
+	if err != nil {
+		return fmt.Errorf("list load balancers: %w", err)
+	}
+	running, err := findProcesses()
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	for _, entry := range entries {
+		if checkID("", entry.Name()) != nil {
+			continue
+		}
+		b := e.entry(entry.Name())
+		<-b.lock
+		e.adoptOne(b, running[b.path(haproxy.ConfigFile)])
+		b.unlock()
+	}
+	return nil
+}
+
+func (e *Engine) adoptOne(b *balancer, pids []int) {
+	var err error
+	if b.record, err = readRecord(b.dir); err != nil {
+		e.log.Warn("record unreadable", "load_balancer", b.id, "err", err)
+	}
+	b.counters = readCounters(b.dir)
+	for _, pid := range pids {
+		p, err := openProcess(pid, b.path(haproxy.ConfigFile))
+		if err != nil {
+			continue // it has just ended
+		}
+		e.keep(b, p)
+		b.draining = append(b.draining, p)
+	}
+	e.findCurrent(b)
+	if b.current != nil {
+		e.log.Debug("HAProxy adopted", "load_balancer", b.id, "pid", b.current.PID)
+	}
+}
+
+// findCurrent learns from the stats socket which of the processes takes connections. The socket's SO_PEERCRED would
+// not do: it names the process that once called listen(2), which was not yet the detached one, and the socket
+// goes from process to process.
+func (e *Engine) findCurrent(b *balancer) {
+	info, err := b.info()
+	if err != nil {
+		return
+	}
+	for i, p := range b.draining {
+		if p.PID == info.PID && !info.Stopping {
+			b.current = p
+			b.draining = slices.Delete(b.draining, i, i+1)
+			break
+		}
+	}
+	for _, p := range b.draining {
+		p.expected.Store(true)
+	}
+}
+
+// keep watches a process of a load balancer and says when it ended.
+func (e *Engine) keep(b *balancer, p *process) {
+	e.watch(p, func() {
+		if p.expected.Load() {
+			e.log.Debug("replaced HAProxy ended", "load_balancer", b.id, "pid", p.PID)
+			return
+		}
+		e.log.Warn("HAProxy ended by itself", "load_balancer", b.id, "pid", p.PID)
+		e.hub.publish(b.id)
+	})
+}
+
+// settle forgets the processes that have ended.
+func (b *balancer) settle() {
+	b.draining = slices.DeleteFunc(b.draining, (*process).ended)
+	if b.current != nil && b.current.ended() {
+		b.current = nil
+	}
+}
+
+// spec is what was last carried out, or an empty one.
+func (b *balancer) spec() *enginepb.Spec {
+	if b.record.Spec == nil {
+		return &enginepb.Spec{LoadBalancerId: b.id}
+	}
+	return b.record.Spec
+}

@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/linux"
+)
+
+// plugPause lies between two looks at all plugs.
+const plugPause = 15 * time.Second
+
+// plug is a port that was plugged into a namespace, as it is stored: a PlugRequest.
+type plug struct{ *enginepb.PlugRequest }
+
+func (p plug) id() string { return p.GetPort().GetId() }
+
+func (e *Engine) plugPath(id string) string { return filepath.Join(e.dir, "plugs", id+".json") }
+
+// Plug connects a port to a named network namespace, and makes the namespace if it is not there. It is stored first, so
+// that the engine mends it after a crash or a reboot.
+func (e *Engine) Plug(_ context.Context, req *enginepb.PlugRequest) (*enginepb.PlugReply, error) {
+	port, err := parsePort(req.GetPort())
+	if err == nil {
+		err = checkNetns(req.Netns)
+	}
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "plug: %v", err)
+	}
+	e.plugging.Lock()
+	defer e.plugging.Unlock()
+	if err := e.replug(plug{req}, port); err != nil {
+		return nil, status.Errorf(codes.Unavailable, "plug port %s: %v", port.ID, err)
+	}
+	return &enginepb.PlugReply{}, nil
+}
+
+// checkNetns refuses names that cannot be, and those of load balancers' own namespaces.
+func checkNetns(name string) error {
+	switch {
+	case name == "" || len(name) > 100 || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, odd):
+		return fmt.Errorf("%q cannot name a network namespace", name)
+	case strings.HasPrefix(name, namespaceName("")):
+		return fmt.Errorf("network namespace %s belongs to a load balancer", name)
+	}
+	return nil
+}
+
+func odd(r rune) bool { return r <= ' ' || r == '/' || r >= 0x7f }
+
+// replug stores and makes a plug. One that was different is undone first, for the addresses of a plug may not be told
+// from those that its user has added.
+func (e *Engine) replug(p plug, port linux.Port) error {
+	if old, err := e.storedPlug(p.id()); err == nil && !proto.Equal(old.PlugRequest, p.PlugRequest) {
+		if err := e.unplug(old); err != nil {
+			return err
+		}
+	}
+	text, err := protojson.Marshal(p.PlugRequest)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(e.plugPath(p.id()), append(text, '\n')); err != nil {
+		return err
+	}
+	failpoint.Here("engine.plug.written")
+	if _, err := e.host.EnsureNamespace(p.Netns); err != nil {
+		return err
+	}
+	port.Shared = true
+	_, err = e.host.EnsurePort(p.Netns, port)
+	return err
+}
+
+// Unplug undoes Plug. Unplugging what is not there succeeds.
+func (e *Engine) Unplug(_ context.Context, req *enginepb.UnplugRequest) (*enginepb.UnplugReply, error) {
+	if err := checkID("port", req.PortId); err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "unplug: %v", err)
+	}
+	e.plugging.Lock()
+	defer e.plugging.Unlock()
+	p, err := e.storedPlug(req.PortId)
+	if errors.Is(err, os.ErrNotExist) {
+		return &enginepb.UnplugReply{}, nil
+	}
+	if err != nil { // unreadable: what is known is the port
+		p = plug{&enginepb.PlugRequest{Port: &enginepb.Port{Id: req.PortId}}}
+	}
+	if err := e.unplug(p); err != nil {
+		return nil, status.Errorf(codes.Unavailable, "unplug port %s: %v", req.PortId, err)
+	}
+	return &enginepb.UnplugReply{}, nil
+}
+
+// unplug removes the link, the namespace when we made it and no other plug uses it, and then the record.
+func (e *Engine) unplug(p plug) error {
+	if err := e.host.RemovePort(p.id()); err != nil {
+		return err
+	}
+	if p.Netns != "" && !e.plugUses(p.Netns, p.id()) {
+		if err := e.host.RemoveNamespace(p.Netns); err != nil && !errors.Is(err, linux.ErrForeign) {
+			return err
+		}
+	}
+	if err := removeAll(e.plugPath(p.id())); err != nil {
+		return err
+	}
+	failpoint.Here("engine.plug.removed")
+	return nil
+}
+
+func (e *Engine) plugUses(netns, but string) bool {
+	for _, p := range e.storedPlugs() {
+		if p.Netns == netns && p.id() != but {
+			return true
+		}
+	}
+	return false
+}
+
+// Plugged lists the ports that Plug made and that still are as it made them.
+func (e *Engine) Plugged(context.Context, *enginepb.PluggedRequest) (*enginepb.PluggedReply, error) {
+	reply := &enginepb.PluggedReply{}
+	for _, p := range e.storedPlugs() {
+		port, err := parsePort(p.Port)
+		if err != nil {
+			continue
+		}
+		port.Shared = true
+		if reason, err := e.host.CheckPort(p.Netns, port); err == nil && reason == "" {
+			reply.Plugs = append(reply.Plugs, &enginepb.Plug{PortId: p.id(), Netns: p.Netns})
+		}
+	}
+	return reply, nil
+}
+
+// storedPlug reads the record of a plug.
+func (e *Engine) storedPlug(id string) (plug, error) {
+	text, err := os.ReadFile(e.plugPath(id))
+	if err != nil {
+		return plug{}, err
+	}
+	p := plug{&enginepb.PlugRequest{}}
+	err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, p.PlugRequest)
+	if err == nil && p.id() != id {
+		err = errors.New("it is another port's")
+	}
+	return p, err
+}
+
+// storedPlugs reads all records, by port id. One that cannot be read is passed over.
+func (e *Engine) storedPlugs() []plug {
+	entries, err := os.ReadDir(filepath.Join(e.dir, "plugs"))
+	if err != nil {
+		return nil
+	}
+	var all []plug
+	for _, entry := range entries {
+		id, is := strings.CutSuffix(entry.Name(), ".json")
+		if !is || checkID("port", id) != nil {
+			continue
+		}
+		p, err := e.storedPlug(id)
+		if err != nil {
+			e.log.Warn("plug unreadable", "port", id, "err", err)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// keepPlugs mends plugs: at once when the engine starts, as after a reboot, and then from time to time.
+func (e *Engine) keepPlugs(ctx context.Context) error {
+	for {
+		for _, p := range e.storedPlugs() {
+			e.mend(p)
+		}
+		if !pause(ctx, plugPause) {
+			return nil
+		}
+	}
+}
+
+// plugBroken mends the plug of the port whose id begins so.
+func (e *Engine) plugBroken(port string) {
+	files, _ := filepath.Glob(e.plugPath(port + "*"))
+	for _, file := range files {
+		if p, err := e.storedPlug(strings.TrimSuffix(filepath.Base(file), ".json")); err == nil {
+			e.tasks.Go(func() { e.mend(p) })
+		}
+	}
+}
+
+// mend makes a stored plug again what it was. A plug that is being undone is left alone.
+func (e *Engine) mend(p plug) {
+	e.plugging.Lock()
+	defer e.plugging.Unlock()
+	now, err := e.storedPlug(p.id())
+	if err != nil || !proto.Equal(now.PlugRequest, p.PlugRequest) {
+		return
+	}
+	port, err := parsePort(p.Port)
+	if err == nil {
+		err = e.replug(p, port)
+	}
+	if err != nil {
+		e.log.Warn("plug not restored", "port", p.id(), "netns", p.Netns, "err", err)
+	}
+}

@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+)
+
+// Purge removes everything that carries the instance's stamp: processes, namespaces, links, bridges, and the
+// engine's files. It fails when an engine runs on the state directory. It goes on after an error and may be called again.
+func (e *Engine) Purge(ctx context.Context) error {
+	unlock, err := e.lockStateDir()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	below := filepath.Join(e.dir, "lbaas", "v2") + "/"
+	failed := []error{killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) })}
+	// A link whose stamp a crash prevented is known by its record only.
+	for _, p := range e.storedPlugs() {
+		failed = append(failed, e.host.RemovePort(p.id()))
+	}
+	failed = append(failed, e.host.Sweep(nil, nil))
+	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+		return err // the files say what is left to do
+	}
+	return errors.Join(removeAll(filepath.Join(e.dir, "lbaas")), removeAll(filepath.Join(e.dir, "plugs")))
+}

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/failpoint"
+)
+
+// recordFile holds a load balancer's record, in its run directory.
+const recordFile = "spec.json"
+
+// record is what the engine remembers of a load balancer, also across its own restarts.
+type record struct {
+	// Epoch, Generation and Hash of the last Spec taken.
+	Epoch      int64  `json:"epoch"`
+	Generation int64  `json:"generation"`
+	Hash       string `json:"hash"`
+	// Process runs Spec. It is zero while a change is under way or went wrong: then nobody knows what runs, and the
+	// next Apply reloads.
+	Process processID `json:"process"`
+	// Spec is what was last carried out: the Spec taken, less what HAProxy refused of it. nil before the first.
+	Spec *enginepb.Spec `json:"-"`
+}
+
+// storedRecord is a record in its file.
+type storedRecord struct {
+	record
+	Spec json.RawMessage `json:"spec,omitempty"`
+}
+
+// readRecord returns the record in a run directory, or an empty one where there is none or it cannot be read: it is
+// a hint, and what it lacks is found out anew.
+func readRecord(dir string) (record, error) {
+	text, err := os.ReadFile(filepath.Join(dir, recordFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return record{}, nil
+	}
+	if err != nil {
+		return record{}, err
+	}
+	var stored storedRecord
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return record{}, fmt.Errorf("parse %s: %w", recordFile, err)
+	}
+	r := stored.record
+	if len(stored.Spec) == 0 {
+		return r, nil
+	}
+	r.Spec = &enginepb.Spec{}
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(stored.Spec, r.Spec); err != nil {
+		r.Spec, r.Process = nil, processID{}
+		return r, fmt.Errorf("parse %s: %w", recordFile, err)
+	}
+	return r, nil
+}
+
+// sameRecord tells whether two records say the same.
+func sameRecord(a, b record) bool {
+	return a.Epoch == b.Epoch && a.Generation == b.Generation && a.Hash == b.Hash && a.Process == b.Process &&
+		proto.Equal(a.Spec, b.Spec)
+}
+
+func (r record) write(dir string) error {
+	stored := storedRecord{record: r}
+	if r.Spec != nil {
+		text, err := protojson.Marshal(r.Spec)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", recordFile, err)
+		}
+		stored.Spec = text
+	}
+	text, err := json.MarshalIndent(stored, "", " ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", recordFile, err)
+	}
+	if err := writeFile(filepath.Join(dir, recordFile), append(text, '\n')); err != nil {
+		return err
+	}
+	failpoint.Here("engine.record.written")
+	return nil
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/haproxy"
+	"plimsoll/internal/linux"
+)
+
+// Remove deletes everything that Apply made of a load balancer. Removing what is not there succeeds.
+func (e *Engine) Remove(ctx context.Context, req *enginepb.RemoveRequest) (*enginepb.RemoveReply, error) {
+	if err := checkID("load balancer", req.LoadBalancerId); err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "remove: %v", err)
+	}
+	b, err := e.balancer(ctx, req.LoadBalancerId)
+	if err != nil {
+		return nil, err
+	}
+	defer b.unlock()
+	if err := e.fence(b, req.Epoch, req.Generation); err != nil {
+		return nil, err
+	}
+	if err := e.tombstones.add(b.id, order{req.Epoch, req.Generation}); err != nil {
+		return nil, status.Errorf(codes.Unavailable, "remove load balancer %s: %v", b.id, err)
+	}
+	if err := e.remove(b); err != nil {
+		return nil, status.Errorf(codes.Unavailable, "remove load balancer %s: %v", b.id, err)
+	}
+	e.forget(b)
+	e.log.Info("load balancer removed", "load_balancer", b.id)
+	return &enginepb.RemoveReply{}, nil
+}
+
+// remove goes from the outside in: each step finds what it needs although the one after it was done before.
+func (e *Engine) remove(b *balancer) error {
+	if err := e.killAll(b); err != nil {
+		return err
+	}
+	failpoint.Here("engine.haproxy.killed")
+	for _, p := range b.spec().Ports {
+		if err := e.host.RemovePort(p.Id); err != nil && !errors.Is(err, linux.ErrForeign) {
+			return err
+		}
+	}
+	if err := e.host.RemoveNamespace(namespaceName(b.id)); err != nil && !errors.Is(err, linux.ErrForeign) {
+		return err
+	}
+	if err := removeAll(b.dir); err != nil {
+		return err
+	}
+	failpoint.Here("engine.files.removed")
+	return nil
+}
+
+// killAll ends the load balancer's processes, those that nobody told us of included.
+func (e *Engine) killAll(b *balancer) error {
+	for _, p := range b.processes() {
+		if err := p.end(); err != nil {
+			return err
+		}
+	}
+	b.current, b.draining = nil, nil
+	return killConfigs(func(conf string) bool { return conf == b.path(haproxy.ConfigFile) })
+}
+
+// killConfigs ends every HAProxy that runs a configuration file of ours.
+func killConfigs(ours func(conf string) bool) error {
+	all, err := findProcesses()
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	var failed []error
+	for conf, pids := range all {
+		if !ours(conf) {
+			continue
+		}
+		for _, pid := range pids {
+			if p, err := openProcess(pid, conf); err == nil {
+				failed = append(failed, p.end())
+			}
+		}
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/haproxy"
+)
+
+// askTime bounds a question to HAProxy, which answers in well under a millisecond unless it hangs.
+const askTime = 3 * time.Second
+
+// maxAnswer bounds what HAProxy answers, in bytes: `show stat` has some 500 for each server.
+const maxAnswer = 64 << 20
+
+// ask sends one command to the load balancer's HAProxy.
+func (b *balancer) ask(command string) ([]byte, error) {
+	answer, err := ask(b.path(haproxy.SocketFile), command)
+	if err != nil {
+		return nil, fmt.Errorf("ask HAProxy to %s: %w", command, bare(err))
+	}
+	return answer, nil
+}
+
+func ask(socket, command string) ([]byte, error) {
+	c, err := net.DialTimeout("unix", socket, askTime)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.SetDeadline(time.Now().Add(askTime)); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(c, command+"\n"); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(c, maxAnswer))
+}
+
+func (b *balancer) info() (haproxy.Info, error) {
+	answer, err := b.ask("show info")
+	if err != nil {
+		return haproxy.Info{}, err
+	}
+	return haproxy.ParseInfo(answer)
+}
+
+func (b *balancer) serverStates() ([]haproxy.ServerState, error) {
+	answer, err := b.ask("show servers state")
+	if err != nil {
+		return nil, err
+	}
+	return haproxy.ParseServersState(answer)
+}
+
+// stats asks for the counters of frontends (1), backends (2) or servers (4), or a sum of these.
+func (b *balancer) stats(kinds int) ([]haproxy.Stat, error) {
+	answer, err := b.ask(fmt.Sprintf("show stat -1 %d -1", kinds))
+	if err != nil {
+		return nil, err
+	}
+	return haproxy.ParseStat(answer)
+}
+
+// carryOut sends the steps of a plan, in order. It stops at the first that HAProxy refuses.
+func (b *balancer) carryOut(steps []haproxy.Step) error {
+	for _, step := range steps {
+		answer, err := b.ask(step.Command)
+		if err != nil {
+			return err
+		}
+		if err := step.Check(string(answer)); err != nil {
+			return err
+		}
+		failpoint.Here("engine.runtime.changed")
+	}
+	return nil
+}
+
+// removeIdle deletes the servers that were taken out and have no connection left. The rest is for the next time.
+func (b *balancer) removeIdle() {
+	var busy []haproxy.Step
+	for _, step := range b.removals {
+		answer, err := b.ask(step.Command)
+		if err != nil || step.Check(string(answer)) != nil {
+			busy = append(busy, step)
+			continue
+		}
+		failpoint.Here("engine.server.deleted")
+	}
+	b.removals = busy
+}
