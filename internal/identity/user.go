@@ -37,11 +37,3 @@ func (l Lockout) Locked(u *User, now time.Time) bool {
 	}
 	return now.Before(u.FailedAt.Add(l.Time))
 }
-
-// Failures is the count of failed log-ins after one more has failed: it starts anew once a lock has run out.
-func (l Lockout) Failures(u *User, now time.Time) int {
-	if u.FailedLogins >= l.Attempts && !l.Locked(u, now) {
-		return 1
-	}
-	return u.FailedLogins + 1
-}

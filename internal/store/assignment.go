@@ -40,6 +40,14 @@ func (s *Store) Assign(ctx context.Context, a identity.Assignment) error {
 	})
 }
 
+// Assignable tells whether the user and the scope of an assignment are there: nil, or lbaas.NotFound.
+func (s *Store) Assignable(ctx context.Context, a identity.Assignment) error {
+	if err := there(ctx, s.read, "users", "user", a.UserID); err != nil {
+		return err
+	}
+	return scopeThere(ctx, s.read, a.Scope)
+}
+
 // assignable tells whether everything that an assignment joins is there.
 func assignable(ctx context.Context, db bun.IDB, a identity.Assignment) error {
 	if err := there(ctx, db, "roles", "role", a.RoleID); err != nil {

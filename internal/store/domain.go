@@ -75,6 +75,18 @@ func (s *Store) Domains(ctx context.Context, q Query) ([]*identity.Domain, error
 	return domainsOf(inOrder(q, rows))
 }
 
+// DomainsOf lists the enabled domains in which a user has a role.
+func (s *Store) DomainsOf(ctx context.Context, userID string) ([]*identity.Domain, error) {
+	var rows []*domainRow
+	err := s.read.NewSelect().Model(&rows).Where("enabled").
+		Where("id IN (SELECT scope_id FROM role_assignments WHERE user_id = ? AND scope_kind = 'domain')", userID).
+		Order("created_at", "id").Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return domainsOf(rows)
+}
+
 // CreateDomain keeps a new domain and sets its CreatedAt.
 func (s *Store) CreateDomain(ctx context.Context, d *identity.Domain) error {
 	d.CreatedAt = time.Now().UTC().Truncate(time.Microsecond)
