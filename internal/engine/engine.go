@@ -74,7 +74,7 @@ func New(config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(digest),
+	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
 		hub: newHub(), balancers: map[string]*balancer{}}
 	e.tombstones = &tombstones{path: filepath.Join(dir, "lbaas", "tombstones.json")}
 	e.life, e.end = context.WithCancel(context.Background())

@@ -38,8 +38,8 @@ func (e *Engine) haproxyVersion(ctx context.Context) string {
 	return words[2]
 }
 
-// digest is over the program that runs, or "" where it cannot be read.
-func digest() string {
+// Digest is over the program that runs, or "" where it cannot be read. Hello tells it as Binary.
+func Digest() string {
 	f, err := os.Open("/proc/self/exe")
 	if err != nil {
 		return ""

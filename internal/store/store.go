@@ -66,6 +66,12 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.read.ExecContext(ctx, "SELECT 1")
+	return err
+}
+
 // Engine tells which database it is.
 func (s *Store) Engine() Engine { return s.engine }
 
