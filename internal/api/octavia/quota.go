@@ -43,12 +43,13 @@ func (a *API) listQuotas(_ context.Context, r *request) (web.Reply, error) {
 	return web.Reply{Status: http.StatusOK, Body: map[string]any{"quotas": []quotaJSON{}, "quotas_links": []link{}}}, nil
 }
 
-func (a *API) defaultQuota(context.Context, *request) (web.Reply, error) {
-	return reply(http.StatusOK, "quota", noQuota(""))
-}
-
+// showQuota answers a project's quota. /quotas/defaults is a spelling that clients use for the defaults, which anybody
+// may know.
 func (a *API) showQuota(_ context.Context, r *request) (web.Reply, error) {
 	project := r.PathValue("project")
+	if project == "defaults" {
+		return reply(http.StatusOK, "quota", noQuota(""))
+	}
 	if err := r.allow(project); err != nil {
 		return web.Reply{}, err
 	}

@@ -65,7 +65,6 @@ func (a *API) table() []row {
 		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.capabilities("availability zone")},
 
 		{get, "/quotas", "quota:get_all", nil, a.listQuotas},
-		{get, "/quotas/defaults", "", nil, a.defaultQuota},
 		{get, "/quotas/{project}", "quota:get_one", nil, a.showQuota},
 		{get, "/quotas/{project}/default", "quota:get_defaults", nil, a.showQuota},
 		{put, "/quotas/{project}", "quota:put", nil, a.updateQuota},

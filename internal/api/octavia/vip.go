@@ -235,7 +235,7 @@ func (a *API) claimPort(ctx context.Context, lb *lbaas.LoadBalancer, v vip) erro
 		if err := unusedPort(p); err != nil {
 			return err
 		}
-		p.DeviceID = deviceOf(lb)
+		p.DeviceID, p.DeviceOwner = deviceOf(lb), network.OwnerLoadBalancer
 		return nil
 	})
 	if errors.Is(err, lbaas.NotFound) {
@@ -265,7 +265,7 @@ func (a *API) releaseVIP(ctx context.Context, lb *lbaas.LoadBalancer) {
 	} else {
 		_, err = a.Networks.UpdatePort(ctx, lb.VIPPortID, func(p *network.Port) error {
 			if p.DeviceID == deviceOf(lb) {
-				p.DeviceID = ""
+				p.DeviceID, p.DeviceOwner = "", ""
 			}
 			return nil
 		})
