@@ -1,0 +1,58 @@
+package neutron
+
+import (
+	"context"
+	"net/http"
+
+	"plimsoll/internal/web"
+	"plimsoll/lbaas"
+)
+
+// extension is one entry of the list by which clients find out what a network service offers.
+type extension struct {
+	Alias       string `json:"alias"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Updated     string `json:"updated"`
+	Links       []any  `json:"links"`
+}
+
+// extensions are those of Neutron's that are offered here, and no others.
+func extensions() []extension {
+	add := func(alias, name, description, updated string) extension {
+		return extension{alias, name, description, updated, []any{}}
+	}
+	return []extension{
+		add("binding", "Port Binding", "Expose port bindings of a virtual port to external application", "2014-02-03T10:00:00-00:00"),
+		add("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string value", "2018-05-01T10:00:00-00:00"),
+		add("external-net", "Neutron external network", "Adds external network attribute to network resource.", "2013-01-14T10:00:00-00:00"),
+		add("filter-validation", "Filter parameters validation", "Provides validation on filter parameters.", "2018-03-21T10:00:00-00:00"),
+		add("ip-substring-filtering", "IP address substring filtering", "Provides IP address substring filtering when listing ports", "2017-11-28T09:00:00-00:00"),
+		add("net-mtu", "Network MTU", "Provides MTU attribute for a network resource.", "2015-03-25T10:00:00-00:00"),
+		add("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource.", "2017-07-12T00:00:00-00:00"),
+		add("pagination", "Pagination support", "Extension that indicates that pagination is enabled.", "2016-06-12T00:00:00-00:00"),
+		add("port-security", "Port Security", "Provides port security", "2012-07-23T10:00:00-00:00"),
+		add("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled.", "2016-09-09T09:09:09-09:09"),
+		add("provider", "Provider Network", "Expose mapping of virtual networks to physical networks", "2012-09-07T10:00:00-00:00"),
+		add("sorting", "Sorting support", "Extension that indicates that sorting is enabled.", "2016-06-12T00:00:00-00:00"),
+		add("standard-attr-description", "standard-attr-description", "Extension to add descriptions to standard attributes", "2016-02-10T10:00:00-00:00"),
+		add("standard-attr-revisions", "Resource revision numbers", "This extension will display the revision number of neutron resources.", "2016-04-11T10:00:00-00:00"),
+		add("standard-attr-tag", "Tag support for resources with standard attribute: network, port, subnet",
+			"Enables to set tag on resources with standard attribute.", "2017-01-01T00:00:00-00:00"),
+		add("standard-attr-timestamp", "Resource timestamps", "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.", "2016-09-12T10:00:00-00:00"),
+	}
+}
+
+func listExtensions(context.Context, *web.Request) (web.Reply, error) {
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{"extensions": extensions()}}, nil
+}
+
+func showExtension(_ context.Context, r *web.Request) (web.Reply, error) {
+	alias := r.PathValue("alias")
+	for _, e := range extensions() {
+		if e.Alias == alias {
+			return web.Reply{Status: http.StatusOK, Body: map[string]any{"extension": e}}, nil
+		}
+	}
+	return web.Reply{}, lbaas.Errorf(lbaas.NotFound, "Extension with alias %s does not exist", alias)
+}

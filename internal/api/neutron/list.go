@@ -1,0 +1,190 @@
+package neutron
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"plimsoll/internal/store"
+	"plimsoll/internal/web"
+)
+
+// view is an object as answers show it.
+type view map[string]any
+
+// only returns the attributes that the request asked for, or all.
+func (v view) only(fields []string) view {
+	fields = slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return f == "" })
+	if len(fields) == 0 {
+		return v
+	}
+	narrowed := view{}
+	for _, f := range fields {
+		if value, ok := v[f]; ok {
+			narrowed[f] = value
+		}
+	}
+	return narrowed
+}
+
+// list is what a request for many asks.
+type list struct {
+	query  store.Query
+	fields []string
+}
+
+// narrow leaves of each item what was asked for.
+func (l *list) narrow(items []view) []view {
+	narrowed := make([]view, 0, len(items))
+	for _, v := range items {
+		narrowed = append(narrowed, v.only(l.fields))
+	}
+	return narrowed
+}
+
+func (r *resource) parseList(req *web.Request) (*list, error) {
+	l := &list{fields: req.Query["fields"]}
+	if err := l.page(req.Query); err != nil {
+		return nil, err
+	}
+	if err := l.sort(req.Query); err != nil {
+		return nil, err
+	}
+	for _, name := range sortedKeys(req.Query) {
+		if err := r.filter(l, name, req.Query[name], req.Actor.Admin()); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func sortedKeys(q url.Values) []string {
+	var keys []string
+	for k := range q {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (l *list) page(q url.Values) error {
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return badRequest("Bad limit request: Limit must be an integer 0 or greater and not '%s'.", text)
+		}
+		l.query.Limit = n
+	}
+	if l.query.Limit > 0 {
+		l.query.Marker = q.Get("marker")
+		l.query.Reverse = strings.EqualFold(q.Get("page_reverse"), "true")
+	}
+	return nil
+}
+
+func (l *list) sort(q url.Values) error {
+	keys, dirs := q["sort_key"], q["sort_dir"]
+	if len(keys) != len(dirs) {
+		return badRequest("The number of sort_keys and sort_dirs must be same")
+	}
+	for i, key := range keys {
+		if dirs[i] != "asc" && dirs[i] != "desc" {
+			return badRequest("['%s'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'", dirs[i])
+		}
+		l.query.Sort = append(l.query.Sort, store.Order{Attribute: key, Descending: dirs[i] == "desc"})
+	}
+	return nil
+}
+
+// filter takes in one parameter of the query string. What is no attribute is refused, so that a misspelt filter does not list all.
+func (r *resource) filter(l *list, name string, values []string, admin bool) error {
+	switch name {
+	case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse":
+		return nil
+	case "tags":
+		l.query.Tags.All = splitTags(values)
+		return nil
+	case "tags-any":
+		l.query.Tags.Any = splitTags(values)
+		return nil
+	case "not-tags":
+		l.query.Tags.NotAll = splitTags(values)
+		return nil
+	case "not-tags-any":
+		l.query.Tags.NotAny = splitTags(values)
+		return nil
+	}
+	_, known := r.spec[name]
+	if !known && !slices.Contains(r.filters, name) || !admin && strings.HasPrefix(name, "binding:") {
+		return badRequest("['%s'] is invalid attribute for filtering", name)
+	}
+	l.query.Filters = append(l.query.Filters, store.Filter{Attribute: name, Values: values})
+	return nil
+}
+
+func splitTags(values []string) []string {
+	var tags []string
+	for _, v := range values {
+		tags = append(tags, strings.Split(v, ",")...)
+	}
+	return tags
+}
+
+// links are those to the next and the previous page, as Neutron gives them.
+func (l *list) links(req *web.Request, items []view) []map[string]string {
+	limit := l.query.Limit
+	if limit == 0 {
+		return nil
+	}
+	links := []map[string]string{}
+	if len(items) >= limit || l.query.Reverse {
+		links = append(links, map[string]string{"rel": "next", "href": pageLink(req, items, len(items)-1, false)})
+	}
+	if len(items) >= limit || !l.query.Reverse {
+		links = append(links, map[string]string{"rel": "previous", "href": pageLink(req, items, 0, true)})
+	}
+	return links
+}
+
+func pageLink(req *web.Request, items []view, at int, reverse bool) string {
+	q := url.Values{}
+	for k, v := range req.Query {
+		q[k] = v
+	}
+	q.Del("marker")
+	q.Del("page_reverse")
+	if len(items) > 0 {
+		q.Set("marker", items[at]["id"].(string))
+	}
+	if reverse {
+		q.Set("page_reverse", "True")
+	}
+	return here(req) + "?" + q.Encode()
+}
+
+// here is the address that the client asked, without its query.
+func here(req *web.Request) string {
+	path, _, _ := strings.Cut(req.RequestURI, "?")
+	return web.BaseURL(req.Request) + path
+}
+
+// moment is a time as Neutron writes it.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+
+// listed is a list that is never null in an answer.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// orNull is a text, or null where there is none.
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}

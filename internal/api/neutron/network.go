@@ -1,0 +1,208 @@
+package neutron
+
+import (
+	"context"
+
+	"plimsoll/internal/identity"
+	"plimsoll/internal/network"
+	"plimsoll/internal/store"
+)
+
+// networkType is what a network is made of: a bridge on the host, which Neutron calls local.
+const networkType = "local"
+
+func networkSpec() spec {
+	return spec{
+		"id": readOnly, "status": readOnly, "subnets": readOnly, "tags": readOnly, "revision_number": readOnly,
+		"created_at": readOnly, "updated_at": readOnly, "availability_zones": readOnly,
+		"ipv4_address_scope": readOnly, "ipv6_address_scope": readOnly,
+		"project_id": postOnly, "tenant_id": postOnly, "availability_zone_hints": postOnly,
+		"name": postAndPut, "description": postAndPut, "admin_state_up": postAndPut, "shared": postAndPut,
+		"router:external": postAndPut, "mtu": postAndPut, "port_security_enabled": postAndPut,
+		"provider:network_type": postAndPut, "provider:physical_network": postAndPut, "provider:segmentation_id": postAndPut,
+	}
+}
+
+func (s *service) networks() *resource {
+	return &resource{
+		name: "network", plural: "networks", spec: networkSpec(), notFound: func(id string) error { return network.NetworkNotFound(id) },
+		list: s.listNetworks, show: s.showNetwork, create: s.createNetworks, update: s.updateNetwork, remove: s.deleteNetwork,
+		retag: s.retagNetwork,
+	}
+}
+
+func networkView(a *identity.Actor, n *network.Network) view {
+	v := view{
+		"id": n.ID, "project_id": n.ProjectID, "tenant_id": n.ProjectID, "name": n.Name, "description": n.Description,
+		"admin_state_up": n.AdminStateUp, "status": "ACTIVE", "shared": n.Shared, "router:external": n.External, "mtu": n.MTU,
+		"subnets": listed(n.SubnetIDs), "port_security_enabled": false,
+		"availability_zones": []string{}, "availability_zone_hints": []string{},
+		"ipv4_address_scope": nil, "ipv6_address_scope": nil,
+		"tags": listed(n.Tags), "revision_number": n.Revision, "created_at": moment(n.CreatedAt), "updated_at": moment(n.UpdatedAt),
+	}
+	if a.Admin() {
+		v["provider:network_type"], v["provider:physical_network"], v["provider:segmentation_id"] = networkType, nil, nil
+	}
+	return v
+}
+
+func (s *service) listNetworks(ctx context.Context, a *identity.Actor, q store.Query) ([]view, error) {
+	found, err := s.store.Networks(ctx, visible(a, q))
+	if err != nil {
+		return nil, err
+	}
+	views := make([]view, 0, len(found))
+	for _, n := range found {
+		views = append(views, networkView(a, n))
+	}
+	return views, nil
+}
+
+// visible narrows a list to what the actor may see.
+func visible(a *identity.Actor, q store.Query) store.Query {
+	if !a.Admin() {
+		q.Filters = append(q.Filters, store.Filter{Attribute: network.VisibleTo, Values: []string{a.ProjectID}})
+	}
+	return q
+}
+
+func (s *service) showNetwork(ctx context.Context, a *identity.Actor, id string) (view, error) {
+	n, err := s.networkSeen(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	return networkView(a, n), nil
+}
+
+// networkSeen reads a network that the actor may know of.
+func (s *service) networkSeen(ctx context.Context, a *identity.Actor, id string) (*network.Network, error) {
+	n, err := s.store.Network(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !seesNetwork(a, n) {
+		return nil, network.NetworkNotFound(id)
+	}
+	return n, nil
+}
+
+func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies []*body) ([]view, error) {
+	var list []*network.Network
+	for _, b := range bodies {
+		n := &network.Network{ProjectID: b.owner(a), AdminStateUp: true, MTU: network.DefaultMTU}
+		if err := readNetwork(a, b, n, "create_network"); err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	if err := s.store.CreateNetworks(ctx, list); err != nil {
+		return nil, err
+	}
+	var views []view
+	for _, n := range list {
+		views = append(views, networkView(a, n))
+	}
+	return views, nil
+}
+
+// readNetwork reads the attributes that a request carries into a network.
+func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) error {
+	if err := b.adminOnly(a, rule, "shared", "router:external",
+		"provider:network_type", "provider:physical_network", "provider:segmentation_id"); err != nil {
+		return err
+	}
+	b.text("name", &n.Name, 255)
+	b.text("description", &n.Description, 255)
+	b.boolean("admin_state_up", &n.AdminStateUp)
+	b.boolean("shared", &n.Shared)
+	b.boolean("router:external", &n.External)
+	b.mtu(&n.MTU)
+	b.never("port_security_enabled")
+	b.nothing("availability_zone_hints")
+	b.provider()
+	return b.err()
+}
+
+// adminOnly refuses attributes that only admins may set. The harmless value false may be sent by anybody.
+func (b *body) adminOnly(a *identity.Actor, rule string, names ...string) error {
+	for _, name := range names {
+		if b.has(name) && !a.Admin() && string(b.Object[name]) != "false" {
+			return disallowed(rule, rule+":"+name)
+		}
+	}
+	return nil
+}
+
+// The bounds of an MTU: what IPv4 demands of every link (RFC 791), and what a bridge takes.
+const (
+	minMTU = 68
+	maxMTU = 65535
+)
+
+func (b *body) mtu(target *int) {
+	v := *target
+	b.integer("mtu", &v)
+	switch {
+	case v == 0:
+		v = network.DefaultMTU
+	case v < minMTU:
+		b.fail(invalid("mtu", "'%d' is too small - must be at least '%d'", v, minMTU))
+	case v > maxMTU:
+		b.fail(invalid("mtu", "'%d' is too large - must be no larger than '%d'", v, maxMTU))
+	}
+	*target = v
+}
+
+// provider takes what describes the only kind of network there is.
+func (b *body) provider() {
+	if b.given("provider:network_type") {
+		var t string
+		b.text("provider:network_type", &t, 32)
+		if t != networkType && b.err() == nil {
+			b.fail(network.InvalidInput("network_type value '%s' not supported", t))
+		}
+	}
+	for _, name := range []string{"provider:physical_network", "provider:segmentation_id"} {
+		if b.given(name) {
+			b.fail(network.InvalidInput("%s specified for %s network", name, networkType))
+		}
+	}
+}
+
+func (s *service) updateNetwork(ctx context.Context, a *identity.Actor, id string, b *body) (view, error) {
+	n, err := s.store.UpdateNetwork(ctx, id, func(n *network.Network) error {
+		if !owns(a, n.ProjectID) {
+			return disallowed("update_network")
+		}
+		return readNetwork(a, b, n, "update_network")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return networkView(a, n), nil
+}
+
+func (s *service) retagNetwork(ctx context.Context, a *identity.Actor, id string, fn func([]string) ([]string, error)) ([]string, error) {
+	n, err := s.store.UpdateNetwork(ctx, id, func(n *network.Network) (err error) {
+		if !owns(a, n.ProjectID) {
+			return disallowed("update_networks_tags")
+		}
+		n.Tags, err = fn(n.Tags)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n.Tags, nil
+}
+
+func (s *service) deleteNetwork(ctx context.Context, a *identity.Actor, id string) error {
+	n, err := s.networkSeen(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if !owns(a, n.ProjectID) {
+		return disallowed("delete_network")
+	}
+	return s.store.DeleteNetwork(ctx, id)
+}
