@@ -145,7 +145,7 @@ func (s *Store) connectMariaDB(dsn string) error {
 		// Not NO_BACKSLASH_ESCAPES: bun writes a backslash twice.
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 		"time_zone":                "'+00:00'",
-		"transaction_isolation":    "'READ-COMMITTED'",
+		"tx_isolation":             "'READ-COMMITTED'", // MariaDB before 11.1 knows only this name
 		"innodb_lock_wait_timeout": "10",
 		"default_storage_engine":   "InnoDB",
 	}

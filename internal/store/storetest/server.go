@@ -1,0 +1,173 @@
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"plimsoll/internal/store"
+)
+
+// Variable names the environment variable that names a server which runs already, as the connection of its administrator; "" for
+// SQLite, which needs no server.
+func Variable(engine store.Engine) string {
+	switch engine {
+	case store.PostgreSQL:
+		return "PLIMSOLL_TEST_POSTGRESQL"
+	case store.MariaDB:
+		return "PLIMSOLL_TEST_MARIADB"
+	}
+	return ""
+}
+
+// Server is a database server for tests.
+type Server struct {
+	Connection string // of its administrator
+
+	engine store.Engine
+	admin  *sql.DB
+	keeper *keeper // nil when somebody else runs it
+}
+
+// shared returns the one server of this process.
+func shared(engine store.Engine) (*Server, error) {
+	if engine == store.PostgreSQL {
+		return sharedPostgreSQL()
+	}
+	return sharedMariaDB()
+}
+
+var (
+	sharedPostgreSQL = sync.OnceValues(func() (*Server, error) { return find(store.PostgreSQL) })
+	sharedMariaDB    = sync.OnceValues(func() (*Server, error) { return find(store.MariaDB) })
+)
+
+func find(engine store.Engine) (*Server, error) {
+	if connection := os.Getenv(Variable(engine)); connection != "" {
+		return connect(engine, connection)
+	}
+	return Start(engine)
+}
+
+// Start starts a server for as long as this process lives, or until Stop. It is asked to come up within a minute.
+func Start(engine store.Engine) (*Server, error) {
+	recipe := recipes[engine]
+	k, err := recipe.start()
+	if err != nil {
+		return nil, err
+	}
+	s, err := connect(engine, recipe.connection(k.dir))
+	if err != nil {
+		k.stop()
+		return nil, err
+	}
+	s.keeper = k
+	if err := s.wait(); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Stop ends the server and removes all that it left.
+func (s *Server) Stop() {
+	_ = s.admin.Close()
+	if s.keeper != nil {
+		s.keeper.stop()
+	}
+}
+
+func connect(engine store.Engine, connection string) (*Server, error) {
+	u, err := url.Parse(connection)
+	if err != nil {
+		return nil, fmt.Errorf("read the connection %q: %w", connection, err)
+	}
+	s := &Server{Connection: connection, engine: engine}
+	if engine == store.PostgreSQL {
+		s.admin, err = sql.Open("pgx", connection)
+		return s, err
+	}
+	c := mysql.NewConfig()
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.Net, c.Addr = "tcp", u.Host
+	if socket := u.Query().Get("unix_socket"); socket != "" {
+		c.Net, c.Addr = "unix", socket
+	}
+	c.Logger = &mysql.NopLogger{} // it would tell of each try while the server comes up
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, fmt.Errorf("read the connection %q: %w", connection, err)
+	}
+	s.admin = sql.OpenDB(connector)
+	return s, nil
+}
+
+// wait returns when the server answers.
+func (s *Server) wait() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		err := s.admin.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		if said, ended := s.keeper.ended(); ended {
+			return fmt.Errorf("the server ended: %s", said)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not answer: %w\n%s", err, s.keeper.log())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// create makes a database and returns the connection to it.
+func (s *Server) create(name string) (string, error) {
+	statement := "CREATE DATABASE " + name
+	if s.engine == store.PostgreSQL {
+		statement += " TEMPLATE template0 ENCODING 'UTF8'"
+	}
+	if _, err := s.admin.Exec(statement); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(s.Connection)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+func (s *Server) drop(name string) error {
+	statement := "DROP DATABASE " + name
+	if s.engine == store.PostgreSQL {
+		statement += " WITH (FORCE)" // a store whose closing failed must not hold it
+	}
+	_, err := s.admin.Exec(statement)
+	return err
+}
+
+// Missing tells whether a server is not installed, and how to get it.
+func missing(programs ...string) error {
+	var lacking []string
+	for _, p := range programs {
+		if _, err := os.Stat(p); err != nil {
+			lacking = append(lacking, p)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(lacking, ", ") + " not found: `make deps` installs what the tests need")
+}
