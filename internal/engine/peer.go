@@ -66,7 +66,9 @@ func (p peerCredentials) ClientHandshake(_ context.Context, _ string, c net.Conn
 	return p.check(c)
 }
 
-func (p peerCredentials) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) { return p.check(c) }
+func (p peerCredentials) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return p.check(c)
+}
 
 func (p peerCredentials) check(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	uid, err := peerUID(c)

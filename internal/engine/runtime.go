@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
 	"plimsoll/internal/failpoint"
@@ -18,15 +20,16 @@ const maxAnswer = 64 << 20
 
 // ask sends one command to the load balancer's HAProxy.
 func (b *balancer) ask(command string) ([]byte, error) {
-	answer, err := ask(b.path(haproxy.SocketFile), command)
+	answer, err := ask(b.dir, command)
 	if err != nil {
 		return nil, fmt.Errorf("ask HAProxy to %s: %w", command, bare(err))
 	}
 	return answer, nil
 }
 
-func ask(socket, command string) ([]byte, error) {
-	c, err := net.DialTimeout("unix", socket, askTime)
+// ask sends a command to the HAProxy of a run directory.
+func ask(dir, command string) ([]byte, error) {
+	c, err := dialIn(dir, haproxy.SocketFile)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +41,20 @@ func ask(socket, command string) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(c, maxAnswer))
+}
+
+// dialIn connects to a socket in a directory, also where the path is longer than a socket's address can be (unix(7)).
+func dialIn(dir, name string) (net.Conn, error) {
+	path := filepath.Join(dir, name)
+	if len(path) < 108 {
+		return net.DialTimeout("unix", path, askTime)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = d.Close() }()
+	return net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), askTime)
 }
 
 func (b *balancer) info() (haproxy.Info, error) {

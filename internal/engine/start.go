@@ -54,7 +54,9 @@ func (e *Engine) check(ctx context.Context, b *balancer, spec *enginepb.Spec) ([
 		return nil, lines, err
 	}
 	defer func() { _ = os.Remove(path) }()
-	output, err := finishCommand(command(ctx, program, "-c", "-f", path), (*exec.Cmd).Start)
+	cmd := command(ctx, program, "-c", "-f", path)
+	cmd.Dir = b.dir
+	output, err := finishCommand(cmd, (*exec.Cmd).Start)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -73,7 +75,6 @@ func (e *Engine) check(ctx context.Context, b *balancer, spec *enginepb.Spec) ([
 func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = time.Second // a detached child may keep the output open
 	return cmd
@@ -203,6 +204,7 @@ func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	cmd := command(ctx, program, b.startArguments()...)
+	cmd.Dir = b.dir // a long path to the socket is given relative to it
 	output, err := finishCommand(cmd, func(cmd *exec.Cmd) error { return linux.Start(namespaceName(b.id), cmd) })
 	if err != nil {
 		if alerts := haproxy.ParseAlerts(output); len(alerts) > 0 {
@@ -223,7 +225,7 @@ func (b *balancer) startArguments() []string {
 	args := []string{"-D", "-f", b.path(haproxy.ConfigFile), "-p", b.path(haproxy.PIDFile)}
 	if b.current != nil {
 		b.current.expected.Store(true)
-		args = append(args, "-x", b.path(haproxy.SocketFile))
+		args = append(args, "-x", haproxy.SocketFile)
 	}
 	if all := b.processes(); len(all) > 0 {
 		args = append(args, "-sf")

@@ -43,13 +43,25 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 		s.add("group %s", Quote(opts.Group))
 	}
 	dir := opts.RunDir(lb.ID)
-	s.add("stats socket %s mode 0600 level admin expose-fd listeners", Quote(filepath.Join(dir, SocketFile)))
+	s.add("stats socket %s mode 0600 level admin expose-fd listeners", Quote(socketAddress(dir)))
 	s.add("server-state-file %s", Quote(filepath.Join(dir, StateFile)))
 	s.add("hard-stop-after %ds", spec.HardStopAfterSeconds)
 	if n := opts.maxconn(len(spec.Sections) + len(spec.Servers)); n > 0 {
 		s.add("maxconn %d", n)
 	}
 	return s.Section
+}
+
+// maxSocketPath is the longest path of a socket that HAProxy takes.
+const maxSocketPath = 97
+
+// socketAddress is where the stats socket is. HAProxy is started in its run directory, so that the directory may be
+// deeper than a socket's path can be long.
+func socketAddress(dir string) string {
+	if path := filepath.Join(dir, SocketFile); len(path) <= maxSocketPath {
+		return path
+	}
+	return "unix@" + SocketFile
 }
 
 // defaultMaxconn is how many connections a load balancer takes at most where the file descriptors allow it, as Octavia.

@@ -4,5 +4,5 @@ import "os/exec"
 
 // Start starts a program in a named namespace.
 func Start(namespace string, cmd *exec.Cmd) error {
-	return within(namespace, cmd.Start)
+	return Within(namespace, cmd.Start)
 }

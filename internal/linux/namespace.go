@@ -192,8 +192,8 @@ func (h *Host) stamped(name string) (bool, error) {
 	return lo.Attrs().Alias == h.stamp, nil
 }
 
-// namespaces lists the names of the namespaces that carry our stamp.
-func (h *Host) namespaces() ([]string, error) {
+// Namespaces lists the names of the namespaces that carry our stamp.
+func (h *Host) Namespaces() ([]string, error) {
 	entries, err := os.ReadDir(NamespaceDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -242,15 +242,15 @@ func openNamespace(name string) (*os.File, error) {
 // linksIn opens a netlink handle in a named namespace; the caller closes it.
 func linksIn(name string) (*netlink.Handle, error) {
 	var links *netlink.Handle
-	err := within(name, func() (err error) {
+	err := Within(name, func() (err error) {
 		links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
 		return err
 	})
 	return links, err
 }
 
-// within runs fn on a thread that is in the named namespace.
-func within(name string, fn func() error) error {
+// Within runs fn on a thread that is in the named namespace: sockets that it opens belong there for good.
+func Within(name string, fn func() error) error {
 	ns, err := openNamespace(name)
 	if err != nil {
 		return err

@@ -302,7 +302,7 @@ func (p *plug) tapChanges() []change {
 
 func (p *plug) tapSysctls() error {
 	name := p.tap.Attrs().Name
-	return within(p.namespace, func() error {
+	return Within(p.namespace, func() error {
 		return setSysctls([]sysctl{
 			{"net/ipv4/conf/" + name + "/arp_notify", "1"},
 			{"net/ipv4/conf/" + name + "/rp_filter", "0"},

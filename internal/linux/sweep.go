@@ -13,7 +13,7 @@ func (h *Host) Sweep(keepNamespaces, keepPorts []string) error {
 }
 
 func (h *Host) sweepNamespaces(keep map[string]bool) error {
-	names, err := h.namespaces()
+	names, err := h.Namespaces()
 	if err != nil {
 		return fmt.Errorf("list network namespaces: %w", err)
 	}
