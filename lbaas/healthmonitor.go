@@ -96,7 +96,10 @@ func (h *HealthMonitor) Validate() error {
 	)
 }
 
-var expectedCodes = regexp.MustCompile(`^(\d{3}(\s*,\s*\d{3})*)$|^(\d{3}-\d{3})$`)
+// codesPattern is what the API publishes. Of white space only blanks are taken: a line break has no business in it.
+const codesPattern = `^(\d{3}(\s*,\s*\d{3})*)$|^(\d{3}-\d{3})$`
+
+var expectedCodes = regexp.MustCompile(strings.ReplaceAll(codesPattern, `\s`, ` `))
 
 // methods are the values of http_method.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"}
@@ -117,7 +120,7 @@ func (h *HealthMonitor) validateHTTP() error {
 		return err
 	}
 	if !expectedCodes.MatchString(h.ExpectedCodes) {
-		return InvalidField("expected_codes", h.ExpectedCodes, "Value should match the pattern "+expectedCodes.String())
+		return InvalidField("expected_codes", h.ExpectedCodes, "Value should match the pattern "+codesPattern)
 	}
 	return nil
 }
