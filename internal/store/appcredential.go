@@ -48,15 +48,15 @@ var appCredentialAttributes = attributes{
 
 // AppCredential returns one application credential.
 func (s *Store) AppCredential(ctx context.Context, id string) (*identity.AppCredential, error) {
-	return appCredentialWhere(s.read.NewSelect().Where("id = ?", id), ctx, id)
+	return appCredentialWhere(ctx, s.read.NewSelect().Where("id = ?", id), id)
 }
 
 // AppCredentialByName returns a user's application credential of a name.
 func (s *Store) AppCredentialByName(ctx context.Context, userID, name string) (*identity.AppCredential, error) {
-	return appCredentialWhere(s.read.NewSelect().Where("user_id = ?", userID).Where("name = ?", name), ctx, name)
+	return appCredentialWhere(ctx, s.read.NewSelect().Where("user_id = ?", userID).Where("name = ?", name), name)
 }
 
-func appCredentialWhere(sel *bun.SelectQuery, ctx context.Context, what string) (*identity.AppCredential, error) {
+func appCredentialWhere(ctx context.Context, sel *bun.SelectQuery, what string) (*identity.AppCredential, error) {
 	row := new(appCredentialRow)
 	if err := sel.Model(row).Scan(ctx); err != nil {
 		return nil, orMissing(err, "application credential", what)

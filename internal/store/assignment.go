@@ -119,7 +119,7 @@ type namedAssignmentRow struct {
 	ScopeDomainName string `bun:"scope_domain_name"`
 }
 
-func (r *namedAssignmentRow) domain() (*identity.NamedAssignment, error) {
+func (r *namedAssignmentRow) domain() *identity.NamedAssignment {
 	n := &identity.NamedAssignment{
 		Assignment: identity.Assignment{
 			UserID: r.UserID, Scope: identity.Scope{Kind: identity.ScopeKind(r.ScopeKind), ID: r.ScopeID}, RoleID: r.RoleID,
@@ -130,7 +130,7 @@ func (r *namedAssignmentRow) domain() (*identity.NamedAssignment, error) {
 	if n.Scope.Kind == identity.DomainScope {
 		n.ScopeName = r.ScopeDomainName
 	}
-	return n, nil
+	return n
 }
 
 // Assignments lists who has been given which role where, with the names.
@@ -156,5 +156,9 @@ func (s *Store) Assignments(ctx context.Context, f identity.AssignmentFilter) ([
 	if err := sel.Scan(ctx, &rows); err != nil {
 		return nil, err
 	}
-	return domainsOf(rows)
+	all := make([]*identity.NamedAssignment, len(rows))
+	for i, r := range rows {
+		all[i] = r.domain()
+	}
+	return all, nil
 }

@@ -59,15 +59,15 @@ var projectAttributes = attributes{
 
 // Project returns one project.
 func (s *Store) Project(ctx context.Context, id string) (*identity.Project, error) {
-	return projectWhere(s.read.NewSelect().Where("id = ?", id), ctx, id)
+	return projectWhere(ctx, s.read.NewSelect().Where("id = ?", id), id)
 }
 
 // ProjectByName returns the project of a name in a domain.
 func (s *Store) ProjectByName(ctx context.Context, domainID, name string) (*identity.Project, error) {
-	return projectWhere(s.read.NewSelect().Where("domain_id = ?", domainID).Where("name = ?", name), ctx, name)
+	return projectWhere(ctx, s.read.NewSelect().Where("domain_id = ?", domainID).Where("name = ?", name), name)
 }
 
-func projectWhere(sel *bun.SelectQuery, ctx context.Context, what string) (*identity.Project, error) {
+func projectWhere(ctx context.Context, sel *bun.SelectQuery, what string) (*identity.Project, error) {
 	row := new(projectRow)
 	if err := sel.Model(row).Scan(ctx); err != nil {
 		return nil, orMissing(err, "project", what)
@@ -118,7 +118,7 @@ func parentFits(ctx context.Context, tx bun.Tx, p *identity.Project) error {
 	if p.ParentID == p.DomainID {
 		return nil
 	}
-	parent, err := projectWhere(tx.NewSelect().Where("id = ?", p.ParentID), ctx, p.ParentID)
+	parent, err := projectWhere(ctx, tx.NewSelect().Where("id = ?", p.ParentID), p.ParentID)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *Store) UpdateProject(ctx context.Context, id string, fn func(*identity.
 // DeleteProject removes a project without children, with its assignments and application credentials.
 func (s *Store) DeleteProject(ctx context.Context, id string) error {
 	return s.changeIdentity(ctx, func(ctx context.Context, tx bun.Tx) error {
-		p, err := projectWhere(tx.NewSelect().Where("id = ?", id), ctx, id)
+		p, err := projectWhere(ctx, tx.NewSelect().Where("id = ?", id), id)
 		if err != nil {
 			return err
 		}

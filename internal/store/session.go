@@ -29,7 +29,7 @@ func (s *Store) Session(ctx context.Context, t *identity.Token) (*identity.Sessi
 }
 
 func (s *Store) sessionUser(ctx context.Context, tx bun.Tx, session *identity.Session) (err error) {
-	session.User, err = absentIsNil(userWhere(tx.NewSelect().Where("id = ?", session.Token.UserID), ctx, ""))
+	session.User, err = absentIsNil(userWhere(ctx, tx.NewSelect().Where("id = ?", session.Token.UserID), ""))
 	if err != nil || session.User == nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (s *Store) sessionScope(ctx context.Context, tx bun.Tx, session *identity.S
 	case identity.DomainScope:
 		session.Domain, err = absentIsNil(s.domainWhere(ctx, tx, "id", id))
 	case identity.ProjectScope:
-		session.Project, err = absentIsNil(projectWhere(tx.NewSelect().Where("id = ?", id), ctx, ""))
+		session.Project, err = absentIsNil(projectWhere(ctx, tx.NewSelect().Where("id = ?", id), ""))
 		if err != nil || session.Project == nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *Store) sessionRoles(ctx context.Context, tx bun.Tx, session *identity.S
 	if len(implied) == 0 {
 		return nil
 	}
-	session.Implied, err = rolesWhere(ctx, tx.NewSelect().Where("name IN (?)", bun.In(implied)))
+	session.Implied, err = rolesWhere(ctx, tx.NewSelect().Where("name IN (?)", bun.List(implied)))
 	return err
 }
 
@@ -95,7 +95,7 @@ func rolesWhere(ctx context.Context, sel *bun.SelectQuery) ([]identity.Role, err
 
 func (s *Store) sessionRest(ctx context.Context, tx bun.Tx, session *identity.Session) (err error) {
 	if id := session.Token.AppCredentialID; id != "" {
-		session.AppCredential, err = absentIsNil(appCredentialWhere(tx.NewSelect().Where("id = ?", id), ctx, ""))
+		session.AppCredential, err = absentIsNil(appCredentialWhere(ctx, tx.NewSelect().Where("id = ?", id), ""))
 		if err != nil {
 			return err
 		}

@@ -55,15 +55,15 @@ var userAttributes = attributes{
 
 // User returns one user.
 func (s *Store) User(ctx context.Context, id string) (*identity.User, error) {
-	return userWhere(s.read.NewSelect().Where("id = ?", id), ctx, id)
+	return userWhere(ctx, s.read.NewSelect().Where("id = ?", id), id)
 }
 
 // UserByName returns the user of a name in a domain.
 func (s *Store) UserByName(ctx context.Context, domainID, name string) (*identity.User, error) {
-	return userWhere(s.read.NewSelect().Where("domain_id = ?", domainID).Where("name = ?", name), ctx, name)
+	return userWhere(ctx, s.read.NewSelect().Where("domain_id = ?", domainID).Where("name = ?", name), name)
 }
 
-func userWhere(sel *bun.SelectQuery, ctx context.Context, what string) (*identity.User, error) {
+func userWhere(ctx context.Context, sel *bun.SelectQuery, what string) (*identity.User, error) {
 	row := new(userRow)
 	if err := sel.Model(row).Scan(ctx); err != nil {
 		return nil, orMissing(err, "user", what)

@@ -127,7 +127,7 @@ func (s *Service) createAppCredential(ctx context.Context, r *web.Request) (web.
 func (s *Service) readAppCredential(ctx context.Context, r *web.Request, body *reader) (*identity.AppCredential, string, error) {
 	c := &identity.AppCredential{
 		ID: newID(), UserID: r.Actor.UserID, ProjectID: r.Actor.ProjectID,
-		Name: body.required("name", maxName), Description: body.text("description", maxProse).Value,
+		Name: body.requiredName(maxName), Description: body.text("description", maxProse).Value,
 		Unrestricted: body.has("unrestricted") && body.flag("unrestricted").Value, ExpiresAt: body.moment("expires_at"),
 	}
 	secret := newSecret()

@@ -104,7 +104,7 @@ func (req *authRequest) readAppCredential(d *reader) {
 	in := d.inner("application_credential")
 	m := &appCredentialMethod{id: in.id("id").Value, secret: in.secret("secret")}
 	if m.id == "" && in.err == nil {
-		m.name = in.required("name", maxName)
+		m.name = in.requiredName(maxName)
 		user := in.inner("user")
 		m.user = readUser(user)
 		in.join(user)
@@ -116,7 +116,7 @@ func (req *authRequest) readAppCredential(d *reader) {
 func readUser(d *reader) userReference {
 	u := userReference{id: d.id("id").Value}
 	if u.id == "" && d.err == nil {
-		u.name = d.required("name", maxName)
+		u.name = d.requiredName(maxName)
 		u.domain = readDomain(d)
 	}
 	return u
@@ -127,7 +127,7 @@ func readDomain(d *reader) domainReference {
 	in := d.inner("domain")
 	ref := domainReference{id: in.id("id").Value}
 	if ref.id == "" && in.err == nil {
-		ref.name = in.required("name", maxName)
+		ref.name = in.requiredName(maxName)
 	}
 	d.join(in)
 	return ref
@@ -182,7 +182,7 @@ func (s *scopeRequest) readProject(d *reader) {
 	s.kind = identity.ProjectScope
 	in := d.inner("project")
 	if s.id = in.id("id").Value; s.id == "" && in.err == nil {
-		s.name = in.required("name", maxName)
+		s.name = in.requiredName(maxName)
 		s.domain = readDomain(in)
 	}
 	d.join(in)

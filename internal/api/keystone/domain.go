@@ -48,7 +48,7 @@ func (s *Service) createDomain(ctx context.Context, r *web.Request) (web.Reply, 
 	if err != nil {
 		return web.Reply{}, err
 	}
-	d := &identity.Domain{ID: newID(), Name: body.required("name", maxShort)}
+	d := &identity.Domain{ID: newID(), Name: body.requiredName(maxShort)}
 	if id := body.id("explicit_domain_id"); id.Given() {
 		d.ID = id.Value
 	}
@@ -78,7 +78,7 @@ func (s *Service) updateDomain(ctx context.Context, r *web.Request) (web.Reply, 
 		return web.Reply{}, err
 	}
 	d, err := s.store.UpdateDomain(ctx, r.PathValue("domain"), func(d *identity.Domain) error {
-		d.Name = body.name("name", maxShort).Or(d.Name)
+		d.Name = body.name(maxShort).Or(d.Name)
 		return changeDomain(body, d, d.Enabled)
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package keystone
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -72,7 +73,7 @@ func (s *Service) createProject(ctx context.Context, r *web.Request) (web.Reply,
 	if err != nil {
 		return web.Reply{}, err
 	}
-	p := &identity.Project{ID: newID(), Name: body.required("name", maxShort)}
+	p := &identity.Project{ID: newID(), Name: body.requiredName(maxShort)}
 	domainID, parentID := body.id("domain_id"), body.id("parent_id")
 	if body.flag("is_domain").Or(false) {
 		return web.Reply{}, lbaas.Errorf(lbaas.Unsupported, "Projects that act as domains are not supported: create a domain.")
@@ -98,10 +99,13 @@ func (s *Service) domainFor(ctx context.Context, r *web.Request, domainID, paren
 	}
 	if parentID.Given() {
 		parent, err := s.store.Project(ctx, parentID.Value)
-		if err == nil {
-			return parent.DomainID, nil
+		if errors.Is(err, lbaas.NotFound) {
+			return parentID.Value, nil // a domain then, or nothing
 		}
-		return parentID.Value, nil // a domain then, or nothing
+		if err != nil {
+			return "", err
+		}
+		return parent.DomainID, nil
 	}
 	for _, id := range []string{r.Actor.DomainID, r.Actor.ProjectDomainID} {
 		if id != "" {
@@ -141,7 +145,7 @@ func (s *Service) updateProject(ctx context.Context, r *web.Request) (web.Reply,
 		return web.Reply{}, err
 	}
 	p, err := s.store.UpdateProject(ctx, r.PathValue("project"), func(p *identity.Project) error {
-		p.Name = body.name("name", maxShort).Or(p.Name)
+		p.Name = body.name(maxShort).Or(p.Name)
 		body.unchanged("id", p.ID)
 		body.unchanged("domain_id", p.DomainID)
 		body.unchanged("parent_id", p.ParentID)

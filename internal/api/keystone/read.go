@@ -92,25 +92,25 @@ func (d *reader) text(key string, limit int) web.Field[string] {
 	return f
 }
 
-// name reads a string that is not blank.
-func (d *reader) name(key string, limit int) web.Field[string] {
-	f := d.text(key, limit)
+// name reads the attribute of that name, which must not be blank.
+func (d *reader) name(limit int) web.Field[string] {
+	f := d.text("name", limit)
 	if f.Null || (f.Set && strings.TrimSpace(f.Value) == "") {
-		d.fail(key, d.object[key], "does not match '[\\S]+'")
+		d.fail("name", d.object["name"], "does not match '[\\S]+'")
 	}
 	return f
 }
 
-// required reads a name that has to be there.
-func (d *reader) required(key string, limit int) string {
-	f := d.name(key, limit)
+// requiredName reads the attribute name, which has to be there.
+func (d *reader) requiredName(limit int) string {
+	f := d.name(limit)
 	if !f.Set {
-		d.missing(key)
+		d.missing("name")
 	}
 	return f.Value
 }
 
-// secret is required for what must not show up in an error.
+// secret reads a string that has to be there and must not show up in an error.
 func (d *reader) secret(key string) string {
 	raw, given := d.take(key)
 	var v string

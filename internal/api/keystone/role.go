@@ -49,7 +49,7 @@ func (s *Service) createRole(ctx context.Context, r *web.Request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
-	role := &identity.Role{ID: newID(), Name: body.required("name", maxName)}
+	role := &identity.Role{ID: newID(), Name: body.requiredName(maxName)}
 	if body.has("domain_id") {
 		return web.Reply{}, lbaas.Errorf(lbaas.Unsupported, "Roles that belong to a domain are not supported.")
 	}
@@ -75,7 +75,7 @@ func (s *Service) updateRole(ctx context.Context, r *web.Request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	role, err := s.store.UpdateRole(ctx, r.PathValue("role"), func(role *identity.Role) error {
-		role.Name = body.name("name", maxName).Or(role.Name)
+		role.Name = body.name(maxName).Or(role.Name)
 		body.unchanged("id", role.ID)
 		return changeRole(body, role)
 	})

@@ -48,7 +48,7 @@ func (s *Service) createUser(ctx context.Context, r *web.Request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
-	u := &identity.User{ID: newID(), Name: body.required("name", maxName)}
+	u := &identity.User{ID: newID(), Name: body.requiredName(maxName)}
 	domainID, password := body.id("domain_id"), body.password()
 	if err := changeUser(body, u, true); err != nil {
 		return web.Reply{}, err
@@ -100,7 +100,7 @@ func (s *Service) updateUser(ctx context.Context, r *web.Request) (web.Reply, er
 		}
 	}
 	u, err := s.store.UpdateUser(ctx, r.PathValue("user"), func(u *identity.User) error {
-		u.Name = body.name("name", maxName).Or(u.Name)
+		u.Name = body.name(maxName).Or(u.Name)
 		body.unchanged("id", u.ID)
 		body.unchanged("domain_id", u.DomainID)
 		if hash != "" {
