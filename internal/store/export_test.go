@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"testing"
+)
+
+// Queries is how many statements the store has sent so far.
+func (s *Store) Queries() int {
+	n := int(s.read.DBStats().Queries)
+	if s.write != s.read {
+		n += int(s.write.DBStats().Queries)
+	}
+	return n
+}
+
+// Statements counts the statements that fn makes the store send. BEGIN and COMMIT are none.
+func (s *Store) Statements(fn func()) int {
+	before := s.Queries()
+	fn()
+	return s.Queries() - before
+}
+
+// Expire makes a lease run out now.
+func (s *Store) Expire(t *testing.T, name string) {
+	t.Helper()
+	if _, err := s.write.NewUpdate().Table("leases").Set("expires_at = 1").Where("name = ?", name).Exec(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Rows counts the rows of a table that belong to a load balancer.
+func (s *Store) Rows(t *testing.T, table, loadBalancerID string) int {
+	t.Helper()
+	column := "load_balancer_id"
+	if table == tableLoadBalancers {
+		column = "id"
+	}
+	n, err := s.read.NewSelect().TableExpr(table).Where(column+" = ?", loadBalancerID).Count(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(n)
+}
+
+// Tables are those that hold parts of load balancers.
+func Tables() []string {
+	return append([]string{tableLoadBalancers, tableStatistics}, childTables[:]...)
+}
