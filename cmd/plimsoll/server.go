@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os/user"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"plimsoll/internal/api/keystone"
+	"plimsoll/internal/api/neutron"
+	"plimsoll/internal/api/octavia"
+	"plimsoll/internal/config"
+	"plimsoll/internal/engine"
+	"plimsoll/internal/haproxy"
+	"plimsoll/internal/identity"
+	"plimsoll/internal/provider"
+	"plimsoll/internal/reconcile"
+	"plimsoll/internal/statedir"
+	"plimsoll/internal/store"
+	"plimsoll/lbaas"
+)
+
+const (
+	drainTime = 3 * time.Second // that requests have to finish when the server ends
+	stopTime  = 4500 * time.Millisecond
+)
+
+// server is what "plimsoll serve" runs once it has given up root's rights.
+type server struct {
+	config   config.Config
+	dir      *statedir.Dir
+	host     haproxy.Options
+	listener net.Listener
+	log      *slog.Logger
+	out      io.Writer
+}
+
+// run serves until ctx ends.
+func (s *server) run(ctx context.Context) error {
+	instance, err := s.dir.Instance()
+	if err != nil {
+		return err
+	}
+	st, err := s.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	client, closer, err := engine.Dial(s.dir.EngineSocket(), 0)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	enabled, err := enable(s.config, workshop{engine: client, networks: st, host: s.config.Host, haproxy: s.host})
+	if err != nil {
+		return err
+	}
+	ident, err := s.identity(ctx, st)
+	if err != nil {
+		return err
+	}
+	if err := firstNetworks(ctx, st); err != nil {
+		return fmt.Errorf("make the first networks: %w", err)
+	}
+	handler := s.handler(st, ident, enabled)
+	plugger := reconcile.EnginePlugger{Engine: client}
+	return s.work(ctx, handler, []func(context.Context) error{
+		reconcile.New(reconcile.Config{
+			Store: st, Networks: st, Providers: enabled.providers, Instance: instance, Host: s.config.Host, Shards: true, Log: s.log,
+		}).Run,
+		reconcile.NewBindings(reconcile.BindingsConfig{Store: st, Plugger: plugger, Host: s.config.Host, Log: s.log}).Run,
+		reconcile.NewJanitor(reconcile.JanitorConfig{Store: st, Networks: st, Log: s.log}).Run,
+	})
+}
+
+func (s *server) openStore(ctx context.Context) (*store.Store, error) {
+	connection := cmp.Or(s.config.Database.Connection, s.dir.Database())
+	st, err := store.Open(ctx, connection, s.log)
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", config.Database{Connection: connection}.Redacted(), err)
+	}
+	return st, nil
+}
+
+// identity makes the identity service, and at the first start its users; and tells clients how to come in.
+func (s *server) identity(ctx context.Context, st *store.Store) (*keystone.Service, error) {
+	ident, err := keystone.New(keystone.Config{
+		Store: st, KeyDir: s.dir.FernetKeys(), Region: s.config.Region, PublicURL: s.config.API.BaseURI, Log: s.log,
+		Endpoints: []identity.Endpoint{
+			{Type: "identity", Name: "keystone", Path: "/identity"},
+			{Type: "network", Name: "neutron", Path: "/networking"},
+			{Type: "load-balancer", Name: "octavia", Path: "/load-balancer"},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	password, err := s.dir.AdminPassword()
+	if err != nil {
+		return nil, err
+	}
+	if err := ident.Bootstrap(ctx, password); err != nil {
+		return nil, fmt.Errorf("make the first users: %w", err)
+	}
+	return ident, s.dir.WriteCredentials(statedir.Credentials{
+		AuthURL: cmp.Or(s.config.API.BaseURI, s.url()) + "/identity/v3", Region: s.config.Region,
+		User: "admin", Password: password, Project: "admin",
+	})
+}
+
+// firstNetworks makes the networks of a first start, for the project admin. By a later start that project may be gone.
+func firstNetworks(ctx context.Context, st *store.Store) error {
+	admin, err := st.ProjectByName(ctx, identity.DefaultDomainID, "admin")
+	if errors.Is(err, lbaas.NotFound) {
+		admin, err = &identity.Project{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	return st.BootstrapNetworks(ctx, admin.ID)
+}
+
+// url is where clients on this host reach the server.
+func (s *server) url() string {
+	addr := s.listener.Addr().(*net.TCPAddr).AddrPort()
+	ip := addr.Addr().Unmap()
+	if ip.IsUnspecified() {
+		ip = netip.MustParseAddr("127.0.0.1")
+	}
+	return "http://" + net.JoinHostPort(ip.String(), strconv.Itoa(int(addr.Port())))
+}
+
+func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabledProviders) http.Handler {
+	lb := octavia.New(octavia.Config{
+		Store: st, Networks: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
+		Host: s.config.Host, Log: s.log,
+	})
+	return mount(map[string]http.Handler{
+		"/identity":      ident.Handler(),
+		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Log: s.log}),
+		"/load-balancer": lb,
+		"":               lb,
+	}, healthcheck(st))
+}
+
+// work serves HTTP and runs the loops until ctx ends or one of them fails. Then it lets requests finish, and ends the
+// loops, all in less than five seconds.
+func (s *server) work(ctx context.Context, handler http.Handler, loops []func(context.Context) error) error {
+	web := s.httpServer(handler)
+	g, ctx := errgroup.WithContext(ctx)
+	looping, endLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer endLoops()
+	for _, loop := range loops {
+		g.Go(func() error { return loop(looping) })
+	}
+	g.Go(func() error {
+		if err := web.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	fmt.Fprintf(s.out, "plimsoll: ready on %s\n", s.url())
+	s.log.Info("ready", "url", s.url(), "version", version)
+	<-ctx.Done()
+	s.log.Info("stopping")
+	s.drain(web)
+	endLoops()
+	return waitFor(g.Wait, stopTime-drainTime)
+}
+
+func (s *server) drain(web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		s.log.Warn("requests cut short", "err", err)
+		_ = web.Close()
+	}
+}
+
+// waitFor bounds how long it waits.
+func waitFor(wait func() error, bound time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(bound):
+		return errors.New("stop: what was under way did not end in time; the next start goes on with it")
+	}
+}
+
+func (s *server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// thisHost is what HAProxy's configurations need to know of this host.
+func thisHost(dir *statedir.Dir) haproxy.Options {
+	o := haproxy.Options{StateDir: dir.Path(), User: "nobody", Group: "nogroup"}
+	if u, err := user.Lookup("haproxy"); err == nil {
+		if g, err := user.LookupGroupId(u.Gid); err == nil {
+			o.User, o.Group = u.Username, g.Name
+		}
+	} else if _, err := user.LookupGroup(o.Group); err != nil {
+		o.Group = "nobody" // as Fedora calls it
+	}
+	var files unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
+		o.FDLimit = int(min(files.Max, 1<<20))
+	}
+	return o
+}
+
+// enabledProviders are the providers that the configuration enables.
+type enabledProviders struct {
+	providers map[string]provider.Provider
+	faces     []provider.Face
+	byDefault string
+}
