@@ -180,9 +180,24 @@ func (e *Engine) keep(b *balancer, p *process) {
 
 // settle forgets the processes that have ended.
 func (b *balancer) settle() {
-	b.draining = slices.DeleteFunc(b.draining, (*process).ended)
+	b.draining = slices.DeleteFunc(b.draining, func(p *process) bool {
+		if !p.ended() {
+			return false
+		}
+		p.hangUp()
+		return true
+	})
 	if b.current != nil && b.current.ended() {
 		b.current = nil
+	}
+	b.counters.settle(b.processes())
+}
+
+// hangUp ends the conversation with a replaced process.
+func (p *process) hangUp() {
+	if p.talk != nil {
+		p.talk.close()
+		p.talk = nil
 	}
 }
 

@@ -14,14 +14,15 @@ import (
 // countersFile holds a load balancer's counters, in its run directory.
 const countersFile = "counters.json"
 
-// counters keep a listener's figures monotonic although each HAProxy begins at zero. What a process counted up to its
-// replacement is added to Base. What it still moves while it drains is not seen, for its stats socket is its
-// successor's by then; neither is what it moved since it was last read when it is killed.
+// counters keep a listener's figures monotonic although each HAProxy begins at zero. A process that is replaced is asked
+// on, over a connection that was opened while it had the stats socket, until its last connection has ended.
+// Two things are not counted: what a process moved after it was last asked when it is killed, and what a replaced process
+// still moves after the engine itself was restarted, for nobody can ask it then.
 type counters struct {
-	// Process counted Last.
-	Process processID        `json:"process"`
-	Base    map[string]count `json:"base,omitempty"` // by frontend, of all earlier processes
-	Last    map[string]count `json:"last,omitempty"` // by frontend, as last read
+	// Ended is what processes counted that have ended, by frontend.
+	Ended map[string]count `json:"ended,omitempty"`
+	// Running is what the others counted when last asked, by process and frontend.
+	Running map[string]map[string]count `json:"running,omitempty"`
 }
 
 // count is what HAProxy counts of a frontend.
@@ -55,41 +56,65 @@ func (c counters) write(dir string) error {
 	return writeFile(filepath.Join(dir, countersFile), append(text, '\n'))
 }
 
-// see takes what a process reports, and makes the report's figures the sums.
+func (p processID) String() string { return fmt.Sprintf("%d/%d", p.PID, p.Start) }
+
+// see takes what a process reports.
 func (c *counters) see(p processID, frontends []*enginepb.Frontend) {
-	c.turn(p)
-	c.Last = make(map[string]count, len(frontends))
+	now := make(map[string]count, len(frontends))
 	for _, f := range frontends {
-		now := count{f.BytesIn, f.BytesOut, f.TotalSessions, f.RequestErrors}
-		c.Last[f.Name] = now
-		sum := now.add(c.Base[f.Name])
+		now[f.Name] = count{f.BytesIn, f.BytesOut, f.TotalSessions, f.RequestErrors}
+	}
+	if c.Running == nil {
+		c.Running = map[string]map[string]count{}
+	}
+	c.Running[p.String()] = now
+}
+
+// settle makes history of the processes that are no longer there.
+func (c *counters) settle(there []*process) {
+	alive := map[string]bool{}
+	for _, p := range there {
+		alive[p.String()] = true
+	}
+	for p, counted := range c.Running {
+		if alive[p] {
+			continue
+		}
+		if c.Ended == nil {
+			c.Ended = map[string]count{}
+		}
+		for name, n := range counted {
+			c.Ended[name] = c.Ended[name].add(n)
+		}
+		delete(c.Running, p)
+	}
+}
+
+// sum is what all processes counted of a frontend.
+func (c *counters) sum(frontend string) count {
+	sum := c.Ended[frontend]
+	for _, counted := range c.Running {
+		sum = sum.add(counted[frontend])
+	}
+	return sum
+}
+
+// total puts the sums into a report.
+func (c *counters) total(frontends []*enginepb.Frontend) []*enginepb.Frontend {
+	for _, f := range frontends {
+		sum := c.sum(f.Name)
 		f.BytesIn, f.BytesOut, f.TotalSessions, f.RequestErrors = sum.In, sum.Out, sum.Sessions, sum.Errors
 	}
+	return frontends
 }
 
-// turn goes over to another process: what the last one counted becomes history.
-func (c *counters) turn(p processID) {
-	if c.Process == p {
-		return
-	}
-	if c.Base == nil {
-		c.Base = map[string]count{}
-	}
-	for name, last := range c.Last {
-		c.Base[name] = c.Base[name].add(last)
-	}
-	c.Process, c.Last = p, nil
-}
-
-// sums are the figures while no process runs.
-func (c *counters) sums(spec *enginepb.Spec) []*enginepb.Frontend {
+// stopped is the report while no process answers.
+func (c *counters) stopped(spec *enginepb.Spec) []*enginepb.Frontend {
 	var all []*enginepb.Frontend
 	for _, name := range frontendNames(spec) {
-		sum := c.Base[name].add(c.Last[name])
-		all = append(all, &enginepb.Frontend{Name: name, Status: "STOP",
-			BytesIn: sum.In, BytesOut: sum.Out, TotalSessions: sum.Sessions, RequestErrors: sum.Errors})
+		all = append(all, &enginepb.Frontend{Name: name, Status: "STOP"})
 	}
-	return all
+	return c.total(all)
 }
 
 func frontendNames(spec *enginepb.Spec) []string {
@@ -108,23 +133,54 @@ func (c *counters) trim(spec *enginepb.Spec) {
 	for _, name := range frontendNames(spec) {
 		wanted[name] = true
 	}
-	for name := range c.Base {
+	for name := range c.Ended {
 		if !wanted[name] {
-			delete(c.Base, name)
-		}
-	}
-	for name := range c.Last {
-		if !wanted[name] {
-			delete(c.Last, name)
+			delete(c.Ended, name)
 		}
 	}
 }
 
-// count reads the current process's counters and returns its frontends with the sums.
+// count takes the current process's figures and returns its frontends with the sums.
 func (b *balancer) count(stats []haproxy.Stat) []*enginepb.Frontend {
 	frontends := haproxy.Frontends(stats)
 	b.counters.see(b.current.processID, frontends)
-	return frontends
+	return b.counters.total(frontends)
+}
+
+// follow asks the replaced processes what they still move, and lets those go that have no connection left: ours is
+// what keeps them.
+func (b *balancer) follow() {
+	for _, p := range b.draining {
+		if p.talk == nil {
+			continue
+		}
+		left, err := b.askDraining(p)
+		if err != nil || left == 0 {
+			p.hangUp()
+		}
+	}
+}
+
+// askDraining takes a replaced process's figures and returns how many connections it has left.
+func (b *balancer) askDraining(p *process) (left int64, err error) {
+	answer, err := p.talk.ask("show info")
+	if err != nil {
+		return 0, err
+	}
+	info, err := haproxy.ParseInfo(answer)
+	if err != nil {
+		return 0, err
+	}
+	// Asked after the number of connections: when that is 0, these are its last figures.
+	if answer, err = p.talk.ask("show stat -1 1 -1"); err != nil {
+		return 0, err
+	}
+	stats, err := haproxy.ParseStat(answer)
+	if err != nil {
+		return 0, err
+	}
+	b.counters.see(p.processID, haproxy.Frontends(stats))
+	return info.Connections, nil
 }
 
 // saveCounters stores all counters, so that they survive the end of both the engine and HAProxy.
@@ -141,6 +197,8 @@ func (b *balancer) saveCounters(e *Engine) {
 	if b.record.Spec == nil {
 		return
 	}
+	b.settle()
+	b.follow()
 	if b.current != nil {
 		if stats, err := b.stats(1); err == nil {
 			b.count(stats)

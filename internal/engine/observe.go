@@ -79,13 +79,14 @@ func (e *Engine) observe(ctx context.Context, id string) *enginepb.Observation {
 // look fills in what HAProxy reports, and returns what is not as it was applied.
 func (e *Engine) look(b *balancer, o *enginepb.Observation) (drift string) {
 	b.settle()
+	b.follow()
 	if b.current == nil {
-		o.Frontends = b.counters.sums(b.spec())
+		o.Frontends = b.counters.stopped(b.spec())
 		return "HAProxy does not run"
 	}
 	stats, err := b.stats(1 + 4)
 	if err != nil {
-		o.Frontends = b.counters.sums(b.spec())
+		o.Frontends = b.counters.stopped(b.spec())
 		return err.Error()
 	}
 	o.Frontends, o.Servers = b.count(stats), haproxy.Servers(stats)

@@ -28,6 +28,8 @@ type process struct {
 	gone chan struct{} // closed once it has ended; nil until watched
 	// expected is set when it was told to end, by us or by its successor.
 	expected atomic.Bool
+	// talk reaches it after its replacement; nil when it cannot be reached.
+	talk *conversation
 }
 
 var errNotOurs = errors.New("no such process of ours")

@@ -66,7 +66,7 @@ func (e *Engine) killAll(b *balancer) error {
 			return err
 		}
 	}
-	b.current, b.draining = nil, nil
+	b.settle()
 	return killConfigs(func(conf string) bool { return conf == b.path(haproxy.ConfigFile) })
 }
 

@@ -45,7 +45,20 @@ func (e *Engine) Run(ctx context.Context, l net.Listener) error {
 	e.end()
 	e.tasks.Wait()
 	e.saveCounters()
+	e.hangUp()
 	return err
+}
+
+// hangUp lets the replaced processes end without us.
+func (e *Engine) hangUp() {
+	for _, id := range e.known() {
+		if b := e.tryBalancer(id); b != nil {
+			for _, p := range b.draining {
+				p.hangUp()
+			}
+			b.unlock()
+		}
+	}
 }
 
 func (e *Engine) serve(ctx context.Context, l net.Listener) error {

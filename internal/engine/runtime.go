@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,6 +58,51 @@ func dialIn(dir, name string) (net.Conn, error) {
 	defer func() { _ = d.Close() }()
 	return net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), askTime)
 }
+
+// conversation is a connection over which one process answers any number of commands, also after it handed its stats
+// socket to another.
+type conversation struct{ net.Conn }
+
+// prompt is what HAProxy ends its answers with; no answer has it at a line's beginning.
+const prompt = "\n> "
+
+func converse(dir string) (*conversation, error) {
+	c, err := dialIn(dir, haproxy.SocketFile)
+	if err != nil {
+		return nil, err
+	}
+	talk := &conversation{c}
+	for _, command := range []string{"prompt", "set timeout cli 3600"} {
+		if _, err := talk.ask(command); err != nil {
+			talk.close()
+			return nil, err
+		}
+	}
+	return talk, nil
+}
+
+func (t *conversation) ask(command string) ([]byte, error) {
+	if err := t.SetDeadline(time.Now().Add(askTime)); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(t, command+"\n"); err != nil {
+		return nil, err
+	}
+	var answer []byte
+	part := make([]byte, 64<<10)
+	for !bytes.HasSuffix(answer, []byte(prompt)) {
+		n, err := t.Read(part)
+		if err != nil {
+			return nil, err
+		}
+		if answer = append(answer, part[:n]...); len(answer) > maxAnswer {
+			return nil, errors.New("the answer is too long")
+		}
+	}
+	return bytes.TrimSuffix(answer, []byte(prompt)), nil
+}
+
+func (t *conversation) close() { _ = t.Close() }
 
 func (b *balancer) info() (haproxy.Info, error) {
 	answer, err := b.ask("show info")

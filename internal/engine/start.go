@@ -156,10 +156,14 @@ func (e *Engine) restart(ctx context.Context, b *balancer, spec *enginepb.Spec) 
 		return err
 	}
 	failpoint.Here("engine.conf.written")
+	if b.current != nil { // reachable now, and no more when its successor has the socket
+		b.current.talk, _ = converse(b.dir)
+	}
 	p, err := e.launch(ctx, b)
 	if err != nil {
 		if b.current != nil {
 			b.current.expected.Store(false)
+			b.current.hangUp()
 		}
 		if len(before) > 0 { // what runs is what was there before
 			err = errors.Join(err, writeFile(b.path(haproxy.ConfigFile), before))
@@ -170,7 +174,7 @@ func (e *Engine) restart(ctx context.Context, b *balancer, spec *enginepb.Spec) 
 		b.draining = append(b.draining, b.current)
 	}
 	b.current, b.removals, b.statuses = p, nil, nil
-	b.counters.turn(p.processID)
+	b.follow()
 	b.counters.trim(spec)
 	e.log.Info("HAProxy started", "load_balancer", b.id, "pid", p.PID, "draining", len(b.draining))
 	if err := b.counters.write(b.dir); err != nil { // no reason to call what runs a failure
@@ -240,6 +244,7 @@ func (b *balancer) startArguments() []string {
 // their slowest connections last.
 func (b *balancer) limitDraining() error {
 	b.settle()
+	b.follow()
 	for len(b.draining) >= maxDraining {
 		if !b.draining[0].wait(200 * time.Millisecond) {
 			if err := b.draining[0].end(); err != nil {

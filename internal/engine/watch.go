@@ -94,6 +94,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 func (e *Engine) poll(b *balancer) {
 	b.settle()
+	b.follow()
 	if b.current == nil {
 		return // its end was told when it came
 	}

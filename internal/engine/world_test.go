@@ -47,11 +47,19 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	w := &world{t: t, dir: dir, network: uuid.NewString(), next: 20, config: Config{
 		StateDir: dir, Instance: uuid.NewString(), Host: "here", Version: "test",
-		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level()})),
 	}}
 	t.Cleanup(w.purge)
 	w.start()
 	return w
+}
+
+// level of the engine's logs: what it does is of interest with -v only.
+func level() slog.Level {
+	if testing.Verbose() {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 func (w *world) socket() string { return filepath.Join(w.dir, "engine.sock") }
