@@ -15,7 +15,7 @@ type Alert struct {
 
 var (
 	alertLine = regexp.MustCompile(`^\[ALERT\]\s+\(\d+\) : (?:config : )?(.*)$`)
-	alertFile = regexp.MustCompile(`\[[^\]\s]*:(\d+)\](?: : | )?`)
+	alertFile = regexp.MustCompile(`(?:parsing )?\[[^\]]*:(\d+)\](?: : | )?`)
 	names     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?::[0-9a-f-]{36})?`)
 )
 
@@ -28,9 +28,9 @@ func ParseAlerts(output []byte) []Alert {
 			continue
 		}
 		alert := Alert{Text: m[1]}
-		if at := alertFile.FindStringSubmatchIndex(m[1]); at != nil {
-			alert.Line, _ = strconv.Atoi(m[1][at[2]:at[3]])
-			alert.Text = strings.TrimPrefix(strings.TrimSpace(m[1][:at[0]]+m[1][at[1]:]), "parsing ")
+		if at := alertFile.FindStringSubmatch(m[1]); at != nil {
+			alert.Line, _ = strconv.Atoi(at[1])
+			alert.Text = strings.TrimSpace(alertFile.ReplaceAllString(m[1], ""))
 		}
 		alerts = append(alerts, alert)
 	}

@@ -10,12 +10,12 @@ import (
 	"plimsoll/lbaas"
 )
 
-// liveTree is a load balancer on 127.0.0.1 whose three members are real. The third is the spare for tests to use.
-func liveTree(t *testing.T) *lbaas.LoadBalancer {
+// liveTree is a load balancer on the n-th loopback address of this package whose three members are real.
+func liveTree(t *testing.T, n int) *lbaas.LoadBalancer {
 	lb := newTree()
-	lb.VIPAddress = netip.MustParseAddr("127.0.0.1")
+	lb.VIPAddress = netip.AddrFrom4([4]byte{127, 26, 12, byte(n)})
 	p := addPool(lb, 1, lbaas.HTTP, lbaas.RoundRobin)
-	addListener(lb, 1, lbaas.HTTP, freePort(t), p.ID)
+	addListener(lb, 1, lbaas.HTTP, 8080, p.ID)
 	for n := 1; n <= 3; n++ {
 		addMember(p, n, "127.0.0.1", serve(t))
 	}
@@ -133,10 +133,11 @@ var runtimeCases = []struct {
 
 // TestDiffAtRunTime proves the table of Diff with a real HAProxy: after the steps it is as one that was started anew.
 func TestDiffAtRunTime(t *testing.T) {
-	for _, test := range runtimeCases {
+	for i, test := range runtimeCases {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			opts := testOptions(t)
-			lb := liveTree(t)
+			lb := liveTree(t, i+1)
 			for _, e := range test.both {
 				e(lb)
 			}
@@ -201,7 +202,7 @@ func TestDiffReload(t *testing.T) {
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
-			lb := liveTree(t)
+			lb := liveTree(t, 0)
 			for _, e := range test.both {
 				e(lb)
 			}

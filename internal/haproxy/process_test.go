@@ -200,14 +200,3 @@ func serve(t *testing.T) (port int) {
 	}()
 	return l.Addr().(*net.TCPAddr).Port
 }
-
-// freePort is a port of 127.0.0.1 that nothing listens on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}

@@ -32,7 +32,7 @@ const DefaultHardStop = 30 * time.Minute
 
 // Options are what the host decides, the same for all its load balancers.
 type Options struct {
-	StateDir string        // the run directories are below it
+	StateDir string        // absolute; the run directories are below it
 	User     string        // whom HAProxy runs as, with Group; "" leaves it to whoever starts it
 	Group    string        //
 	FDLimit  int           // file descriptors that the process may have; 0 leaves maxconn to HAProxy
