@@ -204,8 +204,8 @@ func (s *fakeStore) Achieved(ctx context.Context, l store.Lease, id string, g in
 func (s *fakeStore) Failing(ctx context.Context, l store.Lease, id string, g int64, reason string, failed bool) error {
 	return s.fenced(l, func() {
 		s.writes = append(s.writes, fmt.Sprintf("failing %s %d %v", id, g, failed))
-		if row := s.lbs[id]; row != nil && row.lb.Progress.Generation <= g && (row.lb.Progress.Deleted || row.lb.Progress.Observed < g) {
-			row.lb.Progress.Reason, row.lb.Progress.Failed = reason, failed
+		if row := s.lbs[id]; row != nil && row.lb.Progress.Generation <= g {
+			row.lb.Progress.Reason, row.lb.Progress.Failed = reason, row.lb.Progress.Failed || failed
 		}
 	})
 }

@@ -172,6 +172,24 @@ func TestTheDeadlineMakesAnErrorThatHeals(t *testing.T) {
 	})
 }
 
+func TestARepairThatFailsBecomesAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		defer b.end()
+		b.store.create("lb")
+		b.is("lb", lbaas.Active)
+		b.provider.lose("lb")
+		b.provider.script(slices.Repeat([]error{errors.New("no HAProxy")}, 1000)...)
+		time.Sleep(30 * time.Second)
+		b.is("lb", lbaas.Active)
+		time.Sleep(time.Minute)
+		b.is("lb", lbaas.Failed)
+		b.provider.script()
+		time.Sleep(time.Minute)
+		b.is("lb", lbaas.Active)
+	})
+}
+
 func TestInnerErrorsAreNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)

@@ -21,6 +21,7 @@ type known struct {
 	settled int64     // the generation of which the failures are permanent
 	force   bool      // apply though nothing is pending
 	reason  string    // of the last failure, so that one that lasts is logged once
+	failing time.Time // since when every try fails; zero when the last one did not
 	drifts  int       // repairs in a row
 	drifted time.Time // when the last of them began
 }

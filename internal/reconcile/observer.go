@@ -120,7 +120,7 @@ func (o *observer) look(ctx context.Context, ids []string) {
 func (o *observer) trees(ids []string) []*lbaas.LoadBalancer {
 	var lbs []*lbaas.LoadBalancer
 	for _, id := range ids {
-		if lb := o.loop.memory.tree(id); lb != nil && o.loop.leases.get(store.LeaseName(lb)) != nil {
+		if lb := o.loop.memory.tree(id); lb != nil && lb.Provider == o.name && o.loop.leases.get(store.LeaseName(lb)) != nil {
 			lbs = append(lbs, lb)
 		}
 	}
@@ -161,6 +161,9 @@ func (o *observer) told(err error) {
 
 // repair has a load balancer applied anew since its data plane is not what was made of it.
 func (l *Loop) repair(id string) {
+	if l.memory.tree(id) == nil {
+		return // removed since
+	}
 	wait := l.memory.drift(id, l.queue.backoff)
 	begun := false
 	if wait == 0 {

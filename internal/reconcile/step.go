@@ -153,9 +153,18 @@ func (l *Loop) failed(t *task, cause error) (again bool, err error) {
 	return !permanent, nil
 }
 
-// late tells whether what is pending has been so for longer than a user should be kept hoping.
+// late tells whether a user has been kept hoping for too long: since something is pending, or since a repair of what was
+// ACTIVE failed for the first time, which only this process knows.
 func (l *Loop) late(t *task) (bool, error) {
 	age, err := l.cfg.Store.PendingAge(t.held.ctx, t.lb.ID)
+	l.memory.update(t.lb.ID, func(k *known) {
+		if k.failing.IsZero() {
+			k.failing = time.Now()
+		}
+		if age == 0 {
+			age = time.Since(k.failing)
+		}
+	})
 	return age >= l.cfg.Deadline, err
 }
 
@@ -174,7 +183,7 @@ func (t *task) reason(err error) string {
 
 // remember keeps the tree that was applied, and has it observed.
 func (l *Loop) remember(t *task) {
-	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease = t.lb, t.held.Name })
+	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease, k.failing = t.lb, t.held.Name, time.Time{} })
 	l.observers[t.lb.Provider].add(t.lb.ID)
 }
 
