@@ -76,7 +76,7 @@ func (a *attacher) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, append(a.options.childArguments(), "--supervise")...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, append(a.options.childArguments(), "--supervise")...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -129,12 +129,10 @@ func stopEngine(ctx context.Context, dir *statedir.Dir) error {
 			return fmt.Errorf("stop the engine's supervisor: %w", err)
 		}
 	}
-	found, err := hello(ctx, dir)
-	if err != nil {
-		return nil // nobody answers: there is none
-	}
-	if err := terminate(ctx, int(found.GetPid()), dir.Path()); err != nil {
-		return fmt.Errorf("stop the engine: %w", err)
+	if found, err := hello(ctx, dir); err == nil { // else nobody answers: there is none
+		if err := terminate(ctx, int(found.GetPid()), dir.Path()); err != nil {
+			return fmt.Errorf("stop the engine: %w", err)
+		}
 	}
 	return nil
 }

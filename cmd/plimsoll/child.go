@@ -22,19 +22,19 @@ type child struct {
 	done chan error
 }
 
-// startChild starts a command in a namespace, and waits for the first line that it prints. What it says on stderr goes to
-// log, where given.
-func startChild(ctx context.Context, netns string, log io.Writer, program string, args ...string) (*child, string, error) {
-	cmd := exec.Command(program, args...)
+// startChild starts a command in a namespace, and waits until it prints a line: it is ready. What it says on stderr goes to
+// log, where given. It ends by stop, not with ctx.
+func startChild(ctx context.Context, netns string, log io.Writer, program string, args ...string) (*child, error) {
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	cmd.Stderr = log
 	// A group of its own: Ctrl-C is for the demo, which ends its children in order. And if the demo is killed, they end.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := startIn(netns, cmd); err != nil {
-		return nil, "", fmt.Errorf("start plimsoll %s: %w", args[0], err)
+		return nil, fmt.Errorf("start plimsoll %s: %w", args[0], err)
 	}
 	c := &child{cmd: cmd, done: make(chan error, 1)}
 	first := make(chan string, 1)
@@ -48,11 +48,11 @@ func startChild(ctx context.Context, netns string, log io.Writer, program string
 	select {
 	case line := <-first:
 		if line == "" {
-			return nil, "", fmt.Errorf("plimsoll %s ended at once: %w", args[0], <-c.done)
+			return nil, fmt.Errorf("plimsoll %s ended at once: %w", args[0], <-c.done)
 		}
-		return c, line, nil
+		return c, nil
 	case <-ctx.Done():
-		return nil, "", errors.Join(fmt.Errorf("plimsoll %s does not start: %w", args[0], ctx.Err()), c.stop())
+		return nil, errors.Join(fmt.Errorf("plimsoll %s does not start: %w", args[0], ctx.Err()), c.stop())
 	}
 }
 

@@ -34,7 +34,7 @@ func (d *demo) startServer(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	d.server, _, err = startChild(ctx, "", log, d.self, "serve", "--state-dir", d.stateDir(), "--listen", "127.0.0.1:0")
+	d.server, err = startChild(ctx, "", log, d.self, "serve", "--state-dir", d.stateDir(), "--listen", "127.0.0.1:0")
 	return err
 }
 
@@ -76,7 +76,7 @@ func (d *demo) startHosts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c, _, err := startChild(ctx, host.netns, nil, d.self, "demo-web", "--listen", host.address+":80", "--name", name)
+		c, err := startChild(ctx, host.netns, nil, d.self, "demo-web", "--listen", host.address+":80", "--name", name)
 		if err != nil {
 			return err
 		}
