@@ -1,0 +1,132 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+)
+
+// Instance is the id that stamps everything that the server's engine makes on the host.
+func (s *Server) Instance() string {
+	text, err := os.ReadFile(filepath.Join(s.StateDir, "instance"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Leftovers says what there is on the host that carries the server's stamp: namespaces, links and bridges, nft tables,
+// and the processes of the data plane. The server itself and its engine do not count.
+func (s *Server) Leftovers() []string {
+	return slices.DeleteFunc(leftovers(s.Instance(), s.StateDir), func(what string) bool {
+		return strings.HasPrefix(what, "process ") && !strings.Contains(what, "haproxy")
+	})
+}
+
+func leftovers(instance, stateDir string) []string {
+	if instance == "" {
+		return processes(stateDir)
+	}
+	stamp := "plimsoll:" + instance
+	left := slices.Concat(links(stamp), namespaces(stamp), processes(stateDir))
+	if rules, err := exec.Command("nft", "list", "ruleset").Output(); err == nil && bytes.Contains(rules, []byte(instance)) {
+		left = append(left, "nft tables")
+	}
+	return left
+}
+
+func links(stamp string) []string {
+	var left []string
+	all, err := netlink.LinkList()
+	if err != nil {
+		return []string{fmt.Sprintf("links cannot be listed: %v", err)}
+	}
+	for _, l := range all {
+		if l.Attrs().Alias == stamp {
+			left = append(left, "link "+l.Attrs().Name)
+		}
+	}
+	return left
+}
+
+// namespaces lists those of which the loopback link is stamped.
+func namespaces(stamp string) []string {
+	var left []string
+	names, _ := filepath.Glob("/run/netns/*")
+	for _, path := range names {
+		ns, err := netns.GetFromPath(path)
+		if err != nil {
+			continue // a test that runs beside removed it
+		}
+		if loStamp(ns) == stamp {
+			left = append(left, "namespace "+filepath.Base(path))
+		}
+		_ = ns.Close()
+	}
+	return left
+}
+
+func loStamp(ns netns.NsHandle) string {
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return ""
+	}
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return ""
+	}
+	return lo.Attrs().Alias
+}
+
+// processes lists those whose command line names the state directory.
+func processes(stateDir string) []string {
+	var left []string
+	for _, p := range processesOf(stateDir) {
+		left = append(left, fmt.Sprintf("process %d: %s", p.PID, p.Command))
+	}
+	return left
+}
+
+// Process is a process that works for a server.
+type Process struct {
+	PID     int
+	Command string // its command line, separated by spaces
+}
+
+// HAProxies returns the HAProxy processes of the server's data plane.
+func (s *Server) HAProxies() []Process {
+	return slices.DeleteFunc(processesOf(s.StateDir), func(p Process) bool {
+		return !strings.Contains(strings.Fields(p.Command)[0], "haproxy")
+	})
+}
+
+// Engines returns the processes of the server's engine: the supervisor and the engine itself.
+func (s *Server) Engines() []Process {
+	return slices.DeleteFunc(processesOf(s.StateDir), func(p Process) bool {
+		words := strings.Fields(p.Command)
+		return len(words) < 2 || words[1] != "engine"
+	})
+}
+
+func processesOf(stateDir string) []Process {
+	var found []Process
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(line, []byte(stateDir)) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		found = append(found, Process{pid, string(bytes.TrimSpace(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))})
+	}
+	return found
+}

@@ -1,0 +1,240 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a plimsoll serve with a state directory of its own.
+type Server struct {
+	URL      string // "http://127.0.0.1:port"
+	StateDir string
+
+	dir   string // of everything that the test writes
+	env   []string
+	cmd   *exec.Cmd
+	ended chan error
+	nodes int // made so far
+}
+
+// Option changes how a Server is started.
+type Option func(*Server)
+
+// Env sets environment variables of the server and of its engine, as "NAME=value": the failpoints'.
+func Env(variables ...string) Option {
+	return func(s *Server) { s.env = append(s.env, variables...) }
+}
+
+// startTime bounds how long a server may take to serve.
+const startTime = 30 * time.Second
+
+// Start starts a server on a free port. At the test's end it is stopped, everything is purged, and what is left behind
+// fails the test.
+func Start(t testing.TB, options ...Option) *Server {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it makes network namespaces")
+	}
+	dir, err := os.MkdirTemp("", "plimsoll-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server gives up root's rights and has to reach its files.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{StateDir: filepath.Join(dir, "state"), dir: dir, URL: "http://127.0.0.1:0"}
+	for _, o := range options {
+		o(s)
+	}
+	t.Cleanup(func() { s.cleanUp(t) })
+	s.Start(t)
+	return s
+}
+
+// Start starts the server, again after Stop or Kill, and waits until it serves.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if err := s.start(); err != nil {
+		s.logs(t)
+		t.Fatalf("start plimsoll: %v", err)
+	}
+}
+
+// TryStart is Start for a server that may die of a failpoint: it gives an error instead of failing the test.
+func (s *Server) TryStart() error { return s.start() }
+
+func (s *Server) start() error {
+	listen := strings.TrimPrefix(s.URL, "http://")
+	s.cmd = exec.Command(binary, "serve", "--state-dir", s.StateDir, "--listen", listen)
+	s.cmd.Env = append(os.Environ(), s.env...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	log, err := os.OpenFile(filepath.Join(s.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.cmd.Stderr = log
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	cmd, ended, ready := s.cmd, make(chan error, 1), make(chan string, 1)
+	s.ended = ended
+	go func() {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if u, ok := strings.CutPrefix(lines.Text(), "plimsoll: ready on "); ok {
+				ready <- u
+			}
+		}
+		ended <- cmd.Wait()
+	}()
+	select {
+	case s.URL = <-ready:
+		_, err := url.Parse(s.URL)
+		return err
+	case err := <-ended:
+		ended <- err
+		return fmt.Errorf("it ended before it served: %w", err)
+	case <-time.After(startTime):
+		_ = cmd.Process.Kill()
+		return fmt.Errorf("it did not serve within %v", startTime)
+	}
+}
+
+// Stop ends the server with SIGTERM and fails the test if that takes more than the five seconds that it may, or if it
+// does not end cleanly.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return // it is gone
+	}
+	select {
+	case err := <-s.ended:
+		s.cmd = nil
+		if err != nil {
+			s.logs(t)
+			t.Errorf("plimsoll serve ended with %v", err)
+		}
+	case <-time.After(6 * time.Second):
+		s.logs(t)
+		t.Error("plimsoll serve did not end within 5 s of SIGTERM")
+		s.Kill(t)
+	}
+}
+
+// Kill kills the server as kill -9 does; its engine lives on.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.ended
+	s.cmd = nil
+}
+
+// Wait waits until the server ended by itself, which is what a failpoint makes it do, and tells whether it did.
+func (s *Server) Wait(bound time.Duration) bool {
+	if s.cmd == nil {
+		return true
+	}
+	select {
+	case <-s.ended:
+		s.cmd = nil
+		return true
+	case <-time.After(bound):
+		return false
+	}
+}
+
+// Run runs a plimsoll command with the variables of openrc, and fails the test if it fails.
+func (s *Server) Run(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := s.Try(args...)
+	if err != nil {
+		t.Fatalf("plimsoll %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Try runs a plimsoll command with the variables of openrc and returns what it printed.
+func (s *Server) Try(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), s.Env()...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Env returns the variables of openrc, as "NAME=value".
+func (s *Server) Env() []string {
+	text, err := os.ReadFile(filepath.Join(s.StateDir, "openrc"))
+	if err != nil {
+		return nil
+	}
+	var env []string
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "export "); ok {
+			name, value, _ := strings.Cut(v, "=")
+			env = append(env, name+"="+strings.ReplaceAll(strings.Trim(value, "'"), `'\''`, "'"))
+		}
+	}
+	return env
+}
+
+// Log returns what the server has logged, over all its starts.
+func (s *Server) Log() string {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "serve.log"))
+	return string(text)
+}
+
+// logs shows the ends of the logs, for a test that failed.
+func (s *Server) logs(t testing.TB) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(s.StateDir, "*.log"))
+	for _, file := range append([]string{filepath.Join(s.dir, "serve.log")}, files...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		const most = 8000
+		text = text[max(0, len(text)-most):]
+		t.Logf("end of %s:\n%s", file, text)
+	}
+}
+
+// cleanUp takes everything away and looks whether it is gone.
+func (s *Server) cleanUp(t testing.TB) {
+	s.Stop(t)
+	if t.Failed() {
+		s.logs(t)
+	}
+	instance := s.Instance()
+	if out, err := s.Try("purge", "--state-dir", s.StateDir); err != nil {
+		t.Errorf("plimsoll purge: %v\n%s", err, out)
+	}
+	for _, left := range leftovers(instance, s.StateDir) {
+		t.Errorf("left behind: %s", left)
+	}
+	if os.Getenv("PLIMSOLL_KEEP") == "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
