@@ -36,6 +36,9 @@ type Server struct {
 	engine store.Engine
 	admin  *sql.DB
 	keeper *keeper // nil when somebody else runs it
+
+	mu   sync.Mutex
+	free []string // databases that an earlier test has left, emptied
 }
 
 // shared returns the one server of this process.
@@ -87,17 +90,21 @@ func (s *Server) Stop() {
 }
 
 func connect(engine store.Engine, connection string) (*Server, error) {
+	admin, err := open(engine, connection)
+	return &Server{Connection: connection, engine: engine, admin: admin}, err
+}
+
+// open opens a connection of the form that store.Open takes.
+func open(engine store.Engine, connection string) (*sql.DB, error) {
+	if engine == store.PostgreSQL {
+		return sql.Open("pgx", connection)
+	}
 	u, err := url.Parse(connection)
 	if err != nil {
 		return nil, fmt.Errorf("read the connection %q: %w", connection, err)
 	}
-	s := &Server{Connection: connection, engine: engine}
-	if engine == store.PostgreSQL {
-		s.admin, err = sql.Open("pgx", connection)
-		return s, err
-	}
 	c := mysql.NewConfig()
-	c.User = u.User.Username()
+	c.User, c.DBName = u.User.Username(), strings.TrimPrefix(u.Path, "/")
 	c.Passwd, _ = u.User.Password()
 	c.Net, c.Addr = "tcp", u.Host
 	if socket := u.Query().Get("unix_socket"); socket != "" {
@@ -108,8 +115,7 @@ func connect(engine store.Engine, connection string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the connection %q: %w", connection, err)
 	}
-	s.admin = sql.OpenDB(connector)
-	return s, nil
+	return sql.OpenDB(connector), nil
 }
 
 // wait returns when the server answers.
@@ -132,33 +138,7 @@ func (s *Server) wait() error {
 	}
 }
 
-// create makes a database and returns the connection to it.
-func (s *Server) create(name string) (string, error) {
-	statement := "CREATE DATABASE " + name
-	if s.engine == store.PostgreSQL {
-		statement += " TEMPLATE template0 ENCODING 'UTF8'"
-	}
-	if _, err := s.admin.Exec(statement); err != nil {
-		return "", err
-	}
-	u, err := url.Parse(s.Connection)
-	if err != nil {
-		return "", err
-	}
-	u.Path = "/" + name
-	return u.String(), nil
-}
-
-func (s *Server) drop(name string) error {
-	statement := "DROP DATABASE " + name
-	if s.engine == store.PostgreSQL {
-		statement += " WITH (FORCE)" // a store whose closing failed must not hold it
-	}
-	_, err := s.admin.Exec(statement)
-	return err
-}
-
-// Missing tells whether a server is not installed, and how to get it.
+// missing tells which programs are not installed, and how to get them.
 func missing(programs ...string) error {
 	var lacking []string
 	for _, p := range programs {

@@ -66,16 +66,19 @@ func Connection(t testing.TB, engine store.Engine) string {
 	if err != nil {
 		t.Fatalf("start %s: %v", engine, err)
 	}
-	name := "plimsoll_" + random()
-	connection, err := server.create(name)
+	name, err := server.take()
 	if err != nil {
 		t.Fatalf("make a database on %s: %v", engine, err)
 	}
 	t.Cleanup(func() {
-		if err := server.drop(name); err != nil {
-			t.Errorf("remove a database on %s: %v", engine, err)
+		if err := server.give(name); err != nil {
+			t.Errorf("empty a database on %s: %v", engine, err)
 		}
 	})
+	connection, err := server.connection(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return connection
 }
 
