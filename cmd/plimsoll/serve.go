@@ -92,6 +92,9 @@ func serve(ctx context.Context, c config.Config, out io.Writer, log *slog.Logger
 		return err
 	}
 	defer lock.Close()
+	if _, err := dir.Instance(); err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.API)
 	if err != nil {
 		return err
@@ -101,6 +104,7 @@ func serve(ctx context.Context, c config.Config, out io.Writer, log *slog.Logger
 	if err := privileged(ctx, c, dir, user, log); err != nil {
 		return err
 	}
+	syscall.Umask(0o077) // the database, too, is for nobody else
 	s := &server{config: c, dir: dir, host: host, listener: listener, log: log, out: out}
 	return s.run(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,6 +30,8 @@ const (
 	fernetKeyFolder = "fernet-keys"
 	socketFile      = "engine.sock"
 	engineLogFile   = "engine.log"
+
+	tempSuffix = ".new" // of a file that is being written
 )
 
 // Dir is a state directory.
@@ -39,11 +42,19 @@ type Dir struct {
 
 // Open opens a state directory that exists.
 func Open(path string) (*Dir, error) {
-	root, err := os.OpenRoot(path)
+	// One directory has one name: processes find each other by it.
+	canonical, err := filepath.Abs(path)
+	if err == nil {
+		canonical, err = filepath.EvalSymlinks(canonical)
+	}
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	return &Dir{path: path, root: root}, nil
+	root, err := os.OpenRoot(canonical)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	return &Dir{path: canonical, root: root}, nil
 }
 
 // Make makes a state directory, or takes the one that is there. Run as root, it belongs to owner afterwards, unless a
@@ -92,13 +103,11 @@ func (d *Dir) foreign() error {
 	if err != nil {
 		return explain(d.path, err)
 	}
-	if len(names) == 0 {
-		return nil
+	first := func(name string) bool { return name == lockFile || name == instanceFile+tempSuffix }
+	if slices.Contains(names, instanceFile) || !slices.ContainsFunc(names, func(name string) bool { return !first(name) }) {
+		return nil // a first start may have been cut short after those
 	}
-	if _, err := d.root.Lstat(instanceFile); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not empty, and not a state directory: choose another with --state-dir", d.path)
-	}
-	return nil
+	return fmt.Errorf("%s is not empty, and not a state directory: choose another with --state-dir", d.path)
 }
 
 // Close ends the use of the directory.
@@ -139,7 +148,8 @@ func (d *Dir) owner() (uid, gid int, err error) {
 	return int(st.Uid), int(st.Gid), nil
 }
 
-// Instance is the id that stamps everything that is made on the host for this directory. The first call makes it.
+// Instance is the id that stamps everything that is made on the host for this directory. The first call makes it;
+// hold the lock.
 func (d *Dir) Instance() (string, error) {
 	id, err := d.once(instanceFile, uuid.NewString)
 	if err != nil {
@@ -159,7 +169,7 @@ func (d *Dir) ExistingInstance() (string, error) {
 	return d.Instance()
 }
 
-// AdminPassword is the password of the user admin at the first start. The first call makes it.
+// AdminPassword is the password of the user admin at the first start. The first call makes it; hold the lock.
 func (d *Dir) AdminPassword() (string, error) { return d.once(passwordFile, rand.Text) }
 
 // once returns what a file says, which make says if there is none yet.
@@ -181,7 +191,7 @@ func (d *Dir) once(name string, content func() string) (string, error) {
 
 // write replaces a file, which only the directory's owner can read. A crash or a full disk leaves the old one whole.
 func (d *Dir) write(name, content string) error {
-	temp := name + ".new"
+	temp := name + tempSuffix
 	if err := d.writeTemp(temp, content); err != nil {
 		_ = d.root.Remove(temp) // what is left of it is of no use to anybody
 		return explain(d.path, err)

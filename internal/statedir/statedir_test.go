@@ -43,6 +43,32 @@ func TestMakeRefusesWhatIsNotOurs(t *testing.T) {
 	}
 }
 
+// TestMakeAfterACrash goes on where a first start was cut short.
+func TestMakeAfterACrash(t *testing.T) {
+	path := t.TempDir()
+	for _, name := range []string{"lock", "instance.new"} {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("1234"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := newDir(t, path).Instance(); err != nil {
+		t.Errorf("Instance gives %v", err)
+	}
+}
+
+// TestOneName: processes find each other by the directory's path, however it was given.
+func TestOneName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	real := newDir(t, path)
+	link := path + "-link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if got := newDir(t, link).Path(); got != real.Path() {
+		t.Errorf("Path is %s and %s", got, real.Path())
+	}
+}
+
 func TestOpenMissing(t *testing.T) {
 	_, err := statedir.Open(filepath.Join(t.TempDir(), "none"))
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is not there") {
