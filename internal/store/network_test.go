@@ -1,57 +1,258 @@
-package store
+package store_test
 
 import (
-	"context"
-	"log/slog"
+	"errors"
 	"net/netip"
-	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"plimsoll/internal/network"
+	"plimsoll/internal/store"
+	"plimsoll/internal/store/storetest"
+	"plimsoll/lbaas"
 )
 
-func TestNetworkSmoke(t *testing.T) {
-	ctx := context.Background()
-	s, err := Open(ctx, "sqlite:///"+filepath.Join(t.TempDir(), "x.db"), slog.New(slog.DiscardHandler))
-	if err != nil {
+// lan is a network of a test, with one subnet.
+type lan struct {
+	*network.Network
+	subnet *network.Subnet
+}
+
+func newLAN(t *testing.T, s *store.Store, cidr string) lan {
+	t.Helper()
+	n := &network.Network{ProjectID: "p", Name: "lan", AdminStateUp: true}
+	if err := s.CreateNetwork(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	n := &network.Network{Name: "a", ProjectID: "p", AdminStateUp: true, Tags: []string{"x"}}
-	if err := s.CreateNetwork(ctx, n); err != nil {
+	return lan{n, addSubnet(t, s, n.ID, cidr)}
+}
+
+func addSubnet(t *testing.T, s *store.Store, networkID, cidr string) *network.Subnet {
+	t.Helper()
+	prefix := netip.MustParsePrefix(cidr)
+	sub := &network.Subnet{ProjectID: "p", NetworkID: networkID, CIDR: prefix, Gateway: network.DefaultGateway(prefix)}
+	if err := s.CreateSubnet(t.Context(), sub); err != nil {
 		t.Fatal(err)
 	}
-	sub := &network.Subnet{NetworkID: n.ID, ProjectID: "p", CIDR: netip.MustParsePrefix("10.0.0.0/29"), Gateway: netip.MustParseAddr("10.0.0.1"), EnableDHCP: true}
-	if err := s.CreateSubnet(ctx, sub); err != nil {
+	return sub
+}
+
+func addPort(t *testing.T, s *store.Store, p *network.Port) *network.Port {
+	t.Helper()
+	p.AdminStateUp = true
+	if err := s.CreatePort(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	p := &network.Port{NetworkID: n.ID, ProjectID: "p", AdminStateUp: true, Binding: network.Binding{Host: "h", NetNS: "ns"}}
-	if err := s.CreatePort(ctx, p); err != nil {
-		t.Fatal(err)
+	return p
+}
+
+func fixed(sub *network.Subnet, address string) network.FixedIP {
+	f := network.FixedIP{Address: netip.MustParseAddr(address)}
+	if sub != nil {
+		f.SubnetID = sub.ID
 	}
-	t.Logf("%+v", p)
-	if p, err = s.UpdatePort(ctx, p.ID, func(p *network.Port) error { p.Name = "new"; p.FixedIPs = append(p.FixedIPs, network.FixedIP{SubnetID: sub.ID}); return nil }); err != nil {
-		t.Fatal(err)
+	return f
+}
+
+// wantType fails unless err is the one that Neutron calls so.
+func wantType(t *testing.T, what string, err error, name string) {
+	t.Helper()
+	var e *lbaas.Error
+	if !errors.As(err, &e) || e.Type != name {
+		t.Errorf("%s: %v, want a %s", what, err, name)
 	}
-	t.Logf("%+v", p)
-	bp, err := s.BoundPorts(ctx, "h")
-	t.Log(bp, err, bp[0])
-	if err := s.BindingObserved(ctx, p.ID, bp[0].Binding.Generation, ""); err != nil {
-		t.Fatal(err)
-	}
-	l, err := s.Ports(ctx, Query{Filters: []Filter{{"status", []string{"ACTIVE"}}, {network.FixedIPs, []string{"subnet_id=" + sub.ID, "ip_address_substr=10.0"}}, {network.VisibleTo, []string{"p"}}}})
-	t.Log(len(l), err)
-	plan, err := s.PortPlan(ctx, p.ID)
-	t.Logf("%+v %v", plan, err)
-	ns, err := s.Networks(ctx, Query{Tags: Tags{All: []string{"x"}}, Filters: []Filter{{network.VisibleTo, []string{"p"}}}})
-	t.Logf("%+v %v", ns[0], err)
-	if err := s.DeletePort(ctx, p.ID); err != nil {
-		t.Fatal(err)
-	}
-	bp, err = s.BoundPorts(ctx, "h")
-	t.Logf("%v %+v", err, bp[0])
-	t.Log(s.BindingObserved(ctx, p.ID, bp[0].Binding.Generation, ""))
-	bp, err = s.BoundPorts(ctx, "h")
-	t.Log(bp, err)
-	t.Log(s.DeleteSubnet(ctx, sub.ID), s.DeleteNetwork(ctx, n.ID))
+}
+
+func TestNetworkRoundTrip(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		want := &network.Network{ProjectID: "p", Name: "a 'quoted' \"name\" \\ % ü", Description: "d", AdminStateUp: true, Shared: true,
+			External: true, MTU: 9000, Tags: []string{"a", "b,c"}}
+		if err := s.CreateNetwork(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Network(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("a network comes back otherwise (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSubnetRoundTrip(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		want := &network.Subnet{
+			ProjectID: "p", NetworkID: l.ID, Name: "six", Description: "d", CIDR: netip.MustParsePrefix("2001:db8::/64"),
+			Gateway:         netip.MustParseAddr("2001:db8::1"),
+			AllocationPools: []network.Range{{Start: netip.MustParseAddr("2001:db8::10"), End: netip.MustParseAddr("2001:db8::20")}},
+			DNSNameservers:  []string{"2001:db8::53"}, EnableDHCP: true,
+			HostRoutes:      []network.Route{{Destination: netip.MustParsePrefix("2001:db8:1::/48"), NextHop: netip.MustParseAddr("2001:db8::2")}},
+			IPv6AddressMode: network.DHCPv6Stateful, IPv6RAMode: network.DHCPv6Stateful, Tags: []string{"t"},
+		}
+		if err := s.CreateSubnet(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Subnet(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, addresses); diff != "" {
+			t.Errorf("a subnet comes back otherwise (-want +got):\n%s", diff)
+		}
+		n, err := s.Network(t.Context(), l.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{l.subnet.ID, want.ID}, n.SubnetIDs); diff != "" {
+			t.Errorf("the network's subnets (-want +got):\n%s", diff)
+		}
+	})
+}
+
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
+
+func TestSubnetsDoNotOverlapInANetwork(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		for _, cidr := range []string{"10.0.0.0/24", "10.0.0.128/25", "10.0.0.0/8"} {
+			prefix := netip.MustParsePrefix(cidr)
+			err := s.CreateSubnet(t.Context(), &network.Subnet{NetworkID: l.ID, CIDR: prefix})
+			want := "Invalid input for operation: Requested subnet with cidr: " + cidr + " for network: " + l.ID + " overlaps with another subnet."
+			if err == nil || err.Error() != want {
+				t.Errorf("a subnet %s beside 10.0.0.0/24: %v", cidr, err)
+			}
+		}
+		addSubnet(t, s, l.ID, "10.0.1.0/24")
+		newLAN(t, s, "10.0.0.0/24") // another network may have the same addresses
+	})
+}
+
+func TestWhatIsMissing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		_, err := s.Network(ctx, "x")
+		wantType(t, "show", err, "NetworkNotFound")
+		_, err = s.UpdateNetwork(ctx, "x", nil)
+		wantType(t, "update", err, "NetworkNotFound")
+		wantType(t, "delete", s.DeleteNetwork(ctx, "x"), "NetworkNotFound")
+		_, err = s.Subnet(ctx, "x")
+		wantType(t, "show", err, "SubnetNotFound")
+		_, err = s.UpdateSubnet(ctx, "x", nil)
+		wantType(t, "update", err, "SubnetNotFound")
+		wantType(t, "delete", s.DeleteSubnet(ctx, "x"), "SubnetNotFound")
+		wantType(t, "create", s.CreateSubnet(ctx, &network.Subnet{NetworkID: "x"}), "NetworkNotFound")
+		_, err = s.Port(ctx, "x")
+		wantType(t, "show", err, "PortNotFound")
+		_, err = s.UpdatePort(ctx, "x", nil)
+		wantType(t, "update", err, "PortNotFound")
+		wantType(t, "delete", s.DeletePort(ctx, "x"), "PortNotFound")
+		wantType(t, "create", s.CreatePort(ctx, &network.Port{NetworkID: "x"}), "NetworkNotFound")
+		_, err = s.PortPlan(ctx, "x")
+		wantType(t, "plan", err, "PortNotFound")
+		if err := s.BindingObserved(ctx, "x", 1, ""); err != nil {
+			t.Errorf("a binding of no port is observed: %v", err)
+		}
+	})
+}
+
+func TestInUse(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		l := newLAN(t, s, "10.0.0.0/24")
+		p := addPort(t, s, &network.Port{NetworkID: l.ID})
+		wantType(t, "network with a port", s.DeleteNetwork(ctx, l.ID), "NetworkInUse")
+		wantType(t, "subnet with an address", s.DeleteSubnet(ctx, l.subnet.ID), "SubnetInUse")
+		if err := errors.Join(s.DeletePort(ctx, p.ID), s.DeleteSubnet(ctx, l.subnet.ID), s.DeleteNetwork(ctx, l.ID)); err != nil {
+			t.Errorf("delete what is no longer in use: %v", err)
+		}
+	})
+}
+
+func TestNetworkLists(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for _, n := range []*network.Network{
+			{ProjectID: "p", Name: "a", Tags: []string{"red"}},
+			{ProjectID: "p", Name: "b", Shared: true, Tags: []string{"red", "Blue"}},
+			{ProjectID: "q", Name: "c", External: true},
+			{ProjectID: "q", Name: "d"},
+		} {
+			if err := s.CreateNetwork(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tests := map[string]struct {
+			query store.Query
+			want  []string
+		}{
+			"all":             {store.Query{}, []string{"a", "b", "c", "d"}},
+			"visible to p":    {store.Query{Filters: []store.Filter{{network.VisibleTo, []string{"p"}}}}, []string{"a", "b", "c"}},
+			"visible to none": {store.Query{Filters: []store.Filter{{network.VisibleTo, []string{""}}}}, []string{"b", "c"}},
+			"by name":         {store.Query{Filters: []store.Filter{{"name", []string{"a", "d", "z"}}}}, []string{"a", "d"}},
+			"shared":          {store.Query{Filters: []store.Filter{{"shared", []string{"True"}}}}, []string{"b"}},
+			"by status":       {store.Query{Filters: []store.Filter{{"status", []string{"ACTIVE"}}}}, []string{"a", "b", "c", "d"}},
+			"tagged":          {store.Query{Tags: store.Tags{All: []string{"red"}}}, []string{"a", "b"}},
+			"tagged in case":  {store.Query{Tags: store.Tags{All: []string{"blue"}}}, []string{}},
+			"backwards":       {store.Query{Sort: []store.Order{{"name", true}}, Limit: 2}, []string{"d", "c"}},
+			"by status again": {store.Query{Sort: []store.Order{{"status", true}, {"name", false}}, Limit: 1}, []string{"a"}},
+		}
+		for name, test := range tests {
+			found, err := s.Networks(t.Context(), test.query)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			got := []string{}
+			for _, n := range found {
+				got = append(got, n.Name)
+			}
+			if test.query.Sort == nil {
+				slices.Sort(got)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	})
+}
+
+func TestFirstNetworksAreMadeOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		errs := make(chan error, 4)
+		for range cap(errs) {
+			go func() { errs <- s.BootstrapNetworks(ctx, "admin") }()
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		nets, err := s.Networks(ctx, store.Query{Sort: []store.Order{{Attribute: "name", Descending: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []*network.Network{
+			{ProjectID: "admin", Name: "public", AdminStateUp: true, Shared: true, External: true, MTU: 1500, Revision: 1},
+			{ProjectID: "admin", Name: "private", AdminStateUp: true, Shared: true, MTU: 1500, Revision: 1},
+		}
+		ignore := cmpopts.IgnoreFields(network.Network{}, "ID", "CreatedAt", "UpdatedAt", "SubnetIDs")
+		if diff := cmp.Diff(want, nets, ignore); diff != "" {
+			t.Fatalf("the first networks (-want +got):\n%s", diff)
+		}
+		for _, n := range nets {
+			if err := s.DeleteNetwork(ctx, n.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.BootstrapNetworks(ctx, "admin"); err != nil {
+			t.Fatal(err)
+		}
+		if nets, err = s.Networks(ctx, store.Query{}); err != nil || len(nets) > 0 {
+			t.Errorf("networks that were deleted are there again: %v %v", nets, err)
+		}
+	})
 }
