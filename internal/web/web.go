@@ -82,7 +82,11 @@ func (a *API) Handler() http.Handler {
 		return Reply{}, lbaas.Errorf(lbaas.NotFound, "The resource could not be found.")
 	}}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, ".json"), "/"); path != r.URL.Path && path != "" {
+		path := strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, ".json"), "/")
+		if path == "" {
+			path = "/" // the API's own address, which the catalog gives without a slash
+		}
+		if path != r.URL.Path {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = path, ""
 		}
