@@ -1,0 +1,154 @@
+package neutron_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"plimsoll/internal/api/neutron"
+	"plimsoll/internal/identity"
+	"plimsoll/internal/store"
+	"plimsoll/internal/store/storetest"
+	"plimsoll/lbaas"
+)
+
+// actors knows tokens by heart.
+type actors map[string]*identity.Actor
+
+// Authenticate returns the actor of a token.
+func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
+	if actor, ok := a[token]; ok {
+		return actor, nil
+	}
+	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
+}
+
+// people are who sends the requests of these tests: the token is the name.
+func people() actors {
+	return actors{
+		"admin":    {ProjectID: "admins", Roles: []string{"admin", "member", "reader"}},
+		"alice":    {ProjectID: "alices", Roles: []string{"member", "reader"}},
+		"bob":      {ProjectID: "bobs", Roles: []string{"member", "reader"}},
+		"reader":   {ProjectID: "alices", Roles: []string{"reader"}},
+		"balancer": {ProjectID: "alices", Roles: []string{"load-balancer_member"}},
+		"nobody":   {},
+		"system":   {System: true, Roles: []string{"admin"}},
+	}
+}
+
+type object = map[string]any
+
+// fixture is the API on an empty store, mounted under /networking.
+type fixture struct {
+	t     testing.TB
+	url   string
+	store *store.Store
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	s := storetest.Open(t, store.SQLite)
+	handler := neutron.New(neutron.Config{Store: s, Auth: people(), Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(http.StripPrefix("/networking", handler))
+	t.Cleanup(server.Close)
+	return &fixture{t, server.URL + "/networking", s}
+}
+
+// call sends a request as somebody; the body is text, or something that is written as JSON. The answer's body is nil if it is none.
+func (f *fixture) call(who, method, path string, body any) (int, object) {
+	f.t.Helper()
+	var data []byte
+	switch b := body.(type) {
+	case nil:
+	case string:
+		data = []byte(b)
+	default:
+		var err error
+		if data, err = json.Marshal(b); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	if path[0] == '/' {
+		path = f.url + path
+	}
+	req, err := http.NewRequestWithContext(f.t.Context(), method, path, bytes.NewReader(data))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if who != "" {
+		req.Header.Set("X-Auth-Token", who)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var o object
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &o); err != nil {
+			f.t.Fatalf("%s %s answers %q: %v", method, path, text, err)
+		}
+	}
+	return resp.StatusCode, o
+}
+
+// want is call, and fails unless the code is the one given.
+func (f *fixture) want(code int, who, method, path string, body any) object {
+	f.t.Helper()
+	got, o := f.call(who, method, path, body)
+	if got != code {
+		f.t.Fatalf("%s %s %s by %s answers %d %v, want %d", method, path, body, who, got, o, code)
+	}
+	return o
+}
+
+// add makes an object and returns it.
+func (f *fixture) add(who, noun string, attributes object) object {
+	f.t.Helper()
+	return f.want(201, who, "POST", "/v2.0/"+noun+"s", object{noun: attributes})[noun].(object)
+}
+
+// lan makes a network with a subnet.
+func (f *fixture) lan(who string, network object, cidr string) (networkID, subnetID string) {
+	f.t.Helper()
+	n := f.add(who, "network", network)
+	s := f.add(who, "subnet", object{"network_id": n["id"], "cidr": cidr, "ip_version": 4})
+	return n["id"].(string), s["id"].(string)
+}
+
+// names lists objects and returns their names in order.
+func (f *fixture) names(who, plural, query string) []string {
+	f.t.Helper()
+	found := []string{}
+	for _, item := range f.want(200, who, "GET", "/v2.0/"+plural+"?"+query, nil)[plural].([]any) {
+		found = append(found, item.(object)["name"].(string))
+	}
+	return found
+}
+
+// refusal is what a fault says.
+type refusal struct {
+	Code int
+	Type string
+	Text string
+}
+
+func (f *fixture) refused(who, method, path string, body any) refusal {
+	f.t.Helper()
+	code, o := f.call(who, method, path, body)
+	e, ok := o["NeutronError"].(object)
+	if !ok {
+		f.t.Errorf("%s %s %v answers %d %v, want an error", method, path, body, code, o)
+		return refusal{Code: code}
+	}
+	return refusal{code, e["type"].(string), e["message"].(string)}
+}
