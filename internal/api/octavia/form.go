@@ -60,11 +60,11 @@ func (f *form) fail(err error) {
 // plainText is how a fault shows a value: text without its quotation marks, null as None.
 func plainText(raw json.RawMessage) string {
 	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	if raw == nil {
+	switch {
+	case raw == nil, string(raw) == "null":
 		return "None"
+	case json.Unmarshal(raw, &text) == nil:
+		return text
 	}
 	return string(raw)
 }

@@ -61,6 +61,7 @@ func (a *API) table() []row {
 		{del, "/healthmonitors/{id}", "healthmonitor:delete", nil, a.deleteHealthMonitor},
 
 		{get, "/providers", "provider:get_all", nil, a.listProviders},
+		{get, "/providers/{name}", "provider:get_all", nil, notAllowed},
 		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.capabilities("flavor")},
 		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.capabilities("availability zone")},
 
@@ -102,6 +103,11 @@ func (a *API) routes() []web.Route {
 
 func route(a *API, root string, r row) web.Route {
 	return web.Route{Method: r.method, Path: root + r.path, Rule: r.rule, Handle: a.handle(r.rule, r.arguments, r.handle)}
+}
+
+// notAllowed is for a path that only has others below it.
+func notAllowed(context.Context, *request) (web.Reply, error) {
+	return web.Reply{}, web.MethodNotAllowed
 }
 
 // missingID is what Octavia answers to a PUT or a DELETE of a whole collection.

@@ -1,0 +1,207 @@
+package octavia_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestVersions(t *testing.T) {
+	c := newCloud(t)
+	for _, prefix := range []string{"", "/load-balancer"} {
+		a := c.as("no token").do(http.MethodGet, prefix+"/", nil)
+		versions, _ := a.body["versions"].([]any)
+		if a.code != http.StatusOK || len(versions) != 31 {
+			t.Fatalf("GET %s/: %d %s", prefix, a.code, a.raw)
+		}
+		for i, v := range versions {
+			v := v.(object)
+			status := "SUPPORTED"
+			if i == len(versions)-1 {
+				status = "CURRENT"
+			}
+			want := object{
+				"id": fmt.Sprintf("v2.%d", i), "status": status, "updated": v["updated"],
+				"links": []any{object{"href": c.server.URL + prefix + "/v2", "rel": "self"}},
+			}
+			if diff := cmp.Diff(want, v); diff != "" {
+				t.Errorf("version %d (-want +got):\n%s", i, diff)
+			}
+		}
+		if last := versions[30].(object)["updated"]; last != "2025-02-26T00:00:00Z" {
+			t.Errorf("the last version is of %v", last)
+		}
+	}
+	for _, path := range []string{"/v2", "/v2.0", "/v2/lbaas", "/v2.0/lbaas", "/v2/octavia", "/v2.0/octavia", "/v2.0/"} {
+		if a := c.do(http.MethodGet, path, nil); a.code != http.StatusOK || a.raw != `"v2"` {
+			t.Errorf("GET %s: %d %s", path, a.code, a.raw)
+		}
+		if a := c.as("no token").do(http.MethodGet, path, nil); a.code != http.StatusUnauthorized {
+			t.Errorf("GET %s without a token: %d %s", path, a.code, a.raw)
+		}
+	}
+}
+
+func TestRoots(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	for _, root := range []string{"/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0", "/load-balancer/v2/lbaas", "/load-balancer/v2.0"} {
+		for _, path := range []string{"/loadbalancers", "/loadbalancers/", "/loadbalancers.json", "/loadbalancers/" + lb, "/loadbalancers/" + lb + ".json"} {
+			if a := c.do(http.MethodGet, root+path, nil); a.code != http.StatusOK || !strings.Contains(a.raw, lb) {
+				t.Errorf("GET %s%s: %d %s", root, path, a.code, a.raw)
+			}
+		}
+	}
+}
+
+func TestTransportFaults(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	one := root + "/loadbalancers/" + lb
+	const json = "Only content type application/json is accepted."
+	tests := []struct {
+		name, method, path string
+		body               any
+		headers            []string
+		code               int
+		text               string
+	}{
+		{"bad path", "GET", "/nothing", nil, nil, 404, "The resource could not be found."},
+		{"bad path below", "GET", root + "/nothing", nil, nil, 404, "The resource could not be found."},
+		{"bad method", "PATCH", one, nil, nil, 405, "The method is not allowed for this resource."},
+		{"bad method on an object", "POST", one, "{}", nil, 405, "The method is not allowed for this resource."},
+		{"bad accept", "GET", one, nil, []string{"Accept", "text/plain"}, 406, json},
+		{"bad accept: not JSON", "GET", one, nil, []string{"Accept", "application/json;q=0, text/html"}, 406, json},
+		{"bad accept on a POST", "POST", root + "/pools", "{}", []string{"Accept", "application/xml"}, 406, json},
+		{"bad content type", "POST", root + "/pools", "x", []string{"Content-Type", "text/plain"}, 415, json},
+		{"bad size", "POST", root + "/pools", `{"pool":{"name":"` + strings.Repeat("x", 114688) + `"}}`, nil, 413, "Request is too large."},
+		{"bad: no body", "POST", root + "/pools", nil, nil, 400, `Missing argument: "pool_"`},
+		{"bad JSON", "POST", root + "/pools", `{"pool":`, nil, 400, "Request is not in valid JSON format"},
+		{"bad JSON behind", "POST", root + "/pools", `{"pool":{}} {}`, nil, 400, "Request is not in valid JSON format"},
+		{"bad: an array", "POST", root + "/pools", `[]`, nil, 400, "Invalid input for field/attribute pool_. Value: '[]'. Value should be object"},
+		{"bad: null", "POST", root + "/pools", `null`, nil, 400, "Invalid input for field/attribute pool_. Value: 'None'. Value should be object"},
+		{"bad: no envelope", "POST", root + "/listeners", `{}`, nil, 400, `Missing argument: "listener_.listener"`},
+		{"bad envelope", "POST", root + "/listeners", `{"listner":{}}`, nil, 400, "Unknown attribute for argument listener_: listner"},
+		{"bad envelopes", "POST", root + "/listeners", `{"b":1,"a":{},"listener":{}}`, nil, 400, "Unknown attributes for argument listener_: a, b"},
+		{"bad: null envelope", "PUT", one, `{"loadbalancer":null}`, nil, 400, "Invalid input for field/attribute loadbalancer. Value: 'None'. Mandatory field missing."},
+		{"bad: text envelope", "PUT", one, `{"loadbalancer":"x"}`, nil, 400, "Invalid input for field/attribute loadbalancer. Value: 'x'. Value should be object"},
+		{"bad attribute", "PUT", one, `{"loadbalancer":{"vip_address":"10.0.0.9"}}`, nil, 400, "Unknown attribute for argument load_balancer.loadbalancer: vip_address"},
+		{"bad attributes", "PUT", one, `{"loadbalancer":{"project_id":"x","tenant_id":"x","name":1}}`, nil, 400, "Unknown attributes for argument load_balancer.loadbalancer: project_id, tenant_id"},
+		{"bad argument", "POST", root + "/pools?cascade=true", "{}", nil, 400, `Unknown argument: "cascade"`},
+		{"bad argument of DELETE", "DELETE", one + "?force=true", nil, nil, 400, `Unknown argument: "force"`},
+		{"bad query", "GET", root + "/pools?name=%zz", nil, nil, 400, "The query string cannot be read: invalid URL escape \"%zz\""},
+		{"bad PUT of all", "PUT", root + "/listeners", "{}", nil, 400, `Missing argument: "id"`},
+		{"bad DELETE of all", "DELETE", root + "/pools/x/members", nil, nil, 400, `Missing argument: "id"`},
+		{"bad id", "GET", root + "/listeners/%00%ff", nil, nil, 404, "Listener \x00? not found."},
+		{"unknown", "GET", root + "/listeners/nothing", nil, nil, 404, "Listener nothing not found."},
+		{"bad: one provider", "GET", root + "/providers/haproxy", nil, nil, 405, "The method is not allowed for this resource."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c.do(test.method, test.path, test.body, test.headers...).fault(t, test.code, test.text)
+		})
+	}
+	for _, accept := range []string{"", "*/*", "application/*;q=0.5", "text/html, application/json", "nonsense", "a/b/c"} {
+		if a := c.do(http.MethodGet, one, nil, "Accept", accept); a.code != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+			t.Errorf("Accept %q: %d %s", accept, a.code, a.raw)
+		}
+	}
+	if a := c.do(http.MethodHead, one, nil); a.code != http.StatusMethodNotAllowed {
+		t.Errorf("HEAD: %d", a.code)
+	}
+	if a := c.as("no token").do(http.MethodGet, one, nil); a.code != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("no token: %d %s", a.code, a.raw)
+	}
+}
+
+// TestAbsent shows that what there is none of says so, and is never made in silence.
+func TestAbsent(t *testing.T) {
+	c := newCloud(t)
+	admin := c.as("admin")
+	lb := c.loadBalancer()
+	lists := map[string]string{
+		"/l7policies":               `{"l7policies":[],"l7policies_links":[]}`,
+		"/flavors":                  `{"flavors":[],"flavors_links":[]}`,
+		"/flavorprofiles":           `{"flavorprofile_links":[],"flavorprofiles":[]}`,
+		"/availabilityzones":        `{"availability_zones":[],"availability_zones_links":[]}`,
+		"/availabilityzoneprofiles": `{"availability_zone_profile_links":[],"availability_zone_profiles":[]}`,
+		"/quotas":                   `{"quotas":[],"quotas_links":[]}`,
+	}
+	for path, want := range lists {
+		if a := admin.do(http.MethodGet, root+path, nil); a.code != http.StatusOK || a.raw != want {
+			t.Errorf("GET %s: %d %s", path, a.code, a.raw)
+		}
+	}
+	const not = "Provider 'haproxy' does not support a requested action: "
+	const policy = "Policy does not allow this request to be performed."
+	tests := []struct {
+		as           *cloud
+		method, path string
+		code         int
+		text         string
+	}{
+		{c, "POST", root + "/l7policies", 501, not + "create L7 Policy"},
+		{c, "GET", root + "/l7policies/x", 404, "L7 Policy x not found."},
+		{c, "PUT", root + "/l7policies/x", 404, "L7 Policy x not found."},
+		{c, "DELETE", root + "/l7policies/x", 404, "L7 Policy x not found."},
+		{c, "GET", root + "/l7policies/x/rules", 404, "L7 Policy x not found."},
+		{c, "POST", root + "/l7policies/x/rules", 404, "L7 Policy x not found."},
+		{c, "DELETE", root + "/l7policies/x/rules/y", 404, "L7 Policy x not found."},
+		{c, "POST", root + "/flavors", 403, policy},
+		{admin, "POST", root + "/flavors", 501, not + "create Flavor"},
+		{admin, "GET", root + "/flavors/x", 404, "Flavor x not found."},
+		{c, "GET", root + "/flavorprofiles", 403, policy},
+		{admin, "POST", root + "/flavorprofiles", 501, not + "create Flavor Profile"},
+		{admin, "POST", root + "/availabilityzones", 501, not + "create Availability Zone"},
+		{admin, "DELETE", root + "/availabilityzones/x", 404, "Availability Zone x not found."},
+		{admin, "POST", root + "/availabilityzoneprofiles", 501, not + "create Availability Zone Profile"},
+		{c, "GET", "/v2/octavia/amphorae", 403, policy},
+		{admin, "GET", "/v2/octavia/amphorae", 501, not + "amphorae"},
+		{admin, "PUT", "/v2.0/octavia/amphorae/x/failover", 501, not + "amphorae"},
+		{c, "PUT", root + "/loadbalancers/" + lb + "/failover", 403, policy},
+		{admin, "PUT", root + "/loadbalancers/" + lb + "/failover", 501, not + "loadbalancer failover"},
+		{admin, "PUT", root + "/loadbalancers/x/failover", 404, "Load Balancer x not found."},
+		{c, "GET", root + "/providers/haproxy/flavor_capabilities", 403, policy},
+		{admin, "GET", root + "/providers/haproxy/flavor_capabilities", 501, not + "flavor capabilities"},
+		{admin, "GET", root + "/providers/x/availability_zone_capabilities", 400, "Provider 'x' is not enabled."},
+		{c, "PUT", root + "/quotas/" + mine, 403, policy},
+		{admin, "PUT", root + "/quotas/" + mine, 501, "Quotas cannot be set in this deployment: everything is unlimited."},
+		{admin, "DELETE", root + "/quotas/" + mine, 404, "Quotas " + mine + " not found."},
+		{c, "GET", root + "/quotas/" + foreign, 403, policy},
+		{c.as("unscoped"), "GET", root + "/l7policies", 403, policy},
+	}
+	for _, test := range tests {
+		t.Run(test.method+test.path, func(t *testing.T) {
+			test.as.do(test.method, test.path, nil).fault(t, test.code, test.text)
+		})
+	}
+}
+
+func TestQuotasAreUnlimited(t *testing.T) {
+	c := newCloud(t)
+	for _, path := range []string{"/quotas/defaults", "/quotas/" + mine, "/quotas/" + mine + "/default"} {
+		quota := c.show(path, "quota")
+		for _, noun := range []string{"loadbalancer", "load_balancer", "listener", "pool", "healthmonitor", "health_monitor", "member", "l7policy", "l7rule"} {
+			if quota[noun] != float64(-1) {
+				t.Errorf("GET %s: %s is %v", path, noun, quota[noun])
+			}
+		}
+	}
+	if got := c.show("/quotas/"+mine, "quota")["project_id"]; got != mine {
+		t.Errorf("project_id is %v", got)
+	}
+}
+
+func TestProviders(t *testing.T) {
+	c := newCloud(t)
+	want := `{"providers":[{"name":"haproxy","description":"HAProxy in network namespaces on this host."}]}`
+	if a := c.do(http.MethodGet, root+"/providers", nil); a.raw != want {
+		t.Errorf("GET /providers: %s", a.raw)
+	}
+	if a := c.do(http.MethodGet, root+"/providers?fields=name", nil); a.raw != `{"providers":[{"name":"haproxy"}]}` {
+		t.Errorf("GET /providers?fields=name: %s", a.raw)
+	}
+}

@@ -1,0 +1,167 @@
+package octavia_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/api/octavia"
+	"plimsoll/internal/provider"
+)
+
+// everything serves the API with a provider that supports whatever it is given.
+func (c *cloud) everything() *cloud {
+	c.serve(octavia.Config{
+		Store: c.store, Networks: c.store, Auth: everybody(), Providers: []provider.Face{{Name: "noop", Aliases: []string{"nothing"}}}, DefaultProvider: "noop",
+	})
+	return c
+}
+
+func poolNoun(lb string) noun {
+	return noun{"/pools", "pool", object{"loadbalancer_id": lb, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}}
+}
+
+func TestPoolShape(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	poolNoun(lb).shape(t, c, object{
+		"name": "", "description": "", "admin_state_up": true, "project_id": mine, "tenant_id": mine, "tags": []any{},
+		"provisioning_status": "PENDING_CREATE", "operating_status": "OFFLINE", "updated_at": nil,
+		"loadbalancers": []any{object{"id": lb}}, "listeners": []any{}, "members": []any{}, "protocol": "HTTP",
+		"lb_algorithm": "ROUND_ROBIN", "session_persistence": nil, "tls_enabled": false, "tls_container_ref": nil,
+		"ca_tls_container_ref": nil, "crl_container_ref": nil, "tls_ciphers": nil, "tls_versions": nil, "alpn_protocols": nil,
+	})
+}
+
+func persistence(kind string, cookie any) object {
+	return object{"type": kind, "cookie_name": cookie, "persistence_timeout": nil, "persistence_granularity": nil}
+}
+
+func poolSamples() []sample {
+	const nested = "Unknown attribute for argument pool_.pool.session_persistence: "
+	return []sample{
+		{"session_persistence", `"SOURCE_IP"`, nil, invalid("session_persistence", "SOURCE_IP", "Value should be object")},
+		{"session_persistence", `{"type":"SOURCE_IP","kind":1}`, nil, nested + "kind"},
+		{"session_persistence", `{"type":"MAGIC"}`, nil, invalid("type", "MAGIC", "Value should be one of: APP_COOKIE, HTTP_COOKIE, SOURCE_IP")},
+		{"session_persistence", `{"type":"APP_COOKIE"}`, nil, `Validation failure: Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
+		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":32}`, nil, invalid("persistence_granularity", "32", notString)},
+		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":"x"}`, nil, invalid("persistence_granularity", "x", notAddress)},
+		{"session_persistence", `{"type":"SOURCE_IP","persistence_timeout":5}`, nil, "Validation failure: persistence_timeout and persistence_granularity is only for UDP or SCTP protocol pools."},
+		{"session_persistence", `{"type":"SOURCE_IP"}`, persistence("SOURCE_IP", nil), ""},
+		{"session_persistence", `{"type":"HTTP_COOKIE"}`, persistence("HTTP_COOKIE", nil), ""},
+		{"session_persistence", `{"type":"APP_COOKIE","cookie_name":"SID"}`, persistence("APP_COOKIE", "SID"), ""},
+		{"session_persistence", `null`, nil, ""},
+		{"lb_algorithm", `"RANDOM"`, nil, invalid("lb_algorithm", "RANDOM", "Value should be one of: LEAST_CONNECTIONS, ROUND_ROBIN, SOURCE_IP, SOURCE_IP_PORT")},
+		{"lb_algorithm", `"SOURCE_IP_PORT"`, "SOURCE_IP_PORT", ""},
+		{"tls_enabled", `"x"`, nil, invalid("tls_enabled", "x", notBoolean)},
+		{"tls_enabled", `true`, true, ""},
+		{"tls_container_ref", `[]`, nil, invalid("tls_container_ref", "[]", notString)},
+		{"tls_container_ref", `"http://b/1"`, "http://b/1", ""},
+		{"tls_container_ref", `null`, nil, ""},
+		{"crl_container_ref", `"x"`, nil, "Validation failure: A CA certificate reference is required to specify a revocation list."},
+		{"ca_tls_container_ref", `"x"`, "x", ""},
+		{"tls_ciphers", `"AES"`, "AES", ""},
+		{"tls_versions", `["TLSv1.2"]`, []any{"TLSv1.2"}, ""},
+		{"alpn_protocols", `["http/1.1"]`, []any{"http/1.1"}, ""},
+		{"alpn_protocols", `null`, nil, ""},
+	}
+}
+
+func TestPoolAttributes(t *testing.T) {
+	c := newCloud(t).everything()
+	n := poolNoun(c.loadBalancer())
+	samples := append(append(commonSamples(), described()...), poolSamples()...)
+	n.creates(t, c, append(append(samples, posted()...),
+		sample{"protocol", `"TERMINATED_HTTPS"`, nil, invalid("protocol", "TERMINATED_HTTPS", "Value should be one of: HTTP, HTTPS, PROXY, PROXYV2, SCTP, TCP, UDP")},
+		sample{"session_persistence", `{}`, nil, "Validation failure: Invalid session_persistence provided."},
+		sample{"loadbalancer_id", `"x"`, nil, invalid("loadbalancer_id", "x", notUUID)},
+		sample{"listener_id", `"x"`, nil, invalid("listener_id", "x", notUUID)},
+		sample{"loadbalancer_id", `null`, nil, "Validation failure: Must provide at least one of: loadbalancer_id, listener_id"},
+		sample{"members", `[]`, nil, "Unknown attribute for argument pool_.pool: members"},
+		sample{"healthmonitor", `{}`, nil, "Unknown attribute for argument pool_.pool: healthmonitor"},
+		sample{"tls_ciphers", `null`, nil, ""},
+		sample{"tls_versions", `null`, nil, ""},
+	))
+	before := object{"session_persistence": object{"type": "APP_COOKIE", "cookie_name": "OLD"}, "tags": []string{"t"}}
+	n.updates(t, c, before, append(samples,
+		sample{"session_persistence", `{}`, nil, `Validation failure: Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
+		sample{"session_persistence", `{"cookie_name":"NEW"}`, persistence("APP_COOKIE", "NEW"), ""},
+		sample{"lb_algorithm", `null`, nil, "None is not a valid option for lb_algorithm"},
+		sample{"tls_enabled", `null`, nil, "None is not a valid option for tls_enabled"},
+		sample{"tls_versions", `null`, []any{"TLSv1.2", "TLSv1.3"}, ""},
+		sample{"tags", `null`, []any{"t"}, ""},
+	))
+	n.required(t, c, "protocol", "lb_algorithm")
+	n.readOnly(t, c, "pool_.pool", "loadbalancer_id", "listener_id", "protocol", "members", "healthmonitor", "healthmonitor_id", "listeners")
+}
+
+func TestPoolPersistenceOnUDP(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	want := object{"type": "SOURCE_IP", "cookie_name": nil, "persistence_timeout": 5.0, "persistence_granularity": "255.255.255.0"}
+	got := c.make("/pools", "pool", object{"loadbalancer_id": lb, "protocol": "UDP", "lb_algorithm": "SOURCE_IP", "session_persistence": object{
+		"type": "SOURCE_IP", "persistence_timeout": "5", "persistence_granularity": "255.255.255.0",
+	}})
+	if diff := cmp.Diff(want, got["session_persistence"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPoolOfListener(t *testing.T) {
+	c := newCloud(t)
+	lb, other := c.loadBalancer(), c.loadBalancer()
+	l, far := c.listener(lb, 80), c.listener(other, 80)
+	c.achieve()
+	post := func(more object) answer {
+		body := object{"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+		for k, v := range more {
+			body[k] = v
+		}
+		return c.do(http.MethodPost, root+"/pools", object{"pool": body})
+	}
+	const unknown = "5e2e5e5e-0000-4000-8000-000000000000"
+	post(object{"loadbalancer_id": unknown}).fault(t, 404, "Load Balancer "+unknown+" not found.")
+	post(object{"listener_id": unknown}).fault(t, 404, "Listener "+unknown+" not found.")
+	post(object{"listener_id": far, "loadbalancer_id": lb}).fault(t, 404, "Listener "+far+" not found.")
+	post(object{"listener_id": l, "protocol": "TCP"}).fault(t, 400, "Validation failure: The pool protocol 'TCP' is invalid while the listener protocol is 'HTTP'.")
+	post(object{"listener_id": l, "loadbalancer_id": lb, "protocol": "TCP"}).fault(t, 400, "Validation failure: The pool protocol 'TCP' is invalid while the listener protocol is 'HTTP'.")
+	a := post(object{"listener_id": l})
+	if a.code != http.StatusCreated {
+		t.Fatalf("%d %s", a.code, a.raw)
+	}
+	pool := a.body["pool"].(object)
+	if diff := cmp.Diff([]any{object{"id": l}}, pool["listeners"]); diff != "" {
+		t.Errorf("listeners (-want +got):\n%s", diff)
+	}
+	post(object{"listener_id": l}).fault(t, 409, "This listener already has a default pool")
+	listener := c.show("/listeners/"+l, "listener")
+	if listener["default_pool_id"] != pool["id"] || listener["provisioning_status"] != "PENDING_UPDATE" {
+		t.Errorf("the listener is %v", listener)
+	}
+	if lb := c.show("/loadbalancers/"+lb, "loadbalancer"); lb["provisioning_status"] != "PENDING_UPDATE" {
+		t.Errorf("the load balancer is %v", lb["provisioning_status"])
+	}
+	c.achieve()
+	c.put("/pools/"+pool["id"].(string), "pool", object{})
+	for path, key := range map[string]string{"/listeners/" + l: "listener", "/pools/" + pool["id"].(string): "pool", "/loadbalancers/" + lb: "loadbalancer"} {
+		if got := c.show(path, key)["provisioning_status"]; got != "PENDING_UPDATE" {
+			t.Errorf("after a PUT of nothing %s is %v, want PENDING_UPDATE", path, got)
+		}
+	}
+	c.must(204, "DELETE", "/pools/"+pool["id"].(string), nil)
+	if got := c.show("/listeners/"+l, "listener")["default_pool_id"]; got != nil {
+		t.Errorf("the listener keeps the pool %v", got)
+	}
+	if got := c.show("/pools/"+pool["id"].(string), "pool")["provisioning_status"]; got != "PENDING_DELETE" {
+		t.Errorf("the pool is %v", got)
+	}
+	c.do(http.MethodPut, root+"/pools/"+pool["id"].(string), object{"pool": object{}}).
+		fault(t, 409, "Pool "+pool["id"].(string)+" is immutable and cannot be updated.")
+	c.do(http.MethodDelete, root+"/pools/"+pool["id"].(string), nil).
+		fault(t, 409, "Pool "+pool["id"].(string)+" is immutable and cannot be updated.")
+	c.do(http.MethodPost, root+"/pools/"+pool["id"].(string)+"/members", object{"member": object{"address": "10.0.0.1", "protocol_port": 1}}).
+		fault(t, 409, "Pool "+pool["id"].(string)+" is immutable and cannot be updated.")
+	c.achieve()
+	c.do(http.MethodGet, root+"/pools/"+pool["id"].(string), nil).fault(t, 404, "Pool "+pool["id"].(string)+" not found.")
+}
