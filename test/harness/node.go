@@ -91,14 +91,22 @@ func (n *Node) Serve(t testing.TB, port int, name string) *Web {
 // Start starts the server, again after Stop.
 func (w *Web) Start(t testing.TB) {
 	t.Helper()
+	if err := w.TryStart(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryStart is Start that gives an error.
+func (w *Web) TryStart() error {
 	l, err := w.Node.Listen("tcp", ":"+strconv.Itoa(w.Port))
 	if err != nil {
-		t.Fatalf("serve %s: %v", w.Name, err)
+		return fmt.Errorf("serve %s: %w", w.Name, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.server = &http.Server{Handler: http.HandlerFunc(w.answer), ReadHeaderTimeout: 10 * time.Second}
 	go func(s *http.Server) { _ = s.Serve(l) }(w.server)
+	return nil
 }
 
 // Stop ends the server at once; its connections are cut.

@@ -24,6 +24,8 @@ type Server struct {
 	cmd   *exec.Cmd
 	ended chan error
 	nodes int // made so far
+
+	survive bool // start again what dies while it starts
 }
 
 // Option changes how a Server is started.
@@ -32,6 +34,11 @@ type Option func(*Server)
 // Env sets environment variables of the server and of its engine, as "NAME=value": the failpoints'.
 func Env(variables ...string) Option {
 	return func(s *Server) { s.env = append(s.env, variables...) }
+}
+
+// Survive lets a server die while it starts, as failpoints make it, and starts it again.
+func Survive() Option {
+	return func(s *Server) { s.survive = true }
 }
 
 // startTime bounds how long a server may take to serve.
@@ -64,7 +71,11 @@ func Start(t testing.TB, options ...Option) *Server {
 // Start starts the server, again after Stop or Kill, and waits until it serves.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	if err := s.start(); err != nil {
+	err := s.start()
+	for try := 1; err != nil && s.survive && try < 20; try++ {
+		err = s.start()
+	}
+	if err != nil {
 		s.logs(t)
 		t.Fatalf("start plimsoll: %v", err)
 	}
