@@ -35,8 +35,8 @@ func TestParseAlerts(t *testing.T) {
 
 func FuzzParseAlerts(f *testing.F) {
 	f.Add(alerts)
+	_, lines := File(Render(simpleTree(), nil, testDir))
 	f.Fuzz(func(t *testing.T, text string) {
-		_, lines := File(Render(simpleTree(), nil, testDir))
 		alerts := ParseAlerts([]byte(text))
 		if blamed := Blame(alerts, lines); len(blamed) > len(alerts) {
 			t.Errorf("%d alerts blame %v", len(alerts), blamed)

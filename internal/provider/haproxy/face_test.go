@@ -1,0 +1,81 @@
+package haproxy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/provider"
+	"plimsoll/internal/provider/providertest"
+	"plimsoll/lbaas"
+)
+
+func TestUnsupported(t *testing.T) {
+	tree := newWorld().Tree(t)
+	if got := Unsupported(tree); len(got) > 0 {
+		t.Errorf("an ordinary tree has unsupported options: %v", got)
+	}
+	age := 0
+	cases := []struct {
+		option string
+		set    func(lb *lbaas.LoadBalancer)
+	}{
+		{"vip_qos_policy_id", func(lb *lbaas.LoadBalancer) { lb.VIPQoSPolicyID = "x" }},
+		{"flavor_id", func(lb *lbaas.LoadBalancer) { lb.FlavorID = "x" }},
+		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
+		{"listener protocol TERMINATED_HTTPS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.TerminatedHTTPS }},
+		{"listener protocol UDP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.UDP }},
+		{"listener protocol SCTP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.SCTP }},
+		{"listener protocol PROMETHEUS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.Prometheus }},
+		{"insert_headers X-SSL-Issuer", func(lb *lbaas.LoadBalancer) {
+			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true"}
+		}},
+		{"default_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].DefaultTLSContainerRef = "x" }},
+		{"sni_container_refs", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].SNIContainerRefs = []string{"x"} }},
+		{"client_ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCATLSContainerRef = "x" }},
+		{"client_authentication MANDATORY", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientAuthentication = lbaas.ClientAuthMandatory }},
+		{"client_crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCRLContainerRef = "x" }},
+		{"hsts_max_age", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].HSTSMaxAge = &age }},
+		{"pool protocol PROXY", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.Proxy }},
+		{"pool protocol PROXYV2", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.ProxyV2 }},
+		{"lb_algorithm SOURCE_IP_PORT", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Algorithm = lbaas.SourceIPPort }},
+		{"session_persistence HTTP_COOKIE", func(lb *lbaas.LoadBalancer) {
+			lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistHTTPCookie}
+		}},
+		{"tls_enabled", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSEnabled = true }},
+		{"tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSContainerRef = "x" }},
+		{"ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "x" }},
+		{"crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CRLContainerRef = "x" }},
+		{"vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Members[0].VNICType = "direct" }},
+		{"health monitor type PING", monitor(lbaas.MonitorPing)},
+		{"health monitor type TLS-HELLO", monitor(lbaas.MonitorTLSHello)},
+		{"health monitor type UDP-CONNECT", monitor(lbaas.MonitorUDPConnect)},
+	}
+	for _, test := range cases {
+		lb := providertest.Clone(tree)
+		test.set(lb)
+		var got []string
+		for _, o := range Unsupported(lb) {
+			got = append(got, o.Option)
+		}
+		if diff := cmp.Diff([]string{test.option}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.option, diff)
+		}
+	}
+}
+
+func monitor(kind lbaas.MonitorType) func(lb *lbaas.LoadBalancer) {
+	return func(lb *lbaas.LoadBalancer) {
+		lb.Pools[0].HealthMonitor = &lbaas.HealthMonitor{Object: lbaas.Object{ID: "m"}, Type: kind}
+	}
+}
+
+// TestUnsupportedObject shows that the object is named, too.
+func TestUnsupportedObject(t *testing.T) {
+	lb := newWorld().Tree(t)
+	lb.Pools[0].Protocol = lbaas.UDP
+	want := []provider.OptionError{{ObjectID: lb.Pools[0].ID, Option: "pool protocol UDP"}}
+	if diff := cmp.Diff(want, Unsupported(lb)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
