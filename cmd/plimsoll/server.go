@@ -78,6 +78,8 @@ func (s *server) run(ctx context.Context) error {
 	return s.work(ctx, handler, []func(context.Context) error{
 		reconcile.New(reconcile.Config{
 			Store: st, Networks: st, Providers: enabled.providers, Instance: instance, Host: s.config.Host, Shards: true, Log: s.log,
+			LeaseTTL: seconds(s.config.Reconcile.LeaseTTL), Deadline: seconds(s.config.Reconcile.Deadline),
+			AuditEvery: seconds(s.config.Reconcile.Audit),
 		}).Run,
 		reconcile.NewBindings(reconcile.BindingsConfig{Store: st, Plugger: plugger, Host: s.config.Host, Log: s.log}).Run,
 		reconcile.NewJanitor(reconcile.JanitorConfig{Store: st, Networks: st, Log: s.log}).Run,
@@ -235,3 +237,5 @@ type enabledProviders struct {
 	faces     []provider.Face
 	byDefault string
 }
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -25,6 +25,14 @@ type Config struct {
 	API       API
 	Database  Database
 	Providers []ServiceProvider
+	Reconcile Reconcile
+}
+
+// Reconcile is [reconcile]: the times of the loop, in seconds.
+type Reconcile struct {
+	LeaseTTL int // how long a server that died keeps others off its load balancers
+	Deadline int // what is pending for longer shows ERROR, while tries go on
+	Audit    int // between two looks at everything there is
 }
 
 // API is [api_settings].
@@ -73,6 +81,7 @@ func Default() Config {
 			DefaultProvider:  "haproxy",
 			EnabledProviders: []EnabledProvider{{Name: "haproxy"}},
 		},
+		Reconcile: Reconcile{LeaseTTL: 15, Deadline: 60, Audit: 30},
 	}
 }
 

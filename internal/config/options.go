@@ -32,6 +32,9 @@ func (c *Config) options() []option {
 		{section: "api_settings", name: "default_provider_driver", set: required(&c.API.DefaultProvider)},
 		{section: "api_settings", name: "enabled_provider_drivers", set: drivers(&c.API.EnabledProviders)},
 		{section: "database", name: "connection", set: text(&c.Database.Connection)},
+		{section: "reconcile", name: "lease_ttl", set: number(&c.Reconcile.LeaseTTL, 1, 600)},
+		{section: "reconcile", name: "deadline", set: number(&c.Reconcile.Deadline, 1, 86400)},
+		{section: "reconcile", name: "audit_interval", set: number(&c.Reconcile.Audit, 1, 3600)},
 		{section: "service_providers", name: "service_provider", set: providers(&c.Providers), repeated: true},
 	}
 }

@@ -25,6 +25,7 @@ type Server struct {
 	ended chan error
 	nodes int // made so far
 
+	config  string
 	survive bool // start again what dies while it starts
 }
 
@@ -34,6 +35,11 @@ type Option func(*Server)
 // Env sets environment variables of the server and of its engine, as "NAME=value": the failpoints'.
 func Env(variables ...string) Option {
 	return func(s *Server) { s.env = append(s.env, variables...) }
+}
+
+// Config gives the server a configuration file of this text.
+func Config(text string) Option {
+	return func(s *Server) { s.config = text }
 }
 
 // Survive lets a server die while it starts, as failpoints make it, and starts it again.
@@ -86,7 +92,15 @@ func (s *Server) TryStart() error { return s.start() }
 
 func (s *Server) start() error {
 	listen := strings.TrimPrefix(s.URL, "http://")
-	s.cmd = exec.Command(binary, "serve", "--state-dir", s.StateDir, "--listen", listen)
+	args := []string{"serve", "--state-dir", s.StateDir, "--listen", listen}
+	if s.config != "" {
+		file := filepath.Join(s.dir, "plimsoll.conf")
+		if err := os.WriteFile(file, []byte(s.config), 0o644); err != nil {
+			return err
+		}
+		args = append(args, "--config", file)
+	}
+	s.cmd = exec.Command(binary, args...)
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.OpenFile(filepath.Join(s.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

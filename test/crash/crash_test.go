@@ -1,0 +1,107 @@
+// Package crash kills the server and the engine right after every commit and after every action on the kernel or on a
+// running process, starts them again, and asks that all becomes as it was wanted.
+package crash
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plimsoll/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// unsettled finds what must not be in a status tree in the end.
+var unsettled = regexp.MustCompile(`"provisioning_status": ?"(PENDING_[A-Z]+|ERROR)"`)
+
+// quick makes leases short, so that one is renewed while the scenario plays.
+var quick = harness.Config("[reconcile]\nlease_ttl = 2\naudit_interval = 2\n")
+
+// perRun is how many points kill in one run of the scenario. Each kills once; more of them make fewer runs, and
+// failures that are harder to read.
+const perRun = 8
+
+// TestEveryPoint first asks that the scenario passes every failpoint there is, then kills at each of them.
+func TestEveryPoint(t *testing.T) {
+	all := points(t)
+	if len(all) < 40 {
+		t.Fatalf("only %d failpoints found in the source: the search for them is broken", len(all))
+	}
+	t.Run("all are passed", func(t *testing.T) {
+		log := filepath.Join(scratch(t), "points")
+		s := harness.Start(t, quick, harness.Env("PLIMSOLL_FAILPOINT_LOG="+log))
+		play(t, s)
+		s.Stop(t)
+		passed := lines(log)
+		for _, point := range all {
+			if !passed[point] {
+				t.Errorf("the scenario never passes failpoint %s", point)
+			}
+		}
+	})
+	for chunk := range slices.Chunk(all, perRun) {
+		t.Run(strings.Join(chunk, "+"), func(t *testing.T) { crashAt(t, chunk) })
+	}
+}
+
+func crashAt(t *testing.T, chunk []string) {
+	once := scratch(t)
+	s := harness.Start(t, quick, harness.Survive(), harness.Env(
+		"PLIMSOLL_FAILPOINT_KILL="+strings.Join(chunk, ","), "PLIMSOLL_FAILPOINT_ONCE="+once))
+	stop := keepAlive(t, s)
+	defer stop()
+	play(t, s)
+	for _, point := range chunk {
+		if _, err := os.Stat(filepath.Join(once, point)); err != nil {
+			t.Errorf("nothing was killed at %s: %v", point, err)
+		}
+	}
+}
+
+func play(t *testing.T, s *harness.Server) {
+	c := &client{t: t, server: s}
+	(&scenario{client: c, name: fmt.Sprintf("crash-%d", os.Getpid())}).run()
+}
+
+// keepAlive starts the server again each time it dies, until stop.
+func keepAlive(t *testing.T, s *harness.Server) (stop func()) {
+	done := make(chan struct{})
+	var keeper sync.WaitGroup
+	keeper.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if !s.Wait(50 * time.Millisecond) {
+				continue
+			}
+			if err := s.TryStart(); err != nil {
+				t.Logf("start again: %v", err)
+			}
+		}
+	})
+	return func() {
+		close(done)
+		keeper.Wait()
+	}
+}
+
+// scratch is a directory that the server may write to after it gave up root's rights.
+func scratch(t *testing.T) string {
+	dir := t.TempDir()
+	for d := dir; d != filepath.Dir(filepath.Dir(dir)); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}

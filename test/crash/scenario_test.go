@@ -1,0 +1,253 @@
+package crash
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"plimsoll/test/harness"
+)
+
+const (
+	balancers = "/load-balancer/v2/lbaas"
+	networks  = "/networking/v2.0"
+)
+
+// scenario is a life of a load balancer that passes every failpoint: it is made, serves, is changed in every way that
+// takes another path through the engine, breaks, heals, and goes away with all that it needed.
+type scenario struct {
+	*client
+	name string
+	web  [2]*harness.Node
+	ask  *harness.Node
+
+	network, back object
+	lb, pool      string
+	vip           string
+}
+
+func (s *scenario) run() {
+	s.makeNetworks()
+	s.attach()
+	s.makeTree()
+	s.answers("a", "b")
+	s.changeMembers()
+	s.changeStructure()
+	s.breakAndHeal()
+	s.withoutEngine()
+	s.logInBadly()
+	s.answers("a", "b")
+	s.takeAway()
+}
+
+func (s *scenario) makeNetworks() {
+	s.network = s.makeNetwork("front", "10.71.0.0/24")
+	s.back = s.makeNetwork("back", "10.72.0.0/24")
+	s.update(networks+"/networks/"+s.network["id"].(string), "network", object{"description": s.name})
+	s.update(networks+"/subnets/"+s.subnet(s.back), "subnet", object{"description": s.name})
+}
+
+func (s *scenario) makeNetwork(name, cidr string) object {
+	n := s.create(networks+"/networks", "network", "networks", object{"name": s.name + "-" + name})
+	s.create(networks+"/subnets", "subnet", "subnets", object{
+		"name": s.name + "-" + name, "network_id": n["id"], "cidr": cidr, "ip_version": 4})
+	return s.named(networks+"/networks", "networks", s.name+"-"+name)
+}
+
+func (s *scenario) subnet(network object) string { return network["subnets"].([]any)[0].(string) }
+
+// attach plugs two web servers and a client.
+func (s *scenario) attach() {
+	for i, name := range []string{"a", "b"} {
+		s.web[i] = s.plug(s.back, name)
+		s.web[i].Serve(s.t, 8080, name)
+	}
+	s.ask = s.plug(s.network, "ask")
+}
+
+func (s *scenario) plug(network object, name string) *harness.Node {
+	port := s.create(networks+"/ports", "port", "ports", object{"name": s.name + "-" + name, "network_id": network["id"]})
+	id := port["id"].(string)
+	// A port of which the description changes is updated without its binding.
+	s.update(networks+"/ports/"+id, "port", object{"description": name})
+	netns := "plmcrash-" + id[:8]
+	s.update(networks+"/ports/"+id, "port", object{
+		"binding:host_id": hostname(s.t), "binding:profile": object{"netns": netns}})
+	s.wait("port "+name+" is plugged", func() bool {
+		a := s.try(http.MethodGet, networks+"/ports/"+id, nil)
+		return a.status == http.StatusOK && a.in(s.t, "port")["status"] == "ACTIVE"
+	})
+	return &harness.Node{NetNS: netns, PortID: id, Address: port["fixed_ips"].([]any)[0].(map[string]any)["ip_address"].(string)}
+}
+
+func (s *scenario) makeTree() {
+	lb := s.create(balancers+"/loadbalancers", "loadbalancer", "loadbalancers", object{
+		"name": s.name, "vip_subnet_id": s.subnet(s.network)})
+	s.lb, s.vip = lb["id"].(string), lb["vip_address"].(string)
+	pool := s.create(balancers+"/pools", "pool", "pools", object{
+		"name": s.name, "loadbalancer_id": s.lb, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"})
+	s.pool = pool["id"].(string)
+	s.create(balancers+"/listeners", "listener", "listeners", object{
+		"name": s.name, "loadbalancer_id": s.lb, "protocol": "HTTP", "protocol_port": 80, "default_pool_id": s.pool})
+	s.create(balancers+"/healthmonitors", "healthmonitor", "healthmonitors", object{
+		"name": s.name, "pool_id": s.pool, "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1})
+	s.addMember("a", s.web[0])
+	s.addMember("b", s.web[1])
+	s.settle()
+}
+
+func (s *scenario) addMember(name string, n *harness.Node) object {
+	return s.create(balancers+"/pools/"+s.pool+"/members", "member", "members", object{
+		"name": name, "address": n.Address, "protocol_port": 8080, "subnet_id": s.subnet(s.back)})
+}
+
+// changeMembers goes through the Runtime API: a weight, a member less, a member more.
+func (s *scenario) changeMembers() {
+	b := s.named(balancers+"/pools/"+s.pool+"/members", "members", "b")
+	path := balancers + "/pools/" + s.pool + "/members/" + b["id"].(string)
+	s.update(path, "member", object{"weight": 7})
+	s.settle()
+	s.remove(path)
+	s.settle()
+	s.answers("a")
+	time.Sleep(500 * time.Millisecond) // time for the server to be deleted once it is idle
+	s.addMember("b", s.web[1])
+	s.settle()
+}
+
+// changeStructure needs reloads.
+func (s *scenario) changeStructure() {
+	s.create(balancers+"/listeners", "listener", "listeners", object{
+		"name": s.name + "-2", "loadbalancer_id": s.lb, "protocol": "TCP", "protocol_port": 81, "default_pool_id": s.pool})
+	s.settle()
+	l := s.named(balancers+"/listeners", "listeners", s.name+"-2")
+	s.remove(balancers + "/listeners/" + l["id"].(string))
+	s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": "changed"})
+	s.settle()
+}
+
+// breakAndHeal damages the data plane behind the server's back, each time in another way, and changes the load balancer, so that
+// it is made again at once.
+func (s *scenario) breakAndHeal() {
+	netns, link := "qlbaas-"+s.lb, s.vipLink()
+	for i, damage := range [][]string{
+		{"-n", netns, "addr", "add", "10.71.0.251/24", "dev", link},
+		{"-n", netns, "route", "add", "198.51.100.0/24", "dev", link},
+		{"netns", "del", netns},
+	} {
+		if out, err := exec.Command("ip", damage...).CombinedOutput(); err != nil {
+			s.t.Logf("ip %v: %v %s", damage, err, out) // an earlier crash may have left it half made
+		}
+		s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": fmt.Sprint("damage ", i)})
+		s.settle()
+		s.wait("the damage is mended", func() bool {
+			addresses, err := exec.Command("ip", "-n", netns, "addr").CombinedOutput()
+			return err == nil && bytes.Contains(addresses, []byte(link)) && !bytes.Contains(addresses, []byte("10.71.0.251"))
+		})
+		s.answers("a", "b")
+	}
+}
+
+// withoutEngine changes a load balancer while nobody can make it true.
+func (s *scenario) withoutEngine() {
+	for _, p := range s.server.Engines() {
+		if !strings.Contains(p.Command, "--supervise") {
+			_ = syscall.Kill(p.PID, syscall.SIGKILL)
+		}
+	}
+	s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": "no engine"})
+	s.settle()
+}
+
+// logInBadly fails once to log in, then succeeds.
+func (s *scenario) logInBadly() {
+	a := s.try(http.MethodPost, "/identity/v3/auth/tokens", object{"auth": object{
+		"identity": object{"methods": []string{"password"}, "password": object{"user": object{
+			"name": "admin", "password": "wrong", "domain": object{"id": "default"}}}}}})
+	if a.status != http.StatusUnauthorized && a.status != 0 {
+		s.t.Errorf("log-in with a wrong password: %v", a)
+	}
+	s.logIn()
+}
+
+func (s *scenario) vipLink() string {
+	lb := s.until(http.MethodGet, balancers+"/loadbalancers/"+s.lb, nil, http.StatusOK).in(s.t, "loadbalancer")
+	return "tap" + lb["vip_port_id"].(string)[:11]
+}
+
+func (s *scenario) takeAway() {
+	s.remove(balancers + "/loadbalancers/" + s.lb + "?cascade=true")
+	for _, n := range []*harness.Node{s.web[0], s.web[1], s.ask} {
+		s.update(networks+"/ports/"+n.PortID, "port", object{"binding:host_id": "", "binding:profile": object{}})
+		s.wait("port is unplugged", func() bool {
+			a := s.try(http.MethodGet, networks+"/ports/"+n.PortID, nil)
+			return a.status == http.StatusOK && a.in(s.t, "port")["status"] == "DOWN"
+		})
+		s.remove(networks + "/ports/" + n.PortID)
+	}
+	for _, n := range []object{s.network, s.back} {
+		s.remove(networks + "/subnets/" + s.subnet(n))
+		s.remove(networks + "/networks/" + n["id"].(string))
+	}
+	s.wait("nothing is left on the host", func() bool { return len(s.server.Leftovers()) == 0 })
+}
+
+// settle waits until nothing of the load balancer is pending or failed.
+func (s *scenario) settle() {
+	s.t.Helper()
+	s.wait("everything is ACTIVE", func() bool {
+		a := s.try(http.MethodGet, balancers+"/loadbalancers/"+s.lb+"/status", nil)
+		if a.status == http.StatusUnauthorized {
+			s.logIn()
+		}
+		return a.status == http.StatusOK && !unsettled.Match(a.body)
+	})
+}
+
+// answers waits until these members, and no others, answer at the VIP.
+func (s *scenario) answers(names ...string) {
+	s.t.Helper()
+	s.wait(fmt.Sprintf("%v answer at the VIP", names), func() bool {
+		got := map[string]bool{}
+		for range 2 * len(names) {
+			name, err := s.get()
+			if err != nil {
+				return false
+			}
+			got[name] = true
+		}
+		for _, name := range names {
+			if !got[name] {
+				return false
+			}
+		}
+		return len(got) == len(names)
+	})
+}
+
+func (s *scenario) get() (string, error) { return s.ask.Get(s.vip + ":80") }
+
+func (s *scenario) wait(what string, done func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	s.t.Fatalf("not within %v: %s", patience, what)
+}
+
+func hostname(t *testing.T) string {
+	t.Helper()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
