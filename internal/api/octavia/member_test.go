@@ -1,0 +1,198 @@
+package octavia_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func memberNoun(pool string) noun {
+	return noun{"/pools/" + pool + "/members", "member", object{"address": "10.0.0.50", "protocol_port": 8080}}
+}
+
+func TestMemberShape(t *testing.T) {
+	c := newCloud(t)
+	memberNoun(c.pool(c.loadBalancer())).shape(t, c, object{
+		"name": "", "admin_state_up": true, "project_id": mine, "tenant_id": mine, "tags": []any{},
+		"provisioning_status": "PENDING_CREATE", "operating_status": "NO_MONITOR", "updated_at": nil,
+		"address": "10.0.0.50", "protocol_port": 8080.0, "weight": 1.0, "backup": false, "subnet_id": nil,
+		"monitor_address": nil, "monitor_port": nil, "vnic_type": "normal",
+	})
+}
+
+func TestMemberAttributes(t *testing.T) {
+	c := newCloud(t)
+	n := memberNoun(c.pool(c.loadBalancer()))
+	samples := append(commonSamples(),
+		sample{"weight", `257`, nil, invalid("weight", "257", "Value should be lower or equal to 256")},
+		sample{"weight", `-1`, nil, invalid("weight", "-1", "Value should be greater or equal to 0")},
+		sample{"weight", `{}`, nil, invalid("weight", "{}", notInteger)},
+		sample{"weight", `0`, 0.0, ""},
+		sample{"weight", `"256"`, 256.0, ""},
+		sample{"weight", `null`, 1.0, ""},
+		sample{"backup", `7`, nil, invalid("backup", "7", notBoolean)},
+		sample{"backup", `"on"`, true, ""},
+		sample{"backup", `null`, false, ""},
+		sample{"monitor_address", `"x"`, nil, invalid("monitor_address", "x", notAddress)},
+		sample{"monitor_address", `"fe80::1%eth0"`, nil, invalid("monitor_address", "fe80::1%eth0", notAddress)},
+		sample{"monitor_address", `"0.0.0.0"`, nil, "0.0.0.0 is not a valid option for member monitor_address"},
+		sample{"monitor_address", `"2001:db8::7"`, "2001:db8::7", ""},
+		sample{"monitor_address", `null`, nil, ""},
+		sample{"monitor_port", `0`, nil, invalid("monitor_port", "0", "Value should be greater or equal to 1")},
+		sample{"monitor_port", `65536`, nil, invalid("monitor_port", "65536", "Value should be lower or equal to 65535")},
+		sample{"monitor_port", `1`, 1.0, ""},
+		sample{"monitor_port", `null`, nil, ""},
+	)
+	n.creates(t, c, append(append(samples, posted()...),
+		sample{"address", `"10.0.0"`, nil, invalid("address", "10.0.0", notAddress)},
+		sample{"address", `5`, nil, invalid("address", "5", notAddress)},
+		sample{"address", `"169.254.169.254"`, nil, "169.254.169.254 is not a valid option for member address"},
+		sample{"address", `"::"`, nil, ":: is not a valid option for member address"},
+		sample{"address", `"224.0.0.1"`, nil, "224.0.0.1 is not a valid option for member address"},
+		sample{"address", `"2001:db8::9"`, "2001:db8::9", ""},
+		sample{"protocol_port", `0`, nil, invalid("protocol_port", "0", "Value should be greater or equal to 1")},
+		sample{"protocol_port", `65536`, nil, invalid("protocol_port", "65536", "Value should be lower or equal to 65535")},
+		sample{"protocol_port", `65535`, 65535.0, ""},
+		sample{"subnet_id", `"x"`, nil, invalid("subnet_id", "x", notUUID)},
+		sample{"subnet_id", `"5e2e5e5e-0000-4000-8000-000000000000"`, nil, "Subnet 5e2e5e5e-0000-4000-8000-000000000000 not found."},
+		sample{"subnet_id", `"` + c.private.ID + `"`, nil, "Subnet " + c.private.ID + " not found."},
+		sample{"subnet_id", `"` + c.subnet.ID + `"`, c.subnet.ID, ""},
+		sample{"subnet_id", `null`, nil, ""},
+		sample{"request_sriov", `true`, nil, "The load balancer flavor does not allow SR-IOV member ports."},
+		sample{"tags", `null`, []any{}, ""},
+		sample{"vnic_type", `"direct"`, nil, "Unknown attribute for argument member_.member: vnic_type"},
+		sample{"description", `"x"`, nil, "Unknown attribute for argument member_.member: description"},
+	))
+	n.updates(t, c, object{"weight": 7, "backup": true, "tags": []string{"t"}, "monitor_port": 9}, append(samples,
+		sample{"tags", `null`, []any{"t"}, ""}))
+	n.required(t, c, "address", "protocol_port")
+	n.readOnly(t, c, "member_.member", "address", "protocol_port", "subnet_id", "request_sriov", "vnic_type")
+}
+
+func TestMemberFaults(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	p, q := c.pool(lb), c.pool(lb)
+	body := object{"member": object{"address": "10.0.0.50", "protocol_port": 80}}
+	m := c.must(201, "POST", "/pools/"+p+"/members", body).body["member"].(object)["id"].(string)
+	const unknown = "5e2e5e5e-0000-4000-8000-000000000000"
+	c.do("POST", root+"/pools/"+p+"/members", body).fault(t, 409, "Another member on this pool is already using ip 10.0.0.50 on protocol_port 80")
+	c.must(201, "POST", "/pools/"+q+"/members", body)
+	c.do("POST", root+"/pools/"+unknown+"/members", body).fault(t, 404, "Pool "+unknown+" not found.")
+	c.do("GET", root+"/pools/"+unknown+"/members", nil).fault(t, 404, "Pool "+unknown+" not found.")
+	c.do("GET", root+"/pools/"+q+"/members/"+m, nil).fault(t, 404, "Member "+m+" not found.")
+	c.do("PUT", root+"/pools/"+q+"/members/"+m, object{"member": object{}}).fault(t, 404, "Member "+m+" not found.")
+	c.do("DELETE", root+"/pools/"+q+"/members/"+m, nil).fault(t, 404, "Member "+m+" not found.")
+	c.must(204, "DELETE", "/pools/"+p+"/members/"+m, nil)
+	c.do("PUT", root+"/pools/"+p+"/members/"+m, object{"member": object{}}).fault(t, 409, "Member "+m+" is immutable and cannot be updated.")
+	again := c.must(201, "POST", "/pools/"+p+"/members", body).body["member"].(object)["id"]
+	if again == m {
+		t.Error("a new member has the id of the deleted one")
+	}
+}
+
+// TestMemberTouches shows that a change of a member makes its pool, the listeners of that and the load balancer pending.
+func TestMemberTouches(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	l, idle := c.listener(lb, 80), c.listener(lb, 81)
+	p := c.make("/pools", "pool", object{"listener_id": l, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
+	other := c.pool(lb)
+	members := "/pools/" + p + "/members"
+	statuses := func() object {
+		got := object{}
+		for name, at := range map[string][2]string{
+			"lb": {"/loadbalancers/" + lb, "loadbalancer"}, "listener": {"/listeners/" + l, "listener"}, "idle": {"/listeners/" + idle, "listener"},
+			"pool": {"/pools/" + p, "pool"}, "other": {"/pools/" + other, "pool"},
+		} {
+			got[name] = c.show(at[0], at[1])["provisioning_status"]
+		}
+		return got
+	}
+	pending := object{"lb": "PENDING_UPDATE", "listener": "PENDING_UPDATE", "idle": "ACTIVE", "pool": "PENDING_UPDATE", "other": "ACTIVE"}
+	active := object{"lb": "ACTIVE", "listener": "ACTIVE", "idle": "ACTIVE", "pool": "ACTIVE", "other": "ACTIVE"}
+	step := func(name string, do func()) {
+		c.achieve()
+		if diff := cmp.Diff(active, statuses()); diff != "" {
+			t.Errorf("before %s (-want +got):\n%s", name, diff)
+		}
+		do()
+		if diff := cmp.Diff(pending, statuses()); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", name, diff)
+		}
+	}
+	var m, h string
+	step("POST member", func() { m = c.make(members, "member", object{"address": "10.0.0.50", "protocol_port": 80})["id"].(string) })
+	step("PUT member", func() { c.put(members+"/"+m, "member", object{"weight": 5}) })
+	step("PUT members", func() { c.must(202, "PUT", members, object{"members": []object{{"address": "10.0.0.51", "protocol_port": 80}}}) })
+	step("POST monitor", func() {
+		h = c.make("/healthmonitors", "healthmonitor", object{"pool_id": p, "type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2})["id"].(string)
+	})
+	step("PUT monitor", func() { c.put("/healthmonitors/"+h, "healthmonitor", object{"delay": 6}) })
+	step("DELETE monitor", func() { c.must(204, "DELETE", "/healthmonitors/"+h, nil) })
+	step("DELETE members", func() { c.must(202, "PUT", members, object{"members": []object{}}) })
+}
+
+// endpoints are the live members of a pool, as "address:port weight name".
+func (c *cloud) endpoints(pool string) []string {
+	c.t.Helper()
+	var out []string
+	for _, m := range c.must(200, "GET", "/pools/"+pool+"/members", nil).body["members"].([]any) {
+		m := m.(object)
+		if m["provisioning_status"] != "PENDING_DELETE" {
+			out = append(out, strings.Join([]string{m["address"].(string), m["name"].(string)}, " "))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestReplaceMembers(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	p := c.pool(lb)
+	path := "/pools/" + p + "/members"
+	member := func(address, name string) object { return object{"address": address, "protocol_port": 80, "name": name} }
+	c.achieve()
+	if a := c.must(202, "PUT", path, object{"members": []object{}}); a.raw != "" {
+		t.Errorf("the answer has a body: %s", a.raw)
+	}
+	if got := c.show("/loadbalancers/"+lb, "loadbalancer")["provisioning_status"]; got != "ACTIVE" {
+		t.Errorf("nothing for nothing makes the load balancer %v", got)
+	}
+	c.must(202, "PUT", path, object{"members": []object{member("10.0.0.1", "a"), member("10.0.0.2", "b")}})
+	id := c.must(200, "GET", path+"?address=10.0.0.1", nil).body["members"].([]any)[0].(object)["id"]
+	c.must(202, "PUT", path, object{"members": []object{member("10.0.0.1", "A"), member("10.0.0.3", "c")}})
+	if diff := cmp.Diff([]string{"10.0.0.1 A", "10.0.0.3 c"}, c.endpoints(p)); diff != "" {
+		t.Errorf("members (-want +got):\n%s", diff)
+	}
+	if again := c.must(200, "GET", path+"?address=10.0.0.1", nil).body["members"].([]any)[0].(object)["id"]; again != id {
+		t.Errorf("the member that stays changes its id from %v to %v", id, again)
+	}
+	c.must(202, "PUT", path+"?additive_only=true", object{"members": []object{member("10.0.0.4", "d")}})
+	if diff := cmp.Diff([]string{"10.0.0.1 A", "10.0.0.3 c", "10.0.0.4 d"}, c.endpoints(p)); diff != "" {
+		t.Errorf("members (-want +got):\n%s", diff)
+	}
+	twice := []object{member("10.0.0.4", "d"), member("10.0.0.4", "e")}
+	c.do("PUT", root+path, object{"members": twice}).fault(t, 400, "Validation failure: Member must be updated only once in the same request.")
+	fresh := []object{member("10.0.0.9", "d"), member("10.0.0.9", "e")}
+	c.do("PUT", root+path, object{"members": fresh}).fault(t, 409, "Another member on this pool is already using ip 10.0.0.9 on protocol_port 80")
+	c.do("PUT", root+path, object{"members": []object{{"id": "x", "address": "10.0.0.1", "protocol_port": 80}}}).
+		fault(t, 400, "Unknown attribute for argument members_.members: id")
+	c.do("PUT", root+path, object{"members": object{}}).fault(t, 400, invalid("members", "{}", notList))
+	c.do("PUT", root+path, object{"members": []any{nil}}).fault(t, 400, invalid("members", "None", "Value should be object"))
+	c.do("PUT", root+path, object{"members": []object{{"address": "10.0.0.1"}}}).fault(t, 400, invalid("protocol_port", "None", missing))
+	c.do("PUT", root+path, object{"members": []object{{"address": "10.0.0.1", "protocol_port": 80, "subnet_id": c.private.ID}}}).
+		fault(t, 400, "Subnet "+c.private.ID+" not found.")
+	c.do("PUT", root+path, object{}).fault(t, 400, `Missing argument: "members_.members"`)
+	if diff := cmp.Diff([]string{"10.0.0.1 A", "10.0.0.3 c", "10.0.0.4 d"}, c.endpoints(p)); diff != "" {
+		t.Errorf("members after refused requests (-want +got):\n%s", diff)
+	}
+	c.must(http.StatusAccepted, "PUT", path, object{"members": []object{}})
+	if got := c.endpoints(p); got != nil {
+		t.Errorf("members %v are left", got)
+	}
+}
