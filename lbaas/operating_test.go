@@ -49,7 +49,9 @@ func TestRollUp(t *testing.T) {
 		{"a member drains", func(lb *LoadBalancer, _ *Reported) { lb.Pools[0].Members[0].Weight = 0 }, statuses{"m1": Draining}},
 		{"a dead member drains", func(lb *LoadBalancer, r *Reported) { lb.Pools[0].Members[0].Weight, r.Members["m1"] = 0, Broken },
 			statuses{"lb": Degraded, "p": Degraded, "m1": Broken}},
-		{"all members drain", func(lb *LoadBalancer, _ *Reported) { lb.Pools[0].Members[0].Weight, lb.Pools[0].Members[1].Weight = 0, 0 },
+		{"all members drain", func(lb *LoadBalancer, _ *Reported) {
+			lb.Pools[0].Members[0].Weight, lb.Pools[0].Members[1].Weight = 0, 0
+		},
 			statuses{"lb": Broken, "p": Broken, "m1": Draining, "m2": Draining}},
 		{"a member missing", func(_ *LoadBalancer, r *Reported) { delete(r.Members, "m1") }, statuses{"m1": Offline}},
 		{"pool off", func(lb *LoadBalancer, r *Reported) {

@@ -41,7 +41,7 @@ func (s Step) Check(answer string) error {
 	return fmt.Errorf("%s: HAProxy answers %q", s.Command, answer)
 }
 
-// Diff tells how HAProxy gets from old to new. It is pure and knows what HAProxy 2.6 can do at run time:
+// Diff tells how HAProxy gets from one Spec to another. It is pure and knows what HAProxy 2.6 can do at run time:
 //
 //	servers' weight, maintenance        set server
 //	a server more                       add server, enable health, enable server
@@ -52,14 +52,14 @@ func (s Step) Check(answer string) error {
 //
 // HAProxy could delete and add a server of which the options changed, but not while it has connections; and it
 // neither tracks a server that was added nor deletes one that is tracked.
-func Diff(old, new *enginepb.Spec) Plan {
-	if reason := structure(old, new); reason != "" {
+func Diff(from, to *enginepb.Spec) Plan {
+	if reason := structure(from, to); reason != "" {
 		return reload(reason)
 	}
-	was, is := byKey(old.Servers), byKey(new.Servers)
-	tracked := targets(old.Servers, new.Servers)
+	was, is := byKey(from.Servers), byKey(to.Servers)
+	tracked := targets(from.Servers, to.Servers)
 	var p Plan
-	for _, s := range old.Servers {
+	for _, s := range from.Servers {
 		if is[key(s)] != nil {
 			continue
 		}
@@ -68,8 +68,8 @@ func Diff(old, new *enginepb.Spec) Plan {
 		}
 		p.remove(s)
 	}
-	checks := defaultServers(new)
-	for _, s := range new.Servers {
+	checks := defaultServers(to)
+	for _, s := range to.Servers {
 		o := was[key(s)]
 		switch {
 		case o == nil && (tracked[key(s)] || tracks(s)):
@@ -89,12 +89,12 @@ func Diff(old, new *enginepb.Spec) Plan {
 func reload(reason string) Plan { return Plan{Reload: true, Reason: reason} }
 
 // structure says what differs between the sections of two Specs, or "".
-func structure(old, new *enginepb.Spec) string {
+func structure(from, to *enginepb.Spec) string {
 	was := map[string]*enginepb.Section{}
-	for _, s := range old.Sections {
+	for _, s := range from.Sections {
 		was[s.Name] = s
 	}
-	for _, s := range new.Sections {
+	for _, s := range to.Sections {
 		o := was[s.Name]
 		if o == nil {
 			return s.Name + " is new"
@@ -104,7 +104,7 @@ func structure(old, new *enginepb.Spec) string {
 		}
 		delete(was, s.Name)
 	}
-	for _, s := range old.Sections { // in order, so that the reason is always the same
+	for _, s := range from.Sections { // in order, so that the reason is always the same
 		if was[s.Name] != nil {
 			return s.Name + " is gone"
 		}
@@ -152,15 +152,15 @@ func (p *Plan) add(s *enginepb.Server, check string) bool {
 	return true
 }
 
-func (p *Plan) change(old, new *enginepb.Server) {
-	if old.Weight != new.Weight {
-		p.step("", "set server %s weight %d", key(new), new.Weight)
+func (p *Plan) change(from, to *enginepb.Server) {
+	if from.Weight != to.Weight {
+		p.step("", "set server %s weight %d", key(to), to.Weight)
 	}
 	switch {
-	case old.Disabled && !new.Disabled:
-		p.step("", "set server %s state ready", key(new))
-	case !old.Disabled && new.Disabled:
-		p.step("", "set server %s state maint", key(new))
+	case from.Disabled && !to.Disabled:
+		p.step("", "set server %s state ready", key(to))
+	case !from.Disabled && to.Disabled:
+		p.step("", "set server %s state maint", key(to))
 	}
 }
 

@@ -146,21 +146,21 @@ func TestDiffAtRunTime(t *testing.T) {
 				test.old(before)
 			}
 			test.new(after)
-			old, new := Render(before, nil, opts), Render(after, nil, opts)
+			from, to := Render(before, nil, opts), Render(after, nil, opts)
 
-			plan := Diff(old, new)
+			plan := Diff(from, to)
 			if plan.Reload {
 				t.Fatalf("Diff wants a reload: %s", plan.Reason)
 			}
-			p := start(t, opts, old, HandOver(nil, old))
+			p := start(t, opts, from, HandOver(nil, from))
 			p.picture()
 			p.carry(plan)
 			got := p.picture()
-			if drift := Diff(Running(new, p.states()), new); !drift.Empty() {
+			if drift := Diff(Running(to, p.states()), to); !drift.Empty() {
 				t.Errorf("still to do: %+v", drift)
 			}
 			p.stop()
-			want := start(t, opts, new, HandOver(nil, new)).picture()
+			want := start(t, opts, to, HandOver(nil, to)).picture()
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("after %v (-started anew +changed):\n%s", commandsOf(plan), diff)
 			}

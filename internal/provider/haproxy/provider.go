@@ -4,6 +4,7 @@ package haproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -105,7 +106,7 @@ func (p *Provider) Watch(ctx context.Context, changed func(loadBalancerID string
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return fmt.Errorf("watch the engine of host %s: it ended the watch", p.opts.Host)
 		case err != nil:
 			return p.explain(err)
