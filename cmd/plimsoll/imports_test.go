@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"internal/haproxy":      {"lbaas", "internal/network", "internal/engine/enginepb", "internal/failpoint"},
 	"internal/engine":       {"lbaas", "internal/network", "internal/engine/enginepb", "internal/haproxy", "internal/linux", "internal/failpoint"},
 	"internal/provider":     {"lbaas", "internal/network"},
-	"internal/provider/...": {"lbaas", "internal/network", "internal/provider", "internal/provider/providertest", "internal/engine/enginepb", "internal/haproxy", "internal/failpoint"},
+	"internal/provider/...": {"lbaas", "internal/network", "internal/store", "internal/provider", "internal/provider/providertest", "internal/engine/enginepb", "internal/haproxy", "internal/failpoint"},
 	"internal/reconcile":    {"lbaas", "internal/network", "internal/provider", "internal/store", "internal/engine/enginepb", "internal/failpoint"},
 	"internal/api/...":      {"lbaas", "internal/identity", "internal/network", "internal/policy", "internal/provider", "internal/store", "internal/web"},
 	"cmd/plimsoll":          {"lbaas", "internal/..."},
