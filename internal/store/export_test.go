@@ -14,7 +14,7 @@ func (s *Store) Queries() int {
 	return n
 }
 
-// Statements counts the statements that fn makes the store send. BEGIN and COMMIT are none.
+// Statements counts the statements that fn makes the store send. BEGIN and COMMIT count.
 func (s *Store) Statements(fn func()) int {
 	before := s.Queries()
 	fn()
