@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -16,11 +18,11 @@ import (
 
 // Instance is the id that stamps everything that the server's engine makes on the host.
 func (s *Server) Instance() string {
-	text, err := os.ReadFile(filepath.Join(s.StateDir, "instance"))
-	if err != nil {
-		return ""
+	if s.instance == "" {
+		text, _ := os.ReadFile(filepath.Join(s.StateDir, "instance"))
+		s.instance = strings.TrimSpace(string(text))
 	}
-	return strings.TrimSpace(string(text))
+	return s.instance
 }
 
 // Leftovers says what there is on the host that carries the server's stamp: namespaces, links and bridges, nft tables,
@@ -41,6 +43,32 @@ func leftovers(instance, stateDir string) []string {
 		left = append(left, "nft tables")
 	}
 	return left
+}
+
+// sweep removes what a purge that failed left behind.
+func (s *Server) sweep() {
+	for range 10 { // a supervisor may be starting what it supervises
+		all := processesOf(s.StateDir)
+		for _, p := range all {
+			_ = syscall.Kill(p.PID, syscall.SIGKILL)
+		}
+		if len(all) == 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if s.Instance() == "" {
+		return
+	}
+	stamp := "plimsoll:" + s.Instance()
+	for _, what := range slices.Concat(namespaces(stamp), links(stamp)) {
+		kind, name, _ := strings.Cut(what, " ")
+		if kind == "namespace" {
+			_ = netns.DeleteNamed(name)
+		} else if l, err := netlink.LinkByName(name); err == nil {
+			_ = netlink.LinkDel(l)
+		}
+	}
 }
 
 func links(stamp string) []string {

@@ -19,11 +19,12 @@ type Server struct {
 	URL      string // "http://127.0.0.1:port"
 	StateDir string
 
-	dir   string // of everything that the test writes
-	env   []string
-	cmd   *exec.Cmd
-	ended chan error
-	nodes int // made so far
+	dir      string // of everything that the test writes
+	instance string // once it is known
+	env      []string
+	cmd      *exec.Cmd
+	ended    chan error
+	nodes    int // made so far
 
 	config  string
 	survive bool // start again what dies while it starts
@@ -252,12 +253,14 @@ func (s *Server) cleanUp(t testing.TB) {
 	if t.Failed() {
 		s.logs(t)
 	}
-	instance := s.Instance()
 	if out, err := s.Try("purge", "--state-dir", s.StateDir); err != nil {
 		t.Errorf("plimsoll purge: %v\n%s", err, out)
 	}
-	for _, left := range leftovers(instance, s.StateDir) {
+	for _, left := range leftovers(s.Instance(), s.StateDir) {
 		t.Errorf("left behind: %s", left)
+	}
+	if t.Failed() {
+		s.sweep() // it has been told; the next test is not to suffer from it
 	}
 	if os.Getenv("PLIMSOLL_KEEP") == "" {
 		_ = os.RemoveAll(s.dir)
