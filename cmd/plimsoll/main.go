@@ -82,6 +82,7 @@ Begin with "plimsoll demo", or start a server with "plimsoll serve".`,
 			return &usageError{errors.New("no command is given")}
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(serveCommand(), engineCommand(), demoCommand(), plugCommand(), unplugCommand(), purgeCommand(), doctorCommand())
 	root.AddCommand(demoWebCommand(), demoClientCommand())

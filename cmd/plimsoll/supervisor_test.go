@@ -14,7 +14,8 @@ import (
 // TestSupervisorStartsAgain lets a program die twice and then stay.
 func TestSupervisorStartsAgain(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "starts")
-	script := `echo x >> ` + note + `; [ "$(wc -l < ` + note + `)" -ge 3 ] || exit 1; trap 'echo ended >> ` + note + `; exit 0' TERM; while :; do sleep 0.01; done`
+	script := `trap 'echo ended >> ` + note + `; exit 0' TERM; echo x >> ` + note +
+		`; [ "$(wc -l < ` + note + `)" -ge 3 ] || exit 1; while :; do sleep 0.01; done`
 	ctx, cancel := context.WithCancel(t.Context())
 	s := supervisor{log: slog.New(slog.DiscardHandler), command: func(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, "bash", "-c", script)
