@@ -136,11 +136,18 @@ type member struct {
 
 func (w *world) member() *member {
 	w.t.Helper()
-	namespace, addr := w.plug()
-	m := &member{Member: &lbaas.Member{Object: object(), Address: addr, ProtocolPort: 80, Weight: 1, Number: int(w.next)}}
-	m.Name = addr.String()
+	m, namespace := w.deadMember()
 	m.serve(w.t, namespace)
 	return m
+}
+
+// deadMember has an address, but no server yet.
+func (w *world) deadMember() (m *member, namespace string) {
+	w.t.Helper()
+	namespace, addr := w.plug()
+	m = &member{Member: &lbaas.Member{Object: object(), Address: addr, ProtocolPort: 80, Weight: 1, Number: int(w.next)}}
+	m.Name = addr.String()
+	return m, namespace
 }
 
 func (m *member) serve(t *testing.T, namespace string) {

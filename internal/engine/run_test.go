@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"plimsoll/internal/engine/enginepb"
+)
+
+func TestOneEngineRuns(t *testing.T) {
+	w := newWorld(t)
+	second, err := New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	l, err := net.Listen("unix", filepath.Join(w.dir, "second.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(t.Context(), l); err == nil || !strings.Contains(err.Error(), "another engine runs") {
+		t.Errorf("second Run = %v", err)
+	}
+	if err := second.Purge(t.Context()); err == nil || !strings.Contains(err.Error(), "another engine runs") {
+		t.Errorf("Purge beside a running engine = %v", err)
+	}
+	if _, err := Listen(w.socket(), 0); err == nil || !strings.Contains(err.Error(), "another engine") {
+		t.Errorf("Listen where an engine answers = %v", err)
+	}
+}
+
+func TestPurgeLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	before := listing(t, w)
+	b := w.balancerOf(w.member())
+	b.mustApply(methodStart)
+	w.stop()
+	if before == listing(t, w) {
+		t.Fatal("the data plane went with the engine")
+	}
+	w.purge()
+	for _, dir := range []string{"lbaas/v2", "plugs"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, dir), 0o700); err != nil { // for listing
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(before, listing(t, w)); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+	if n := processesOf(t, b); len(n) > 0 {
+		t.Errorf("HAProxy still runs: %v", n)
+	}
+}
+
+func TestPeersAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	c, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	us := os.Geteuid()
+	if _, _, err := (peerCredentials{[]int{us + 1, us + 2}}).check(c); err == nil {
+		t.Error("a foreign peer was let in")
+	}
+	if _, _, err := (peerCredentials{[]int{us + 1, us}}).check(c); err != nil {
+		t.Errorf("our own user: %v", err)
+	}
+	if _, _, err := (peerCredentials{[]int{us}}).check(&net.TCPConn{}); err == nil {
+		t.Error("a peer that is no unix socket was let in")
+	}
+}
+
+func TestDialWantsItsUser(t *testing.T) {
+	w := newWorld(t)
+	client, conn, err := Dial(w.socket(), 12345)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err = client.Hello(ctx, &enginepb.HelloRequest{})
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "not allowed") {
+		t.Errorf("Hello = %v", err)
+	}
+}
+
+func TestSocketIsPrivate(t *testing.T) {
+	w := newWorld(t)
+	info, err := os.Stat(w.socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
+
+func TestFoldersMustBeOurs(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "lbaas")); err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{dir: dir}
+	if err := e.prepare(); err == nil {
+		t.Error("a link in place of the folder was followed")
+	}
+	if left, _ := os.ReadDir(elsewhere); len(left) > 0 {
+		t.Errorf("written where the link leads: %v", left)
+	}
+}
