@@ -138,7 +138,7 @@ func (s *scenario) breakAndHeal() {
 	netns, link := "qlbaas-"+s.lb, s.vipLink()
 	for i, damage := range [][]string{
 		{"-n", netns, "addr", "add", "10.71.0.251/24", "dev", link},
-		{"-n", netns, "route", "add", "198.51.100.0/24", "dev", link},
+		{"-n", netns, "route", "add", "198.51.100.0/24", "dev", link, "proto", "static"},
 		{"netns", "del", netns},
 	} {
 		if out, err := exec.Command("ip", damage...).CombinedOutput(); err != nil {
