@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plimsoll/internal/config"
+	"plimsoll/internal/web"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -123,6 +124,17 @@ func TestMount(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mount (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnnounce(t *testing.T) {
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(web.BaseURL(r))) })
+	for base, want := range map[string]string{"": "http://example.com", "https://lb.example.org:9876": "https://lb.example.org:9876"} {
+		w := httptest.NewRecorder()
+		announce(base, echo).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+		if got := w.Body.String(); got != want {
+			t.Errorf("with the base URI %q links begin with %q, want %q", base, got, want)
+		}
 	}
 }
 

@@ -30,6 +30,19 @@ func mount(faces map[string]http.Handler, health http.Handler) http.Handler {
 	})
 }
 
+// announce makes every face write its links with the URL under which clients reach the server, where that is configured.
+func announce(base string, faces http.Handler) http.Handler {
+	scheme, host, ok := strings.Cut(base, "://")
+	if !ok {
+		return faces
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = host
+		r.Header.Set("X-Forwarded-Proto", scheme)
+		faces.ServeHTTP(w, r)
+	})
+}
+
 // healthcheck answers as Octavia's does: OK, or 503 with the reason.
 func healthcheck(st *store.Store) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

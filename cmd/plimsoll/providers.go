@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"plimsoll/internal/config"
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/provider"
 	haproxyprovider "plimsoll/internal/provider/haproxy"
+	"plimsoll/lbaas"
 )
 
 // workshop is what providers are made with.
@@ -34,6 +37,31 @@ func drivers() map[string]driver {
 			return haproxyprovider.New(w.engine, w.networks, haproxyprovider.Options{Options: w.haproxy, Host: w.host})
 		}},
 	}
+}
+
+// enabledProviders are the providers that the configuration enables.
+type enabledProviders struct {
+	providers map[string]provider.Provider
+	faces     []provider.Face
+	byDefault string
+}
+
+// statsTime bounds how long a request for counters waits for the data plane, before it gets what was last observed.
+const statsTime = 2 * time.Second
+
+// stats asks the data plane for the counters of a load balancer's listeners.
+func (e enabledProviders) stats(ctx context.Context, lb *lbaas.LoadBalancer) (map[string]lbaas.Statistics, error) {
+	p := e.providers[lb.Provider]
+	if p == nil {
+		return nil, fmt.Errorf("provider %s is not enabled", lb.Provider)
+	}
+	ctx, cancel := context.WithTimeout(ctx, statsTime)
+	defer cancel()
+	seen, err := p.Observe(ctx, []*lbaas.LoadBalancer{lb})
+	if err != nil {
+		return nil, err
+	}
+	return seen[lb.ID].Statistics, nil
 }
 
 // enable opens the providers that the configuration names: the union of [service_providers] and

@@ -146,14 +146,14 @@ func (s *server) url() string {
 func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabledProviders) http.Handler {
 	lb := octavia.New(octavia.Config{
 		Store: st, Networks: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
-		Host: s.config.Host, Log: s.log,
+		Host: s.config.Host, MaxPage: s.config.API.MaxLimit, Stats: enabled.stats, Log: s.log,
 	})
-	return mount(map[string]http.Handler{
+	return announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity":      ident.Handler(),
 		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Log: s.log}),
 		"/load-balancer": lb,
 		"":               lb,
-	}, healthcheck(st))
+	}, healthcheck(st)))
 }
 
 // work serves HTTP and runs the loops until ctx ends or one of them fails. Then it lets requests finish, and ends the
@@ -230,12 +230,3 @@ func thisHost(dir *statedir.Dir) haproxy.Options {
 	}
 	return o
 }
-
-// enabledProviders are the providers that the configuration enables.
-type enabledProviders struct {
-	providers map[string]provider.Provider
-	faces     []provider.Face
-	byDefault string
-}
-
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -41,7 +41,7 @@ type API struct {
 	BindPort int    // 0 lets the kernel choose
 	// BaseURI is the URL under which clients reach the server, without a path; "" stands for that of each request.
 	BaseURI string
-	// MaxLimit bounds the rows of one page of a list; 0 is no bound.
+	// MaxLimit bounds the rows of one page of a list; -1 is no bound.
 	MaxLimit int
 	// DefaultProvider is the provider of load balancers whose request names none, where no [service_providers] entry
 	// is marked as the default.

@@ -66,6 +66,11 @@ pagination_max_limit = infinite
 default_provider_driver = edge
 enabled_provider_drivers = haproxy: The one that ships, edge
 
+[reconcile]
+lease_ttl = 5
+deadline = 20
+audit_interval = 2
+
 [database]
 connection = postgresql://u:%(x)s;p#ss\@db/plimsoll
 
@@ -80,7 +85,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 	want := config.Config{
 		Debug: true, Host: "node-1", StatePath: "/srv/plimsoll", Region: "Home",
 		API: config.API{
-			BindHost: "::1", BaseURI: "https://lb.example.com:9876", DefaultProvider: "edge",
+			BindHost: "::1", BaseURI: "https://lb.example.com:9876", DefaultProvider: "edge", MaxLimit: -1,
 			EnabledProviders: []config.EnabledProvider{{Name: "haproxy", Description: "The one that ships"}, {Name: "edge"}},
 		},
 		Database: config.Database{Connection: `postgresql://u:%(x)s;p#ss\@db/plimsoll`},
@@ -89,6 +94,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 			{Name: "other", Driver: "haproxy"},
 		},
 	}
+	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}
@@ -132,7 +138,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c.API.BindPort < 0 || c.API.BindPort > 65535 || c.API.MaxLimit < 0 || !filepath.IsAbs(c.StatePath) || c.API.BindHost == "" {
+		if c.API.BindPort < 0 || c.API.BindPort > 65535 || c.API.MaxLimit < -1 || c.API.MaxLimit == 0 || !filepath.IsAbs(c.StatePath) || c.API.BindHost == "" {
 			t.Errorf("Parse lets %+v pass", c)
 		}
 	})

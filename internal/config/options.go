@@ -136,7 +136,7 @@ func limit(into *int) func([]string) error {
 		return one(values, func(v string) error {
 			n, err := strconv.Atoi(v)
 			if strings.EqualFold(v, "infinite") || err == nil && n < 0 {
-				n, err = 0, nil
+				n, err = -1, nil
 			} else if n == 0 {
 				err = strconv.ErrRange
 			}

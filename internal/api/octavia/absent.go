@@ -53,7 +53,7 @@ func (a *API) absentRows() []row {
 
 func (n absent) list(_ context.Context, r *request) (web.Reply, error) {
 	if n.global {
-		q, err := readQuery(r.Query)
+		q, err := readQuery(r.Query, 1)
 		if err != nil {
 			return web.Reply{}, err
 		}

@@ -97,7 +97,7 @@ func nestedHealthMonitorOf(h *lbaas.HealthMonitor, v view) healthMonitorJSON {
 }
 
 func (a *API) listHealthMonitors(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query)
+	q, err := readQuery(r.Query, a.MaxPage)
 	if err != nil {
 		return web.Reply{}, err
 	}

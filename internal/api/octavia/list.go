@@ -15,16 +15,13 @@ import (
 	"plimsoll/lbaas"
 )
 
-// maxPage is Octavia's pagination_max_limit: the size of a page where none is asked for, and the largest that may be.
-const maxPage = 1000
-
 // readQuery reads a list's query string. Everything that is not one of the words below is a filter.
-func readQuery(values url.Values) (store.Query, error) {
+func readQuery(values url.Values, bound int) (store.Query, error) {
 	q := store.Query{Tags: store.Tags{
 		All: commaList(values["tags"]), Any: commaList(values["tags-any"]),
 		NotAll: commaList(values["not-tags"]), NotAny: commaList(values["not-tags-any"]),
 	}}
-	if err := readPage(values, &q); err != nil {
+	if err := readPage(values, bound, &q); err != nil {
 		return q, err
 	}
 	if err := readSort(values, &q); err != nil {
@@ -63,7 +60,9 @@ func commaList(values []string) []string {
 	return out
 }
 
-func readPage(values url.Values, q *store.Query) error {
+// readPage reads which page is asked for. The bound is the size of a page where none is asked for, too;
+// a negative one is none.
+func readPage(values url.Values, bound int, q *store.Query) error {
 	q.Marker = values.Get("marker")
 	if !clean(q.Marker) {
 		return &store.BadQuery{Part: "marker", Value: strings.ToValidUTF8(q.Marker, "?")}
@@ -72,13 +71,16 @@ func readPage(values url.Values, q *store.Query) error {
 	text := values.Get("limit")
 	switch n, err := strconv.Atoi(text); {
 	case text == "":
-		q.Limit = maxPage
+		q.Limit = max(bound, 0)
 	case text == "infinite", err == nil && n < 1:
 		q.Limit = 0
 	case err != nil:
 		return lbaas.Errorf(lbaas.Invalid, "Supplied pagination limit '%s' is not valid.", text)
 	default:
-		q.Limit = min(n, maxPage)
+		q.Limit = n
+		if bound > 0 {
+			q.Limit = min(n, bound)
+		}
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
 }
 
 func (a *API) listListeners(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query)
+	q, err := readQuery(r.Query, a.MaxPage)
 	if err != nil {
 		return web.Reply{}, err
 	}

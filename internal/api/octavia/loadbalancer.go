@@ -106,7 +106,7 @@ func fullLoadBalancerOf(lb *lbaas.LoadBalancer, v view) fullLoadBalancerJSON {
 }
 
 func (a *API) listLoadBalancers(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query)
+	q, err := readQuery(r.Query, a.MaxPage)
 	if err != nil {
 		return web.Reply{}, err
 	}

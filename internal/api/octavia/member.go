@@ -66,7 +66,7 @@ func (a *API) listMembers(ctx context.Context, r *request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, err
 	}
-	q, err := readQuery(r.Query)
+	q, err := readQuery(r.Query, a.MaxPage)
 	if err != nil {
 		return web.Reply{}, err
 	}

@@ -36,6 +36,10 @@ type Config struct {
 	Providers       []provider.Face
 	DefaultProvider string
 
+	// MaxPage is Octavia's pagination_max_limit: the rows of a page where none are asked for, and the most that may be.
+	// 0 stands for 1000; a negative number is no bound.
+	MaxPage int
+
 	// Host is the name of this host, to which providers that work on one host bind what they make.
 	Host string
 
@@ -58,6 +62,9 @@ func New(c Config) http.Handler {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxPage == 0 {
+		c.MaxPage = 1000
 	}
 	a := &API{Config: c}
 	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}

@@ -147,7 +147,7 @@ func used(lb *lbaas.LoadBalancer, p *lbaas.Pool) {
 }
 
 func (a *API) listPools(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query)
+	q, err := readQuery(r.Query, a.MaxPage)
 	if err != nil {
 		return web.Reply{}, err
 	}
