@@ -230,3 +230,5 @@ func thisHost(dir *statedir.Dir) haproxy.Options {
 	}
 	return o
 }
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
