@@ -66,7 +66,11 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 		if err != nil {
 			return nil, err
 		}
-		sel = sel.Where("? IN (?)", bun.Safe(a.column), bun.In(values))
+		column := a.column
+		if len(values) > 0 && isSecond(values[0]) {
+			column += " - " + a.column + " % 1000000"
+		}
+		sel = sel.Where("? IN (?)", bun.Safe(column), bun.In(values))
 	}
 	if tags, ok := known["tags"]; ok {
 		sel = q.Tags.where(sel, tags.column)
@@ -206,12 +210,25 @@ func boolean(text string) (any, error) {
 
 func integer(text string) (any, error) { return strconv.ParseInt(text, 10, 64) }
 
-// moment reads a time as the API writes it.
+// second is a time without the fractions that rows have and the API does not show.
+type second int64
+
+func isSecond(v any) bool {
+	_, ok := v.(second)
+	return ok
+}
+
+// moment reads a time: as the API writes it, which stands for the whole second, or with fractions.
 func moment(text string) (any, error) {
 	for _, layout := range []string{"2006-01-02T15:04:05", time.RFC3339Nano, "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return micros(t), nil
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			continue
 		}
+		if t.Nanosecond() == 0 {
+			return second(micros(t)), nil
+		}
+		return micros(t), nil
 	}
 	return nil, &BadQuery{Part: "filter", Value: text}
 }

@@ -125,9 +125,13 @@ func TestMemberTouches(t *testing.T) {
 		}
 	}
 	var m, h string
-	step("POST member", func() { m = c.make(members, "member", object{"address": "10.0.0.50", "protocol_port": 80})["id"].(string) })
+	step("POST member", func() {
+		m = c.make(members, "member", object{"address": "10.0.0.50", "protocol_port": 80})["id"].(string)
+	})
 	step("PUT member", func() { c.put(members+"/"+m, "member", object{"weight": 5}) })
-	step("PUT members", func() { c.must(202, "PUT", members, object{"members": []object{{"address": "10.0.0.51", "protocol_port": 80}}}) })
+	step("PUT members", func() {
+		c.must(202, "PUT", members, object{"members": []object{{"address": "10.0.0.51", "protocol_port": 80}}})
+	})
 	step("POST monitor", func() {
 		h = c.make("/healthmonitors", "healthmonitor", object{"pool_id": p, "type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2})["id"].(string)
 	})
@@ -155,7 +159,9 @@ func TestReplaceMembers(t *testing.T) {
 	lb := c.loadBalancer()
 	p := c.pool(lb)
 	path := "/pools/" + p + "/members"
-	member := func(address, name string) object { return object{"address": address, "protocol_port": 80, "name": name} }
+	member := func(address, name string) object {
+		return object{"address": address, "protocol_port": 80, "name": name}
+	}
 	c.achieve()
 	if a := c.must(202, "PUT", path, object{"members": []object{}}); a.raw != "" {
 		t.Errorf("the answer has a body: %s", a.raw)
