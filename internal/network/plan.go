@@ -17,7 +17,8 @@ type PortPlan struct {
 	Routes    []Route        // the host routes of the subnets, each once
 }
 
-// PlanPort says what a host needs to plug a port, from the port's network and that network's subnets.
+// PlanPort says what a host needs to plug a port, from the port's network and that network's subnets. A port that has the
+// address of a gateway or of a next hop is it: nothing is sent to itself.
 func PlanPort(p *Port, n *Network, subnets []*Subnet) *PortPlan {
 	plan := &PortPlan{PortID: p.ID, NetworkID: p.NetworkID, MAC: p.MAC, MTU: n.MTU}
 	for _, fixed := range p.FixedIPs {
@@ -25,20 +26,24 @@ func PlanPort(p *Port, n *Network, subnets []*Subnet) *PortPlan {
 		if i < 0 {
 			continue // the subnet went since; its addresses go with it
 		}
-		plan.add(fixed.Address, subnets[i])
+		plan.Addresses = append(plan.Addresses, netip.PrefixFrom(fixed.Address, subnets[i].CIDR.Bits()))
+		plan.reach(p, subnets[i])
 	}
 	return plan
 }
 
-func (p *PortPlan) add(a netip.Addr, s *Subnet) {
-	p.Addresses = append(p.Addresses, netip.PrefixFrom(a, s.CIDR.Bits()))
-	// A port that has the gateway's address is the gateway: it is not sent to itself.
-	if s.Gateway.IsValid() && s.Gateway != a && !slices.Contains(p.Gateways, s.Gateway) {
-		p.Gateways = append(p.Gateways, s.Gateway)
+// reach adds the ways out of a subnet.
+func (plan *PortPlan) reach(p *Port, s *Subnet) {
+	if s.Gateway.IsValid() && !p.has(s.Gateway) && !slices.Contains(plan.Gateways, s.Gateway) {
+		plan.Gateways = append(plan.Gateways, s.Gateway)
 	}
 	for _, r := range s.HostRoutes {
-		if !slices.Contains(p.Routes, r) && r.NextHop != a {
-			p.Routes = append(p.Routes, r)
+		if !p.has(r.NextHop) && !slices.Contains(plan.Routes, r) {
+			plan.Routes = append(plan.Routes, r)
 		}
 	}
+}
+
+func (p *Port) has(a netip.Addr) bool {
+	return slices.ContainsFunc(p.FixedIPs, func(f FixedIP) bool { return f.Address == a })
 }

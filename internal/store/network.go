@@ -45,8 +45,11 @@ func (r *networkRow) domain() *network.Network {
 	}
 }
 
-// alwaysActive is the status of networks; a constant alone cannot be sorted by on PostgreSQL.
-const alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
+// A constant alone cannot be sorted by on PostgreSQL.
+const (
+	alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
+	alwaysLocal  = "CASE WHEN id = '' THEN '' ELSE 'local' END"
+)
 
 func networkAttributes() attributes {
 	return attributes{
@@ -64,6 +67,8 @@ func networkAttributes() attributes {
 		"revision_number": {column: "revision", value: integer},
 		"created_at":      {column: "created_at", value: moment},
 		"updated_at":      {column: "updated_at", value: moment},
+
+		"provider:network_type": {column: alwaysLocal},
 	}
 }
 

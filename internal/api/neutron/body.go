@@ -83,7 +83,7 @@ func (b *body) text(name string, target *string, limit int) {
 		b.fail(invalid(name, "'%s' exceeds maximum length of %d", v, limit))
 		return
 	}
-	if strings.ContainsRune(v, 0) {
+	if !clean(v) {
 		b.fail(invalid(name, "'%s' is not a valid string", strings.ReplaceAll(v, "\x00", `\x00`)))
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
@@ -46,19 +47,22 @@ func (l *list) narrow(items []view) []view {
 
 func (r *resource) parseList(req *web.Request) (*list, error) {
 	l := &list{fields: req.Query["fields"]}
-	if err := l.page(req.Query); err != nil {
-		return nil, err
-	}
-	if err := l.sort(req.Query); err != nil {
-		return nil, err
-	}
 	for _, name := range sortedKeys(req.Query) {
+		if slices.ContainsFunc(req.Query[name], func(v string) bool { return !clean(v) }) {
+			return nil, badRequest("The value of '%s' is not a valid string", strings.ToValidUTF8(name, "?"))
+		}
 		if err := r.filter(l, name, req.Query[name], req.Actor.Admin()); err != nil {
 			return nil, err
 		}
 	}
-	return l, nil
+	if err := l.page(req.Query); err != nil {
+		return nil, err
+	}
+	return l, l.sort(req.Query)
 }
+
+// clean tells whether a database may be asked for a text: it is UTF-8 and holds no zero byte.
+func clean(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 func sortedKeys(q url.Values) []string {
 	var keys []string

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
@@ -89,7 +90,7 @@ func (r *resource) handleList(ctx context.Context, req *web.Request) (web.Reply,
 		return web.Reply{}, err
 	}
 	if l.query.Marker != "" {
-		if _, err := r.show(ctx, req.Actor, l.query.Marker); err != nil {
+		if _, err := r.see(ctx, req.Actor, l.query.Marker); err != nil {
 			return web.Reply{}, err
 		}
 	}
@@ -108,7 +109,7 @@ func (r *resource) handleShow(ctx context.Context, req *web.Request) (web.Reply,
 	if err := mayRead(req.Actor, "get_"+r.name); err != nil {
 		return web.Reply{}, err
 	}
-	v, err := r.show(ctx, req.Actor, req.PathValue("id"))
+	v, err := r.see(ctx, req.Actor, req.PathValue("id"))
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -165,8 +166,16 @@ func (r *resource) mayChange(ctx context.Context, a *identity.Actor, id, rule st
 	if err := mayRead(a, rule); err != nil {
 		return err
 	}
-	if _, err := r.show(ctx, a, id); err != nil {
+	if _, err := r.see(ctx, a, id); err != nil {
 		return err
 	}
 	return mayWrite(a, rule)
+}
+
+// see is show for an id as a client wrote it.
+func (r *resource) see(ctx context.Context, a *identity.Actor, id string) (view, error) {
+	if !isUUID(id) {
+		return nil, r.notFound(strings.ToValidUTF8(id, "?"))
+	}
+	return r.show(ctx, a, id)
 }

@@ -29,7 +29,7 @@ func (r *resource) tagsOf(ctx context.Context, req *web.Request) ([]string, erro
 	if err := mayRead(req.Actor, "get_"+r.plural+"_tags"); err != nil {
 		return nil, err
 	}
-	v, err := r.show(ctx, req.Actor, req.PathValue("id"))
+	v, err := r.see(ctx, req.Actor, req.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (r *resource) changeTags(ctx context.Context, req *web.Request, verb string
 // cleanTags checks tags, and sorts them with each once.
 func cleanTags(tags []string) ([]string, error) {
 	for _, tag := range tags {
-		if tag == "" || utf8.RuneCountInString(tag) > maxTag || !utf8.ValidString(tag) {
+		if tag == "" || utf8.RuneCountInString(tag) > maxTag || !clean(tag) {
 			return nil, invalid("tags", "'%s' is not a valid tag: it must have 1 to %d characters", tag, maxTag)
 		}
 	}
