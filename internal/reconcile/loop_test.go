@@ -190,6 +190,25 @@ func TestARepairThatFailsBecomesAnError(t *testing.T) {
 	})
 }
 
+func TestARepairThatStaysPartialBecomesAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t)
+		defer b.end()
+		b.store.create("lb")
+		b.is("lb", lbaas.Active)
+		b.provider.mu.Lock()
+		b.provider.result = slices.Repeat([]provider.Result{{
+			Failures: map[string]provider.Failure{"lb": {Reason: "No HAProxy."}},
+		}}, 1000)
+		b.provider.mu.Unlock()
+		b.provider.lose("lb")
+		time.Sleep(30 * time.Second)
+		b.is("lb", lbaas.Active)
+		time.Sleep(time.Minute)
+		b.is("lb", lbaas.Failed)
+	})
+}
+
 func TestInnerErrorsAreNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)

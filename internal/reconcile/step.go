@@ -103,7 +103,12 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil); err != nil {
 			return false, err
 		}
-		l.log(t, "", slog.LevelInfo, "load balancer became ACTIVE", "generation", g, "duration", took, "method", result.Method)
+		l.memory.update(t.lb.ID, func(k *known) { k.failing = time.Time{} })
+		phrase := "load balancer became ACTIVE"
+		if t.lb.Progress.Status() == lbaas.Active {
+			phrase = "load balancer repaired"
+		}
+		l.log(t, "", slog.LevelInfo, phrase, "generation", g, "duration", took, "method", result.Method)
 		return false, nil
 	}
 	reasons, permanent := reasonsOf(result.Failures)
@@ -183,7 +188,7 @@ func (t *task) reason(err error) string {
 
 // remember keeps the tree that was applied, and has it observed.
 func (l *Loop) remember(t *task) {
-	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease, k.failing = t.lb, t.held.Name, time.Time{} })
+	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease = t.lb, t.held.Name })
 	l.observers[t.lb.Provider].add(t.lb.ID)
 }
 
