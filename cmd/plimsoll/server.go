@@ -24,7 +24,6 @@ import (
 	"plimsoll/internal/engine"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/identity"
-	"plimsoll/internal/provider"
 	"plimsoll/internal/reconcile"
 	"plimsoll/internal/statedir"
 	"plimsoll/internal/store"
