@@ -64,9 +64,14 @@ func (a *achievement) record(s *Store, l Lease) error {
 
 // loadBalancer takes the row's lock, before any row below it is touched, and records success; blame takes that back.
 func (a *achievement) loadBalancer(s *Store, l Lease) (found bool, err error) {
+	failing := len(a.failures) > 0
 	up := a.tx.NewUpdate().Table(tableLoadBalancers)
-	up = up.Set("pending_since = CASE WHEN generation > ? THEN ? WHEN deleted THEN pending_since WHEN ? THEN CASE WHEN pending_since = 0 THEN ? ELSE pending_since END ELSE 0 END",
-		a.generation, s.clock(), len(a.failures) > 0, s.clock())
+	// Pending for something newer: there was progress, so its time begins now. Pending no more, unless for a failure.
+	up = up.Set("pending_since = CASE WHEN pending_since = 0 AND (generation > ? OR NOT ?) THEN 0"+
+		" WHEN deleted OR (generation > ? AND failed) THEN pending_since"+
+		" WHEN generation > ? OR pending_since = 0 THEN ?"+
+		" WHEN ? THEN pending_since ELSE 0 END",
+		a.generation, failing, a.generation, a.generation, s.clock(), failing)
 	if _, self := a.failures[a.id]; !self {
 		up = up.Set("observed = CASE WHEN generation > ? OR deleted THEN observed ELSE generation END", a.generation)
 	}
@@ -87,7 +92,7 @@ func (a *achievement) fail() error {
 	}
 	for _, noun := range []lbaas.Noun{lbaas.NounListener, lbaas.NounPool, lbaas.NounMember, lbaas.NounHealthMonitor} {
 		_, err := a.older(a.tx.NewUpdate().Table(tables[noun]).Set("failed = ?", false).Set("reason = ''")).
-			Where("failed = ?", true).Exec(a.ctx)
+			Where("failed OR reason <> ''").Exec(a.ctx)
 		if err != nil {
 			return err
 		}
@@ -118,10 +123,16 @@ func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) err
 	return err
 }
 
-// children records the success of one table's rows.
+// children records the success of one table's rows. A pool stays until nothing is left in it, be it wanted or not.
 func (a *achievement) children(table string) error {
-	gone, err := affected(a.tx.NewDelete().Table(table).Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation).
-		Where("deleted = ?", true).Where("failed = ? OR ?", false, len(a.failures) == 0).Exec(a.ctx))
+	down := a.tx.NewDelete().Table(table).Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation).
+		Where("deleted = ?", true).Where("failed = ? OR ?", false, len(a.failures) == 0)
+	if table == tablePools {
+		for _, inside := range []string{tableMembers, tableHealthMonitors} {
+			down = down.Where("NOT EXISTS (SELECT 1 FROM ? c WHERE c.pool_id = pools.id)", bun.Safe(inside))
+		}
+	}
+	gone, err := affected(down.Exec(a.ctx))
 	if err != nil {
 		return err
 	}
@@ -130,7 +141,7 @@ func (a *achievement) children(table string) error {
 			return err
 		}
 	}
-	up := a.older(a.tx.NewUpdate().Table(table)).Where("observed <> generation OR failed OR reason <> ''")
+	up := a.older(a.tx.NewUpdate().Table(table)).Where("deleted = ?", false).Where("observed <> generation OR failed OR reason <> ''")
 	if len(a.failures) > 0 {
 		up = up.Where("failed = ?", false)
 	}

@@ -9,7 +9,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-// The tables of a load balancer's children. Nothing but these names differs in how their progress is kept.
+// The tables of a load balancer and what belongs to it.
 const (
 	tableLoadBalancers  = "load_balancers"
 	tableListeners      = "listeners"
@@ -19,7 +19,9 @@ const (
 	tableStatistics     = "listener_statistics"
 )
 
-var childTables = [...]string{tableListeners, tablePools, tableMembers, tableHealthMonitors}
+// childTables are those of the parts below a load balancer. Nothing but the name differs in how progress is kept. Pools come
+// after what they have.
+var childTables = [...]string{tableListeners, tableMembers, tableHealthMonitors, tablePools}
 
 var tables = map[lbaas.Noun]string{
 	lbaas.NounLoadBalancer:  tableLoadBalancers,
