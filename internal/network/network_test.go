@@ -16,7 +16,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-var comparable = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // anyPrefix draws a CIDR of either family.
 func anyPrefix(t *rapid.T) netip.Prefix {
@@ -124,7 +124,7 @@ func TestSearchOrder(t *testing.T) {
 				joined = append(joined, r)
 			}
 		}
-		if diff := cmp.Diff(sortedPools(pools), joined, comparable, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(sortedPools(pools), joined, addresses, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("the search does not cover the pools (-want +got):\n%s", diff)
 		}
 	})
@@ -192,10 +192,10 @@ func TestChangeIPs(t *testing.T) {
 	}
 	for name, test := range tests {
 		before := slices.Clone(have)
-		if diff := cmp.Diff(test.get, ChangeIPs(have, test.want), comparable); diff != "" {
+		if diff := cmp.Diff(test.get, ChangeIPs(have, test.want), addresses); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if diff := cmp.Diff(before, have, comparable); diff != "" {
+		if diff := cmp.Diff(before, have, addresses); diff != "" {
 			t.Errorf("%s changed what the port has (-want +got):\n%s", name, diff)
 		}
 	}
@@ -211,7 +211,7 @@ func TestPlanPort(t *testing.T) {
 	want := &PortPlan{PortID: "p", NetworkID: "n", MAC: p.MAC, MTU: 1400, Gateways: []netip.Addr{four.Gateway}, Routes: []Route{route},
 		Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.9/24"), netip.MustParsePrefix("10.0.0.10/24"), netip.MustParsePrefix("2001:db8::9/64")}}
 	got := PlanPort(p, &Network{ID: "n", MTU: 1400}, []*Subnet{four, six})
-	if diff := cmp.Diff(want, got, comparable); diff != "" {
+	if diff := cmp.Diff(want, got, addresses); diff != "" {
 		t.Errorf("PlanPort (-want +got):\n%s", diff)
 	}
 }

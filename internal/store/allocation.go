@@ -191,7 +191,7 @@ func fillAddresses(ctx context.Context, db bun.IDB, ports []*network.Port) error
 		ids = append(ids, p.ID)
 	}
 	var rows []*addressRow
-	err := db.NewSelect().Model(&rows).Where("port_id IN (?)", bun.In(ids)).Order("port_id", "position").Scan(ctx)
+	err := db.NewSelect().Model(&rows).Where("port_id IN (?)", bun.List(ids)).Order("port_id", "position").Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("read the ports' addresses: %w", err)
 	}
@@ -218,9 +218,9 @@ func (s *Store) byAddress(sel *bun.SelectQuery, values []string) *bun.SelectQuer
 	for key, wanted := range byKey {
 		switch key {
 		case "subnet_id":
-			match = match.Where("subnet_id IN (?)", bun.In(wanted))
+			match = match.Where("subnet_id IN (?)", bun.List(wanted))
 		case "ip_address":
-			match = match.Where("address IN (?)", bun.In(canonical(wanted)))
+			match = match.Where("address IN (?)", bun.List(canonical(wanted)))
 		case "ip_address_substr":
 			match = match.WhereGroup(" AND ", func(g *bun.SelectQuery) *bun.SelectQuery {
 				for _, w := range wanted {

@@ -91,7 +91,7 @@ func TestBindingLife(t *testing.T) {
 		status("ACTIVE")
 		does("h", "plugged", "")
 
-		change(func(p *network.Port) { p.FixedIPs = []network.FixedIP{fixed(nil, "10.0.0.9")} })
+		change(func(p *network.Port) { p.FixedIPs = []network.FixedIP{fixed(nil, "10.0.0.99")} }) // beyond what is drawn first
 		does("h", "plug", "")
 		if _, err := s.UpdateSubnet(ctx, l.subnet.ID, func(sub *network.Subnet) error { sub.Gateway = netip.Addr{}; return nil }); err != nil {
 			t.Fatal(err)

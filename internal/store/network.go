@@ -85,7 +85,7 @@ func (s *Store) Network(ctx context.Context, id string) (*network.Network, error
 // Networks lists networks. Beside the attributes, network.VisibleTo is understood.
 func (s *Store) Networks(ctx context.Context, q Query) ([]*network.Network, error) {
 	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
-		return sel.Where("(project_id IN (?) OR shared = ? OR external = ?)", bun.In(projects), true, true)
+		return sel.Where("(project_id IN (?) OR shared = ? OR external = ?)", bun.List(projects), true, true)
 	}
 	var list []*network.Network
 	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -246,7 +246,7 @@ func fillSubnetIDs(ctx context.Context, db bun.IDB, chunk []*network.Network, by
 		ids = append(ids, n.ID)
 	}
 	var found []struct{ ID, NetworkID string }
-	err := db.NewSelect().Table("subnets").Column("id", "network_id").Where("network_id IN (?)", bun.In(ids)).
+	err := db.NewSelect().Table("subnets").Column("id", "network_id").Where("network_id IN (?)", bun.List(ids)).
 		Order("created_at", "id").Scan(ctx, &found)
 	if err != nil {
 		return fmt.Errorf("read the networks' subnets: %w", err)

@@ -101,7 +101,7 @@ func (s *Store) Ports(ctx context.Context, q Query) ([]*network.Port, error) {
 	filters := special{
 		network.VisibleTo: func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
 			return sel.Where("(project_id IN (?) OR network_id IN (SELECT id FROM networks WHERE project_id IN (?)))",
-				bun.In(projects), bun.In(projects))
+				bun.List(projects), bun.List(projects))
 		},
 		network.FixedIPs: func(sel *bun.SelectQuery, values []string) *bun.SelectQuery { return s.byAddress(sel, values) },
 	}

@@ -95,7 +95,7 @@ func (s *Store) Subnets(ctx context.Context, q Query) ([]*network.Subnet, error)
 	filters := special{
 		network.VisibleTo: func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
 			return sel.Where("(project_id IN (?) OR network_id IN (SELECT id FROM networks WHERE project_id IN (?) OR shared = ? OR external = ?))",
-				bun.In(projects), bun.In(projects), true, true)
+				bun.List(projects), bun.List(projects), true, true)
 		},
 		network.SharedSubnet: func(sel *bun.SelectQuery, values []string) *bun.SelectQuery {
 			var wanted []any
@@ -103,7 +103,7 @@ func (s *Store) Subnets(ctx context.Context, q Query) ([]*network.Subnet, error)
 				b, _ := boolean(v) // never fails
 				wanted = append(wanted, b)
 			}
-			return sel.Where("network_id IN (SELECT id FROM networks WHERE shared IN (?))", bun.In(wanted))
+			return sel.Where("network_id IN (SELECT id FROM networks WHERE shared IN (?))", bun.List(wanted))
 		},
 	}
 	var rows []*subnetRow

@@ -35,7 +35,7 @@ func FuzzBodies(f *testing.F) {
 			return
 		}
 		ask(t, handler, httptest.NewRequest(method, path, strings.NewReader(body)))
-		ask(t, handler, httptest.NewRequest("PUT", "/v2.0/"+plural+"/"+lan+"/tags", strings.NewReader(body)))
+		ask(t, handler, httptest.NewRequest(http.MethodPut, "/v2.0/"+plural+"/"+lan+"/tags", strings.NewReader(body)))
 	})
 }
 
@@ -48,7 +48,7 @@ func FuzzQueries(f *testing.F) {
 	handler := fuzzed(f)
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, plural := range []string{"networks", "subnets", "ports"} {
-			r := httptest.NewRequest("GET", "/v2.0/"+plural, nil)
+			r := httptest.NewRequest(http.MethodGet, "/v2.0/"+plural, nil)
 			r.URL = &url.URL{Path: r.URL.Path, RawQuery: query}
 			ask(t, handler, r)
 		}
@@ -63,7 +63,7 @@ func TestOddInput(t *testing.T) {
 			for _, path := range []string{"networks/" + odd, "ports/" + odd + "/tags", "networks/11111111-1111-1111-1111-111111111111/tags/" + odd,
 				"ports?name=" + odd, "ports?" + odd + "=1", "subnets?tags=" + odd, "ports?fixed_ips=ip_address_substr=" + odd, "networks?mtu=" + odd,
 				"networks?limit=1&marker=" + odd, "ports?fixed_ips=" + odd, "networks?created_at=" + odd} {
-				ask(t, handler, httptest.NewRequest("GET", "/v2.0/"+path, nil))
+				ask(t, handler, httptest.NewRequest(http.MethodGet, "/v2.0/"+path, nil))
 			}
 		}
 	})

@@ -108,7 +108,7 @@ func TestWhoMay(t *testing.T) {
 
 	f.add("alice", "port", object{"network_id": shared})
 	f.add("alice", "port", object{"network_id": shared, "fixed_ips": []object{{"subnet_id": sub}}})
-	f.add("alice", "port", object{"network_id": own, "fixed_ips": []object{{"ip_address": "10.0.0.9"}}, "mac_address": "fa:16:3e:00:00:03", "device_owner": "network:dhcp"})
+	f.add("alice", "port", object{"network_id": own, "fixed_ips": []object{{"ip_address": "10.0.0.99"}}, "mac_address": "fa:16:3e:00:00:03", "device_owner": "network:dhcp"})
 	f.add("alice", "network", object{"shared": false, "router:external": false, "project_id": "alices"})
 	f.add("system", "network", object{"project_id": "bobs", "name": "given"})
 	f.add("admin", "port", object{"tenant_id": "bobs", "network_id": external})
