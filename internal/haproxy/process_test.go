@@ -46,8 +46,12 @@ func start(t *testing.T, opts Options, spec *enginepb.Spec, state []byte) *proce
 	write(t, filepath.Join(dir, StateFile), state)
 	p := &process{t: t, socket: filepath.Join(dir, SocketFile)}
 	p.cmd = exec.Command("haproxy", "-f", filepath.Join(dir, ConfigFile))
-	var output strings.Builder
-	p.cmd.Stdout, p.cmd.Stderr = &output, &output
+	output, err := os.Create(filepath.Join(dir, "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	p.cmd.Stdout, p.cmd.Stderr = output, output
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +59,8 @@ func start(t *testing.T, opts Options, spec *enginepb.Spec, state []byte) *proce
 	eventually(t, "HAProxy answers", func() error {
 		_, err := p.ask("show info")
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, output.String())
+			said, _ := os.ReadFile(output.Name())
+			return fmt.Errorf("%w\n%s", err, said)
 		}
 		return nil
 	})
@@ -125,6 +130,15 @@ func (p *process) picture() map[string]string {
 	all := map[string]string{}
 	eventually(p.t, "checks settle", func() error {
 		clear(all)
+		// Once every server was checked, its status, asked for next, says so.
+		for _, s := range p.states() {
+			f := s.fields
+			if checking(f[13]) && len(f[10]) == 1 && f[10] < "5" { // no result yet
+				return fmt.Errorf("%s was not checked yet", s.Name)
+			}
+			all[s.Backend+"/"+s.Name] = fmt.Sprintf("id %s %s:%s op %s maintenance %t weight %s check %s %s",
+				f[2], f[4], f[18], f[5], s.Maintenance(), f[7], f[21], f[22])
+		}
 		stats, err := ParseStat(p.must("show stat"))
 		if err != nil {
 			return err
@@ -133,15 +147,7 @@ func (p *process) picture() map[string]string {
 			if strings.Contains(s.Status, "/") && !strings.Contains(s.Status, "via") {
 				return fmt.Errorf("%s is %s", s.Name, s.Status)
 			}
-			all[s.Proxy+"/"+s.Name] = s.Status
-		}
-		for _, s := range p.states() {
-			f := s.fields
-			if checking(f[13]) && len(f[10]) == 1 && f[10] < "5" { // no result yet
-				return fmt.Errorf("%s was not checked yet", s.Name)
-			}
-			all[s.Backend+"/"+s.Name] += fmt.Sprintf(" id %s %s:%s op %s maintenance %t weight %s check %s %s",
-				f[2], f[4], f[18], f[5], s.Maintenance(), f[7], f[21], f[22])
+			all[s.Proxy+"/"+s.Name] += " " + s.Status
 		}
 		return nil
 	})

@@ -85,7 +85,10 @@ func (r *retreat) reconnect(s *enginepb.Section) {
 	r.hold(s.Objects...)
 	old := find(r.good, s.Name)
 	if old == nil {
-		s.Lines, s.Owners = slices.Delete(s.Lines, i, i+1), slices.Delete(s.Owners, i, i+1)
+		s.Lines = slices.Delete(s.Lines, i, i+1)
+		if i < len(s.Owners) {
+			s.Owners = slices.Delete(s.Owners, i, i+1)
+		}
 		return
 	}
 	before, j := defaultBackend(old)

@@ -146,7 +146,7 @@ func ipv6Tree() *lbaas.LoadBalancer {
 	p := addPool(lb, 1, lbaas.TCP, lbaas.RoundRobin)
 	addMember(p, 1, "2001:db8:1::3", 80).MonitorAddress = netip.MustParseAddr("2001:db8:2::3")
 	addMember(p, 2, "10.93.48.4", 80)
-	addMonitor(p, lbaas.MonitorTCP)
+	addMonitor(p, lbaas.MonitorHTTP).HTTPVersion = "1.1"
 	l := addListener(lb, 1, lbaas.TCP, 80, p.ID)
 	l.AllowedCIDRs = []string{"2001:db8::/32"}
 	return lb
