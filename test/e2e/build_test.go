@@ -14,11 +14,7 @@ import (
 
 // TestRapidBuild makes whole trees without waiting for anything: nothing is refused, and all becomes ACTIVE and answers.
 func TestRapidBuild(t *testing.T) {
-	s := &site{Server: harness.Start(t)}
-	s.Cloud = s.Admin(t)
-	s.net = s.CreateNetwork(t, "web", "10.1.0.0/24")
-	s.client = s.Plug(t, s.net)
-	s.webs = []*harness.Web{s.newMember(t, "a"), s.newMember(t, "b"), s.newMember(t, "c")}
+	s := prepare(t, 3)
 	const builders = 4
 	lbs := make([]*harness.LB, builders)
 	var all sync.WaitGroup

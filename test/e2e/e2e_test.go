@@ -23,19 +23,26 @@ type site struct {
 }
 
 // newSite makes a site of which everything is ACTIVE and answers.
-func newSite(t *testing.T, members int, tree harness.Tree) *site {
+func newSite(t *testing.T, members int, tree harness.Tree, options ...harness.Option) *site {
 	t.Helper()
-	s := &site{Server: harness.Start(t)}
+	s := prepare(t, members, options...)
+	tree.Members = s.webs
+	s.lb = s.BuildTree(t, s.net, tree)
+	s.WaitActive(t, s.lb.ID)
+	s.answers(t)
+	return s
+}
+
+// prepare makes a site without a load balancer.
+func prepare(t *testing.T, members int, options ...harness.Option) *site {
+	t.Helper()
+	s := &site{Server: harness.Start(t, options...)}
 	s.Cloud = s.Admin(t)
 	s.net = s.CreateNetwork(t, "web", "10.1.0.0/24")
 	s.client = s.Plug(t, s.net)
 	for i := range members {
 		s.webs = append(s.webs, s.newMember(t, fmt.Sprintf("m%d", i+1)))
 	}
-	tree.Members = s.webs
-	s.lb = s.BuildTree(t, s.net, tree)
-	s.WaitActive(t, s.lb.ID)
-	s.answers(t)
 	return s
 }
 

@@ -43,6 +43,11 @@ func Config(text string) Option {
 	return func(s *Server) { s.config = text }
 }
 
+// In puts the state directory into a directory that the test made, and that user nobody can reach.
+func In(dir string) Option {
+	return func(s *Server) { s.StateDir = filepath.Join(dir, "state") }
+}
+
 // Survive lets a server die while it starts, as failpoints make it, and starts it again.
 func Survive() Option {
 	return func(s *Server) { s.survive = true }

@@ -229,3 +229,20 @@ func Eventually(t testing.TB, bound time.Duration, holds func() error) {
 	}
 	t.Fatalf("still so after %v: %v", bound, err)
 }
+
+// Reason returns the status_reason of an object, by the path of its resource: "listeners", id.
+func (c *Cloud) Reason(t testing.TB, path ...string) (string, error) {
+	var body map[string]struct {
+		Reason string `json:"status_reason"`
+	}
+	url := c.LoadBalancer.ServiceURL(append([]string{"lbaas"}, path...)...) + "?fields=status_reason"
+	resp, err := c.LoadBalancer.Get(t.Context(), url, &body, nil)
+	if err != nil {
+		return "", err
+	}
+	_ = resp.Body.Close()
+	for _, object := range body {
+		return object.Reason, nil
+	}
+	return "", fmt.Errorf("%s has no object", url)
+}
