@@ -84,7 +84,9 @@ func (req *authRequest) readMethods(d *reader) {
 			d.join(in)
 		case "token":
 			in := d.inner("token")
-			req.token = in.secret("id")
+			if req.token = in.secret("id"); req.token == "" {
+				in.missing("id")
+			}
 			d.join(in)
 		case "application_credential":
 			req.readAppCredential(d)

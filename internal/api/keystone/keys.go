@@ -172,9 +172,10 @@ func (k *keys) open(text string) ([]byte, error) {
 	if len(text) > maxSealed {
 		return nil, errSealed
 	}
-	// Fernet's reader stops at the first odd character: a token has one form only.
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
-	if err != nil {
+	// Readers of base64 skip line ends, and Fernet's stops at the first odd character: here a token has one form only.
+	text = strings.TrimRight(text, "=")
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || base64.RawURLEncoding.EncodeToString(raw) != text {
 		return nil, errSealed
 	}
 	padded := []byte(base64.URLEncoding.EncodeToString(raw))

@@ -52,12 +52,8 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPasswords()
-	if err != nil {
-		return nil, err
-	}
 	return &Service{
-		store: c.Store, keys: k, passwords: p, sessions: newSessions(),
+		store: c.Store, keys: k, passwords: newPasswords(), sessions: newSessions(),
 		region:    cmp.Or(c.Region, "RegionOne"),
 		endpoints: c.Endpoints,
 		publicURL: strings.TrimSuffix(c.PublicURL, "/"),

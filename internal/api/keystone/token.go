@@ -65,6 +65,9 @@ func (s *Service) prove(ctx context.Context, req *authRequest) (*proof, error) {
 		}
 		who.user = user
 	}
+	if who.user == nil {
+		return nil, identity.Unauthorized()
+	}
 	for _, m := range identity.Methods() {
 		if slices.Contains(req.methods, m) || (who.parent != nil && slices.Contains(who.parent.Methods, m)) {
 			who.methods = append(who.methods, m)
