@@ -42,7 +42,7 @@ func (e *Engine) Plug(_ context.Context, req *enginepb.PlugRequest) (*enginepb.P
 	e.plugging.Lock()
 	defer e.plugging.Unlock()
 	if err := e.replug(plug{req}, port); err != nil {
-		return nil, status.Errorf(codes.Unavailable, "plug port %s: %v", port.ID, err)
+		return nil, status.Errorf(codes.Internal, "plug port %s: %v", port.ID, err)
 	}
 	return &enginepb.PlugReply{}, nil
 }
@@ -99,7 +99,7 @@ func (e *Engine) Unplug(_ context.Context, req *enginepb.UnplugRequest) (*engine
 		p = plug{&enginepb.PlugRequest{Port: &enginepb.Port{Id: req.PortId}}}
 	}
 	if err := e.unplug(p); err != nil {
-		return nil, status.Errorf(codes.Unavailable, "unplug port %s: %v", req.PortId, err)
+		return nil, status.Errorf(codes.Internal, "unplug port %s: %v", req.PortId, err)
 	}
 	return &enginepb.UnplugReply{}, nil
 }

@@ -28,10 +28,10 @@ func (e *Engine) Remove(ctx context.Context, req *enginepb.RemoveRequest) (*engi
 		return nil, err
 	}
 	if err := e.tombstones.add(b.id, order{req.Epoch, req.Generation}); err != nil {
-		return nil, status.Errorf(codes.Unavailable, "remove load balancer %s: %v", b.id, err)
+		return nil, status.Errorf(codes.Internal, "remove load balancer %s: %v", b.id, err)
 	}
 	if err := e.remove(b); err != nil {
-		return nil, status.Errorf(codes.Unavailable, "remove load balancer %s: %v", b.id, err)
+		return nil, status.Errorf(codes.Internal, "remove load balancer %s: %v", b.id, err)
 	}
 	e.forget(b)
 	e.log.Info("load balancer removed", "load_balancer", b.id)

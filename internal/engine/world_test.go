@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/haproxy"
@@ -80,6 +81,9 @@ func (w *world) start() {
 	go func() { ended <- e.Run(ctx, l) }()
 	client, conn, err := Dial(w.socket(), 0)
 	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := client.Hello(ctx, &enginepb.HelloRequest{}, grpc.WaitForReady(true)); err != nil {
 		w.t.Fatal(err)
 	}
 	w.client = client
@@ -162,6 +166,7 @@ func (m *member) serve(t *testing.T, namespace string) {
 	}
 	m.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
+			rw.Header().Set("Connection", "close") // HAProxy would keep the connection idle for a while
 			time.Sleep(2 * time.Second)
 		}
 		fmt.Fprint(rw, m.Name)
