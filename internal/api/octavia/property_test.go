@@ -35,7 +35,8 @@ func TestSequences(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{c: c, lb: c.loadBalancer(), listeners: map[string]*listenerModel{}, pools: map[string]*poolModel{}}
 		rt.Repeat(map[string]func(*rapid.T){
-			"":              m.check,
+			"":              m.checkTree,
+			"look":          m.check,
 			"listener":      m.addListener,
 			"move listener": m.moveListener,
 			"no listener":   m.dropListener,
@@ -48,6 +49,7 @@ func TestSequences(t *testing.T) {
 			"monitor":       m.toggleMonitor,
 			"achieve":       func(*rapid.T) { c.achieve() },
 		})
+		m.check(rt)
 		c.must(204, "DELETE", "/loadbalancers/"+m.lb+"?cascade=true", nil)
 		c.achieve()
 		for _, path := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors"} {
@@ -285,7 +287,6 @@ func (m *model) check(rt *rapid.T) {
 	for _, o := range pools {
 		m.checkPool(rt, o)
 	}
-	m.checkTree(rt)
 }
 
 func (m *model) checkPool(rt *rapid.T, o object) {
