@@ -1,0 +1,145 @@
+// Package transcript runs the pages of docs/ that show commands and what they print, against a real server and with the
+// real openstack client.
+package transcript
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"plimsoll/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// exchange is a command of a page and what the page says that it prints.
+type exchange struct {
+	line    int
+	command string
+	output  string
+}
+
+// commandTime bounds one command: "openstack … --wait" on a busy machine is the longest.
+const commandTime = 2 * time.Minute
+
+func TestFirstLoadBalancer(t *testing.T) {
+	page, err := os.ReadFile("../../docs/first-load-balancer.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchanges := parse(string(page))
+	if len(exchanges) < 20 {
+		t.Fatalf("the page has %d commands", len(exchanges))
+	}
+	server := harness.Start(t)
+	sh := startShell(t, server)
+	for _, e := range exchanges {
+		command := strings.ReplaceAll(e.command, "/var/lib/plimsoll", server.StateDir)
+		got, status := sh.run(t, command)
+		if status != "0" || !pattern(e.output).MatchString(got) {
+			t.Fatalf("line %d of the page: %s\nends with %s and prints\n%s\nwant\n%s", e.line, e.command, status, got, e.output)
+		}
+	}
+}
+
+// parse finds the exchanges: in the blocks marked console, a line that begins with "$ " is a command, and what follows is
+// its output.
+func parse(page string) []exchange {
+	var all []exchange
+	inside := false
+	n := 0
+	for line := range strings.Lines(page) {
+		n++
+		command, isCommand := strings.CutPrefix(line, "$ ")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = strings.HasPrefix(line, "```console")
+		case !inside:
+		case isCommand:
+			all = append(all, exchange{line: n, command: strings.TrimSpace(command)})
+		default:
+			all[len(all)-1].output += line
+		}
+	}
+	return all
+}
+
+// pattern matches an output, in which … stands for anything on a line.
+func pattern(output string) *regexp.Regexp {
+	text := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(output)), "…", ".*")
+	return regexp.MustCompile(`^\s*` + text + `\s*$`)
+}
+
+// shell is a bash that runs the page's commands one after the other, so that variables and jobs last.
+type shell struct {
+	in  io.Writer
+	out chan string // its lines
+}
+
+func startShell(t *testing.T, server *harness.Server) *shell {
+	t.Helper()
+	cmd := exec.Command("bash")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), server.Env()...)
+	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(harness.Binary())+":/usr/sbin:/sbin:"+os.Getenv("PATH"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	s := &shell{in: in, out: make(chan string, 1000)}
+	go func() {
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			s.out <- lines.Text()
+		}
+		close(s.out)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the shell, and the servers that it left
+		_ = cmd.Wait()
+		_ = r.Close()
+	})
+	return s
+}
+
+// run gives the shell a command, and returns what it prints and its exit status.
+func (s *shell) run(t *testing.T, command string) (output, status string) {
+	t.Helper()
+	const mark = "end of the command: "
+	if _, err := fmt.Fprintf(s.in, "%s\nstatus=$?; echo; echo '%s'$status\n", command, mark); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(commandTime)
+	var got strings.Builder
+	for {
+		select {
+		case line, ok := <-s.out:
+			if !ok {
+				t.Fatalf("the shell ended in: %s\n%s", command, got.String())
+			}
+			if text, ok := strings.CutPrefix(line, mark); ok {
+				return got.String(), text
+			}
+			got.WriteString(line + "\n")
+		case <-deadline:
+			t.Fatalf("no end after %v: %s\n%s", commandTime, command, got.String())
+		}
+	}
+}
