@@ -47,11 +47,13 @@ func list[R any](ctx context.Context, db bun.IDB, q Query, table string, known a
 
 // idsBy returns the ids of the rows whose column has one of the values, by that value, oldest first.
 func idsBy(ctx context.Context, db bun.IDB, table, column string, values []string) (map[string][]string, error) {
-	found := map[string][]string{}
+	found := make(map[string][]string, len(values))
 	for some := range slices.Chunk(values, idChunk) {
 		var rows []struct{ ID, Value string }
 		err := db.NewSelect().TableExpr(table).ColumnExpr("id, ? AS value", bun.Safe(column)).
-			Where("? IN (?)", bun.Safe(column), bun.In(some)).OrderExpr("created_at, id").Scan(ctx, &rows)
+			Where("? IN (?)", bun.Safe(column), bun.In(some)).
+			OrderExpr("?, created_at, id", bun.Safe(column)). // the order of an index
+			Scan(ctx, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("read the %s of %d objects: %w", table, len(values), err)
 		}

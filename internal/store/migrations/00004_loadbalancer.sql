@@ -35,6 +35,7 @@ CREATE INDEX load_balancers_pending ON load_balancers (lease_name, pending_since
 CREATE INDEX load_balancers_project ON load_balancers (project_id, created_at, id);
 CREATE INDEX load_balancers_created ON load_balancers (created_at, id);
 
+-- The indexes that end in (created_at, id) hold all that naming an object's children takes.
 -- live is 1, or NULL once the row is wanted deleted, so that the row then counts for nothing in a unique key.
 CREATE TABLE listeners (
     id                          VARCHAR(36)   NOT NULL PRIMARY KEY,
@@ -77,7 +78,8 @@ CREATE TABLE listeners (
     hsts_preload                BOOLEAN       NOT NULL,
     CONSTRAINT listeners_port UNIQUE (load_balancer_id, transport, protocol_port, live)
 ) {{.Table}};
-CREATE INDEX listeners_pool ON listeners (default_pool_id);
+CREATE INDEX listeners_load_balancer ON listeners (load_balancer_id, created_at, id);
+CREATE INDEX listeners_pool ON listeners (default_pool_id, created_at, id);
 CREATE INDEX listeners_project ON listeners (project_id, created_at, id);
 CREATE INDEX listeners_created ON listeners (created_at, id);
 
@@ -114,7 +116,7 @@ CREATE TABLE pools (
     -- the last number that was given to a member: numbers are never given twice
     last_number             BIGINT       NOT NULL
 ) {{.Table}};
-CREATE INDEX pools_load_balancer ON pools (load_balancer_id);
+CREATE INDEX pools_load_balancer ON pools (load_balancer_id, created_at, id);
 CREATE INDEX pools_project ON pools (project_id, created_at, id);
 CREATE INDEX pools_created ON pools (created_at, id);
 
@@ -147,7 +149,8 @@ CREATE TABLE members (
     number           BIGINT       NOT NULL,
     CONSTRAINT members_address UNIQUE (pool_id, address, protocol_port, live)
 ) {{.Table}};
-CREATE INDEX members_load_balancer ON members (load_balancer_id);
+CREATE INDEX members_load_balancer ON members (load_balancer_id, number);
+CREATE INDEX members_pool ON members (pool_id, created_at, id);
 CREATE INDEX members_project ON members (project_id, created_at, id);
 CREATE INDEX members_created ON members (created_at, id);
 
