@@ -242,7 +242,7 @@ func TestDriftIsMended(t *testing.T) {
 
 func (b *testBalancer) tell(t *testing.T, command string) {
 	t.Helper()
-	answer, err := ask(b.runDir(), command)
+	answer, err := ask(b.runDir(), command, askTime)
 	if err != nil || strings.TrimSpace(string(answer)) != "" {
 		t.Fatalf("%s: %v %s", command, err, answer)
 	}

@@ -227,7 +227,7 @@ func TestApplyAtOnce(t *testing.T) {
 		t.Errorf("Observe = %v", o)
 	}
 	b.want(b.again(), methodNone)
-	states, err := ask(b.runDir(), "show servers state")
+	states, err := ask(b.runDir(), "show servers state", askTime)
 	if err != nil {
 		t.Fatal(err)
 	}

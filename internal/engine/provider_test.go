@@ -118,7 +118,7 @@ func serverList(spec *enginepb.Spec) string {
 
 // servers are as HAProxy reports them, but for those that only wait for their removal.
 func (f *fixture) servers(lb *lbaas.LoadBalancer) string {
-	answer, err := ask(f.runDir(lb), "show servers state")
+	answer, err := ask(f.runDir(lb), "show servers state", askTime)
 	if err != nil {
 		return err.Error()
 	}

@@ -22,7 +22,7 @@ const maxAnswer = 64 << 20
 
 // ask sends one command to the load balancer's HAProxy.
 func (b *balancer) ask(command string) ([]byte, error) {
-	answer, err := ask(b.dir, command)
+	answer, err := ask(b.dir, command, askTime)
 	if err != nil {
 		return nil, fmt.Errorf("ask HAProxy to %s: %w", command, bare(err))
 	}
@@ -30,13 +30,13 @@ func (b *balancer) ask(command string) ([]byte, error) {
 }
 
 // ask sends a command to the HAProxy of a run directory.
-func ask(dir, command string) ([]byte, error) {
+func ask(dir, command string, atMost time.Duration) ([]byte, error) {
 	c, err := dialIn(dir, haproxy.SocketFile)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(askTime)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(atMost)); err != nil {
 		return nil, err
 	}
 	if _, err := io.WriteString(c, command+"\n"); err != nil {
@@ -104,10 +104,12 @@ func (t *conversation) ask(command string) ([]byte, error) {
 
 func (t *conversation) close() { _ = t.Close() }
 
-func (b *balancer) info() (haproxy.Info, error) {
-	answer, err := b.ask("show info")
+func (b *balancer) info() (haproxy.Info, error) { return info(b.dir, askTime) }
+
+func info(dir string, atMost time.Duration) (haproxy.Info, error) {
+	answer, err := ask(dir, "show info", atMost)
 	if err != nil {
-		return haproxy.Info{}, err
+		return haproxy.Info{}, fmt.Errorf("ask HAProxy who it is: %w", bare(err))
 	}
 	return haproxy.ParseInfo(answer)
 }

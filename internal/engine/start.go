@@ -292,7 +292,8 @@ func (b *balancer) serving(ctx context.Context, p *process) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if info, err := b.info(); err == nil && info.PID == p.PID {
+		// A question to a process that is about to go may stay without an answer: another is asked soon.
+		if info, err := info(b.dir, 500*time.Millisecond); err == nil && info.PID == p.PID {
 			return nil
 		}
 		select {

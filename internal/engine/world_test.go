@@ -282,7 +282,7 @@ func (b *testBalancer) runDir() string { return filepath.Join(b.w.dir, "lbaas", 
 // pid is of the process that takes connections.
 func (b *testBalancer) pid() int {
 	b.w.t.Helper()
-	answer, err := ask(b.runDir(), "show info")
+	answer, err := ask(b.runDir(), "show info", askTime)
 	if err != nil {
 		b.w.t.Fatal(err)
 	}

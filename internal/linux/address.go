@@ -58,7 +58,6 @@ func (p *plug) delAddress(prefix netip.Prefix) func() error {
 		if err := p.inside.AddrDel(p.tap, &netlink.Addr{IPNet: ipNet(prefix)}); err != nil && !missing(err) {
 			return err
 		}
-		failpoint.Here("linux.address.removed")
 		return nil
 	}
 }

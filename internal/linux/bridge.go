@@ -41,12 +41,15 @@ func (h *Host) makeBridge(name string) (netlink.Link, error) {
 	return h.links.LinkByName(name)
 }
 
-// finishBridge keeps the host itself off the tenants' segment, then stamps and starts the bridge.
+// finishBridge keeps the host itself off the tenants' segment, then stamps and starts the bridge. No route of the host
+// leads into a bridge, so that strict reverse-path filtering drops whatever a tenant sends to the host or through it.
 func (h *Host) finishBridge(br netlink.Link) error {
 	name := br.Attrs().Name
 	err := setSysctls([]sysctl{
 		{"net/ipv6/conf/" + name + "/disable_ipv6", "1"},
 		{"net/ipv4/conf/" + name + "/arp_ignore", "8"}, // answer for none of the host's addresses
+		{"net/ipv4/conf/" + name + "/rp_filter", "1"},
+		{"net/ipv4/conf/" + name + "/forwarding", "0"},
 	})
 	if err != nil {
 		return err

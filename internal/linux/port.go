@@ -59,6 +59,7 @@ func (h *Host) EnsurePort(namespace string, p Port) (int, error) {
 				break
 			}
 			changed++
+			failpoint.Here("linux.port.changed")
 		}
 		done()
 		if err != nil || len(todo) == 0 {

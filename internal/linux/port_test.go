@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
 )
 
@@ -255,5 +257,49 @@ func TestNamespacePath(t *testing.T) {
 	path, err := namespacePath("member-1")
 	if diff := cmp.Diff("/run/netns/member-1", path); diff != "" || err != nil {
 		t.Errorf("namespacePath: %v %s", err, diff)
+	}
+}
+
+// TestHostIsOutOfReach shows that what a namespace sends to an address of the host does not arrive, even when it forces
+// the way over the bridge.
+func TestHostIsOutOfReach(t *testing.T) {
+	h := testHost(t)
+	ns, p := ensureNamespace(t, h), testPort()
+	p.Routes = p.Routes[:1] // by default
+	ensurePort(t, h, ns, p, true)
+	addrs, err := h.links.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if a.IP.IsLoopback() {
+			continue
+		}
+		to := a.IP.String()
+		service, err := net.ListenPacket("udp4", net.JoinHostPort(to, "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = service.Close() }()
+		// Frames to everybody reach the bridge itself.
+		inside(t, ns, "ip", "neigh", "replace", "10.9.0.1", "lladdr", "ff:ff:ff:ff:ff:ff", "dev", TapName(p.ID))
+		err = Within(ns, func() error {
+			c, err := net.Dial("udp4", service.LocalAddr().String())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = c.Close() }()
+			_, err = c.Write([]byte("x"))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := service.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if n, from, err := service.ReadFrom(make([]byte, 10)); err == nil {
+			t.Errorf("%d bytes reached %s from %s", n, to, from)
+		}
 	}
 }

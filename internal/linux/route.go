@@ -72,7 +72,6 @@ func (p *plug) delRoute(route netlink.Route) func() error {
 		if err := p.inside.RouteDel(&route); err != nil && !missing(err) && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
-		failpoint.Here("linux.route.removed")
 		return nil
 	}
 }
