@@ -29,6 +29,7 @@ func BenchmarkAuthenticateCold(b *testing.B) {
 
 func BenchmarkLogin(b *testing.B) {
 	f := newFixture(b)
+	f.dearPassword("admin")
 	for b.Loop() {
 		f.token("admin", projectScope("admin"))
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
 )
@@ -23,7 +25,7 @@ type fixture struct {
 	*Service
 	t   testing.TB
 	url string // …/identity
-	// skew is added to the service's clock, in nanoseconds.
+	// skew is added to the service's clock, which stands still, in nanoseconds.
 	skew atomic.Int64
 }
 
@@ -52,7 +54,9 @@ func newFixtureOn(t testing.TB, s *store.Store) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{Service: service, t: t}
-	service.now = func() time.Time { return time.Now().Add(time.Duration(f.skew.Load())) }
+	start := time.Now()
+	service.now = func() time.Time { return start.Add(time.Duration(f.skew.Load())) }
+	service.passwords.cost = bcrypt.MinCost
 	if err := service.Bootstrap(t.Context(), adminPassword); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 // passwords hashes and compares them, a few at a time: each takes some 60 ms of a processor.
 type passwords struct {
 	slots chan struct{}
+	cost  int // of bcrypt: bcryptCost, less in tests that are not about time
 }
 
 const (
@@ -31,7 +32,7 @@ const (
 )
 
 func newPasswords() *passwords {
-	return &passwords{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+	return &passwords{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)), cost: bcryptCost}
 }
 
 // enter waits for a slot.
@@ -52,7 +53,7 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer leave()
-	hash, err := bcrypt.GenerateFromPassword(digest(password), bcryptCost)
+	hash, err := bcrypt.GenerateFromPassword(digest(password), p.cost)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}
