@@ -165,13 +165,7 @@ func (l *Loop) repair(id string) {
 		return // removed since
 	}
 	wait := l.memory.drift(id, l.queue.backoff)
-	begun := false
-	if wait == 0 {
-		begun = l.queue.Offer(id)
-	} else {
-		begun = l.queue.OfferAfter(id, wait)
-	}
-	if begun {
+	if l.queue.OfferAfter(id, wait) {
 		l.memory.drifting(id)
 		l.cfg.Log.Info("load balancer drifted", "load_balancer", id)
 	}

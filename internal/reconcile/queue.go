@@ -66,24 +66,20 @@ func (q *queue) Add(key string) {
 }
 
 // Offer makes a key ready, behind the added ones, unless it is already ready, in work or pausing. It tells whether it did.
-func (q *queue) Offer(key string) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.busy(key) {
-		return false
-	}
-	q.push(key, slow)
-	return !q.closed
-}
+func (q *queue) Offer(key string) bool { return q.OfferAfter(key, 0) }
 
-// OfferAfter offers a key once d has passed.
+// OfferAfter is Offer for when d has passed; without a timer when d is 0.
 func (q *queue) OfferAfter(key string, d time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.busy(key) {
 		return false
 	}
-	q.pause(key, d)
+	if d > 0 {
+		q.pause(key, d)
+	} else {
+		q.push(key, slow)
+	}
 	return !q.closed
 }
 

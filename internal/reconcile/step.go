@@ -27,6 +27,11 @@ type task struct {
 // generation is that of the wanted state which the step makes true.
 func (t *task) generation() int64 { return t.lb.Progress.Generation }
 
+// lost tells whether the step's lease is no longer held, so that its outcome is for somebody else to find out.
+func (t *task) lost(err error) bool {
+	return t.held.ctx.Err() != nil || errors.Is(err, store.ErrLeaseLost)
+}
+
 // step makes true what is wanted of a load balancer. It tells whether to come back after a pause.
 func (l *Loop) step(ctx context.Context, id string) (again bool) {
 	lb, err := l.cfg.Store.Tree(ctx, id)
@@ -56,7 +61,7 @@ func (l *Loop) step(ctx context.Context, id string) (again bool) {
 
 // settle decides what becomes of a step that was cut short or could not be written down.
 func (l *Loop) settle(t *task, again bool, err error) bool {
-	if t.held.ctx.Err() != nil || errors.Is(err, store.ErrLeaseLost) {
+	if t.lost(err) {
 		t.log.Debug("load balancer left to the holder of the lease", "lease", t.held.Name)
 		return false
 	}
@@ -134,7 +139,7 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 
 // failed writes that nothing was achieved, and why.
 func (l *Loop) failed(t *task, cause error) (again bool, err error) {
-	if t.held.ctx.Err() != nil || errors.Is(cause, store.ErrLeaseLost) {
+	if t.lost(cause) {
 		return false, nil
 	}
 	g := t.generation()

@@ -38,7 +38,7 @@ func TestDeadMember(t *testing.T) {
 	s.WaitOperating(t, lb.ID, lb.ID, "ERROR")
 	harness.Eventually(t, 10*time.Second, func() error {
 		if name, err := s.client.Get(lb.Address); err == nil || err.Error() != "status 503" {
-			return fmt.Errorf("%q answered: %v, want status 503", name, err)
+			return fmt.Errorf("%q answered: %w, want status 503", name, err)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,7 +30,7 @@ func Main(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "plimsoll")
 	// Without the race detector, whatever the tests run with: it would cost the data path's timing.
-	build := exec.Command("go", "build", "-tags", "failpoints,grpcnotrace", "-o", binary, "plimsoll/cmd/plimsoll")
+	build := exec.CommandContext(context.Background(), "go", "build", "-tags", "failpoints,grpcnotrace", "-o", binary, "plimsoll/cmd/plimsoll")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Printf("build plimsoll: %v\n%s", err, out)

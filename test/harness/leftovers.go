@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,7 @@ func leftovers(instance, stateDir string) []string {
 	}
 	stamp := "plimsoll:" + instance
 	left := slices.Concat(links(stamp), namespaces(stamp), processes(stateDir))
-	if rules, err := exec.Command("nft", "list", "ruleset").Output(); err == nil && bytes.Contains(rules, []byte(instance)) {
+	if rules, err := exec.CommandContext(context.Background(), "nft", "list", "ruleset").Output(); err == nil && bytes.Contains(rules, []byte(instance)) {
 		left = append(left, "nft tables")
 	}
 	return left

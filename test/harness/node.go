@@ -61,7 +61,7 @@ func (n *Node) Dial(ctx context.Context, network, address string) (c net.Conn, e
 // Listen listens within the namespace.
 func (n *Node) Listen(network, address string) (l net.Listener, err error) {
 	err = n.inside(func() error {
-		l, err = net.Listen(network, address)
+		l, err = new(net.ListenConfig).Listen(context.Background(), network, address)
 		return err
 	})
 	return l, err

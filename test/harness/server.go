@@ -1,10 +1,8 @@
 package harness
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,9 +20,8 @@ type Server struct {
 	dir      string // of everything that the test writes
 	instance string // once it is known
 	env      []string
-	cmd      *exec.Cmd
-	ended    chan error
-	nodes    int // made so far
+	running  *process // nil once it has ended and somebody waited for it
+	nodes    int      // made so far
 
 	config  string
 	survive bool // start again what dies while it starts
@@ -106,42 +103,18 @@ func (s *Server) start() error {
 		}
 		args = append(args, "--config", file)
 	}
-	s.cmd = exec.Command(binary, args...)
-	s.cmd.Env = append(os.Environ(), s.env...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	log, err := os.OpenFile(filepath.Join(s.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	p, err := launch(filepath.Join(s.dir, "serve.log"), append(os.Environ(), s.env...), args...)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	s.cmd.Stderr = log
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	cmd, ended, ready := s.cmd, make(chan error, 1), make(chan string, 1)
-	s.ended = ended
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if u, ok := strings.CutPrefix(lines.Text(), "plimsoll: ready on "); ok {
-				ready <- u
-			}
-		}
-		ended <- cmd.Wait()
-	}()
+	s.running = p
 	select {
-	case s.URL = <-ready:
-		_, err := url.Parse(s.URL)
-		return err
-	case err := <-ended:
-		ended <- err
-		return fmt.Errorf("it ended before it served: %w", err)
+	case s.URL = <-p.ready:
+		return nil
+	case <-p.ended:
+		return fmt.Errorf("it ended before it served: %w", p.exit)
 	case <-time.After(startTime):
-		_ = cmd.Process.Kill()
+		s.Kill(nil)
 		return fmt.Errorf("it did not serve within %v", startTime)
 	}
 }
@@ -150,45 +123,42 @@ func (s *Server) start() error {
 // does not end cleanly.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
-	if s.cmd == nil {
+	if s.running == nil {
 		return
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	p := s.running
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.running = nil
 		return // it is gone
 	}
-	select {
-	case err := <-s.ended:
-		s.cmd = nil
-		if err != nil && !s.survive {
-			s.logs(t)
-			t.Errorf("plimsoll serve ended with %v", err)
-		}
-	case <-time.After(6 * time.Second):
+	if !s.Wait(6 * time.Second) {
 		s.logs(t)
 		t.Error("plimsoll serve did not end within 5 s of SIGTERM")
 		s.Kill(t)
+	} else if p.exit != nil {
+		s.logs(t)
+		t.Errorf("plimsoll serve ended with %v", p.exit)
 	}
 }
 
 // Kill kills the server as kill -9 does; its engine lives on.
-func (s *Server) Kill(t testing.TB) {
-	t.Helper()
-	if s.cmd == nil {
+func (s *Server) Kill(testing.TB) {
+	if s.running == nil {
 		return
 	}
-	_ = s.cmd.Process.Kill()
-	<-s.ended
-	s.cmd = nil
+	_ = s.running.cmd.Process.Kill()
+	<-s.running.ended
+	s.running = nil
 }
 
 // Wait waits until the server ended by itself, which is what a failpoint makes it do, and tells whether it did.
 func (s *Server) Wait(bound time.Duration) bool {
-	if s.cmd == nil {
+	if s.running == nil {
 		return true
 	}
 	select {
-	case <-s.ended:
-		s.cmd = nil
+	case <-s.running.ended:
+		s.running = nil
 		return true
 	case <-time.After(bound):
 		return false
