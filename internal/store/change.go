@@ -31,8 +31,9 @@ type Change struct {
 }
 
 // ChangeLoadBalancer runs fn in one transaction in which the load balancer's generation has been bumped and its whole live
-// tree read; the loop is told once it is committed. The database may make it start anew, with a fresh tree. It gives NotFound
-// for a load balancer that is not there, Immutable for one that is wanted deleted, and else what fn gives.
+// tree read; the loop is told once it is committed. The database may make it start anew, with a fresh tree. fn must not call other
+// methods of the store that write: SQLite has one writer, and this is it. The error is NotFound for a load balancer that is not
+// there, Immutable for one that is wanted deleted, and else what fn gives.
 func (s *Store) ChangeLoadBalancer(ctx context.Context, id string, fn func(c *Change) error) error {
 	err := s.change(ctx, "store.changeLoadBalancer", func(ctx context.Context, tx bun.Tx) error {
 		c, err := s.begin(ctx, tx, id)

@@ -5,15 +5,18 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"math/rand/v2"
 	"testing/fstest"
 	"text/template"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
 
 // The migrations are written once, in the SQL that the three engines share. {{.Table}} ends each CREATE TABLE, since
 // MariaDB must be told to compare text byte by byte, trailing spaces included. {{.Text}} is text that may be longer than
-// MariaDB's TEXT of 64 KiB. A released file is never changed.
+// MariaDB's TEXT of 64 KiB. MariaDB commits after each statement, so each must do no harm when it is repeated after a crash:
+// IF NOT EXISTS. A released file is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -24,7 +27,25 @@ var goosedialects = map[Engine]goose.Dialect{
 	MariaDB:    goose.DialectMySQL,
 }
 
+// migrations of several servers that start together get in each other's way, since a lock that Galera honours too is not to be
+// had; so whoever fails looks again whether the others have done it.
+const migrateTries = 10
+
 func (s *Store) migrate(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := s.migrateOnce(ctx)
+		if err == nil || s.engine == SQLite || try == migrateTries {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(50+rand.IntN(100*try)) * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Store) migrateOnce(ctx context.Context) error {
 	files, err := rendered(s.engine)
 	if err != nil {
 		return err

@@ -65,6 +65,7 @@ func (s *Store) Failing(ctx context.Context, l Lease, id string, generation int6
 			Set("pending_since = CASE WHEN pending_since = 0 AND "+concerns+" THEN ? ELSE pending_since END", generation, failed, s.clock()).
 			Set("reason = CASE WHEN "+concerns+" THEN ? ELSE reason END", generation, failed, reason).
 			Set("failed = CASE WHEN generation <= ? AND ? THEN ? ELSE failed END", generation, failed, true).
+			Set("updated_at = ?", micros(now())).
 			Where("id = ?", id).Where("lease_name = ?", l.Name).Exec(ctx))
 		if err != nil || found == 0 {
 			return err

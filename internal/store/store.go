@@ -46,11 +46,15 @@ type Store struct {
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of
-// [database] connection: sqlite:////path, postgresql://user:password@host/name or mysql+pymysql://user:password@host/name.
+// [database] connection: sqlite:////path, postgresql://user:password@host/name or mysql+pymysql://user:password@host/name;
+// on a Unix socket postgresql://user@/name?host=/directory or mysql+pymysql://user@/name?unix_socket=/path.
 func Open(ctx context.Context, connection string, log *slog.Logger) (*Store, error) {
 	s := &Store{hints: newHints(), log: log}
 	if err := s.connect(connection); err != nil {
 		return nil, err
+	}
+	if err := s.write.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("reach the database: %w", err), s.Close())
 	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring the schema up to date: %w", err), s.Close())
@@ -130,7 +134,14 @@ func (s *Store) connectMariaDB(dsn string) error {
 	if err != nil {
 		return errors.New("database connection cannot be read as a MariaDB URL") // err holds the password
 	}
+	for name := range u.Query() {
+		// charset, which OpenStack's connections have, is always utf8mb4. Others must not be passed over: one may ask for TLS.
+		if name != "unix_socket" && name != "charset" {
+			return fmt.Errorf("database connection has the option %q: MariaDB takes unix_socket and charset", name)
+		}
+	}
 	c := mysql.NewConfig()
+	c.Timeout = 10 * time.Second // to connect
 	c.User, c.Net, c.Addr, c.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
 	c.Passwd, _ = u.User.Password()
 	if socket := u.Query().Get("unix_socket"); socket != "" {

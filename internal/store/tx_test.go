@@ -181,6 +181,7 @@ func TestBadConnections(t *testing.T) {
 		"sqlite:////no/such/directory/plimsoll.db",
 		"postgresql://user:secret@/db?host=/no/such/directory",
 		"mysql+pymysql://user:secret@/db?unix_socket=/no/such/socket",
+		"mysql+pymysql://user:secret@host/db?ssl_ca=/etc/ca.pem",
 	} {
 		s, err := Open(context.Background(), connection, slog.New(slog.DiscardHandler))
 		if err == nil {

@@ -1,7 +1,7 @@
 -- +goose Up
 -- The embedded identity service. Objects that are deleted are gone: nothing has to be undone for them elsewhere. token_epoch
 -- is bumped to void the tokens given so far; revision is what writers compare and set.
-CREATE TABLE domains (
+CREATE TABLE IF NOT EXISTS domains (
     id          VARCHAR(64)  NOT NULL PRIMARY KEY,
     name        VARCHAR(255) NOT NULL,
     description TEXT         NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE domains (
     CONSTRAINT domains_name UNIQUE (name)
 ) {{.Table}};
 
-CREATE TABLE projects (
+CREATE TABLE IF NOT EXISTS projects (
     id          VARCHAR(64)  NOT NULL PRIMARY KEY,
     domain_id   VARCHAR(64)  NOT NULL,
     parent_id   VARCHAR(64)  NOT NULL,
@@ -29,9 +29,9 @@ CREATE TABLE projects (
     created_at  BIGINT       NOT NULL,
     CONSTRAINT projects_name UNIQUE (domain_id, name)
 ) {{.Table}};
-CREATE INDEX projects_parent ON projects (parent_id);
+CREATE INDEX IF NOT EXISTS projects_parent ON projects (parent_id);
 
-CREATE TABLE users (
+CREATE TABLE IF NOT EXISTS users (
     id                 VARCHAR(64)  NOT NULL PRIMARY KEY,
     domain_id          VARCHAR(64)  NOT NULL,
     name               VARCHAR(255) NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE users (
     CONSTRAINT users_name UNIQUE (domain_id, name)
 ) {{.Table}};
 
-CREATE TABLE roles (
+CREATE TABLE IF NOT EXISTS roles (
     id          VARCHAR(64)  NOT NULL PRIMARY KEY,
     name        VARCHAR(255) NOT NULL,
     description TEXT         NOT NULL,
@@ -59,16 +59,16 @@ CREATE TABLE roles (
 ) {{.Table}};
 
 -- scope_kind is project, domain or system; the system's scope_id is "all".
-CREATE TABLE role_assignments (
+CREATE TABLE IF NOT EXISTS role_assignments (
     user_id    VARCHAR(64) NOT NULL,
     scope_kind VARCHAR(16) NOT NULL,
     scope_id   VARCHAR(64) NOT NULL,
     role_id    VARCHAR(64) NOT NULL,
     PRIMARY KEY (user_id, scope_kind, scope_id, role_id)
 ) {{.Table}};
-CREATE INDEX role_assignments_scope ON role_assignments (scope_kind, scope_id);
+CREATE INDEX IF NOT EXISTS role_assignments_scope ON role_assignments (scope_kind, scope_id);
 
-CREATE TABLE application_credentials (
+CREATE TABLE IF NOT EXISTS application_credentials (
     id           VARCHAR(64)  NOT NULL PRIMARY KEY,
     user_id      VARCHAR(64)  NOT NULL,
     project_id   VARCHAR(64)  NOT NULL,
@@ -81,10 +81,10 @@ CREATE TABLE application_credentials (
     created_at   BIGINT       NOT NULL,
     CONSTRAINT application_credentials_name UNIQUE (user_id, name)
 ) {{.Table}};
-CREATE INDEX application_credentials_project ON application_credentials (project_id);
+CREATE INDEX IF NOT EXISTS application_credentials_project ON application_credentials (project_id);
 
 -- Single tokens that were revoked before they expired.
-CREATE TABLE token_revocations (
+CREATE TABLE IF NOT EXISTS token_revocations (
     audit_id   VARCHAR(64) NOT NULL PRIMARY KEY,
     expires_at BIGINT      NOT NULL
 ) {{.Table}};

@@ -1,6 +1,6 @@
 -- +goose Up
 -- Each change of what a network holds bumps its epoch, so that such changes come one after another.
-CREATE TABLE networks (
+CREATE TABLE IF NOT EXISTS networks (
     id             VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id     VARCHAR(64)  NOT NULL,
     name           VARCHAR(255) NOT NULL,
@@ -16,9 +16,9 @@ CREATE TABLE networks (
     updated_at     BIGINT       NOT NULL
 ) {{.Table}};
 
-CREATE INDEX networks_project ON networks (project_id);
+CREATE INDEX IF NOT EXISTS networks_project ON networks (project_id);
 
-CREATE TABLE subnets (
+CREATE TABLE IF NOT EXISTS subnets (
     id                VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id        VARCHAR(64)  NOT NULL,
     network_id        VARCHAR(36)  NOT NULL,
@@ -39,11 +39,11 @@ CREATE TABLE subnets (
     updated_at        BIGINT       NOT NULL
 ) {{.Table}};
 
-CREATE INDEX subnets_network ON subnets (network_id);
+CREATE INDEX IF NOT EXISTS subnets_network ON subnets (network_id);
 
 -- wanted_host is where the port is to be plugged now, plugged_host where it may be plugged. A deleted port stays, with its
 -- MAC and its addresses, until its host has unplugged it.
-CREATE TABLE ports (
+CREATE TABLE IF NOT EXISTS ports (
     id             VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id     VARCHAR(64)  NOT NULL,
     network_id     VARCHAR(36)  NOT NULL,
@@ -68,12 +68,12 @@ CREATE TABLE ports (
     UNIQUE (network_id, mac_address)
 ) {{.Table}};
 
-CREATE INDEX ports_project ON ports (project_id);
-CREATE INDEX ports_device ON ports (device_id);
-CREATE INDEX ports_plugged_host ON ports (plugged_host);
+CREATE INDEX IF NOT EXISTS ports_project ON ports (project_id);
+CREATE INDEX IF NOT EXISTS ports_device ON ports (device_id);
+CREATE INDEX IF NOT EXISTS ports_plugged_host ON ports (plugged_host);
 
 -- number is the address as 32 hexadecimal digits (RFC 4291's mapped form for IPv4), so that all engines order addresses alike.
-CREATE TABLE port_addresses (
+CREATE TABLE IF NOT EXISTS port_addresses (
     subnet_id VARCHAR(36) NOT NULL,
     number    VARCHAR(32) NOT NULL,
     address   VARCHAR(45) NOT NULL,
@@ -82,8 +82,8 @@ CREATE TABLE port_addresses (
     PRIMARY KEY (subnet_id, number)
 ) {{.Table}};
 
-CREATE INDEX port_addresses_port ON port_addresses (port_id);
-CREATE INDEX port_addresses_address ON port_addresses (address);
+CREATE INDEX IF NOT EXISTS port_addresses_port ON port_addresses (port_id);
+CREATE INDEX IF NOT EXISTS port_addresses_address ON port_addresses (address);
 
 -- +goose Down
 DROP TABLE port_addresses;

@@ -2,7 +2,7 @@
 -- The load balancers and their trees. Every object carries how far its wanted state has come: generation is that of the load
 -- balancer when the object was last changed, observed the generation that was last made true, deleted is wanted state.
 -- Times are microseconds since 1970; lists are JSON text, '' when empty; -2 stands for a number that is null.
-CREATE TABLE load_balancers (
+CREATE TABLE IF NOT EXISTS load_balancers (
     id                VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id        VARCHAR(36)  NOT NULL,
     name              VARCHAR(255) NOT NULL,
@@ -31,13 +31,13 @@ CREATE TABLE load_balancers (
     lease_name        VARCHAR(300) NOT NULL,
     pending_since     BIGINT       NOT NULL
 ) {{.Table}};
-CREATE INDEX load_balancers_pending ON load_balancers (lease_name, pending_since);
-CREATE INDEX load_balancers_project ON load_balancers (project_id, created_at, id);
-CREATE INDEX load_balancers_created ON load_balancers (created_at, id);
+CREATE INDEX IF NOT EXISTS load_balancers_pending ON load_balancers (lease_name, pending_since);
+CREATE INDEX IF NOT EXISTS load_balancers_project ON load_balancers (project_id, created_at, id);
+CREATE INDEX IF NOT EXISTS load_balancers_created ON load_balancers (created_at, id);
 
 -- The indexes that end in (created_at, id) hold all that naming an object's children takes.
 -- live is 1, or NULL once the row is wanted deleted, so that the row then counts for nothing in a unique key.
-CREATE TABLE listeners (
+CREATE TABLE IF NOT EXISTS listeners (
     id                          VARCHAR(36)   NOT NULL PRIMARY KEY,
     project_id                  VARCHAR(36)   NOT NULL,
     name                        VARCHAR(255)  NOT NULL,
@@ -78,12 +78,12 @@ CREATE TABLE listeners (
     hsts_preload                BOOLEAN       NOT NULL,
     CONSTRAINT listeners_port UNIQUE (load_balancer_id, transport, protocol_port, live)
 ) {{.Table}};
-CREATE INDEX listeners_load_balancer ON listeners (load_balancer_id, created_at, id);
-CREATE INDEX listeners_pool ON listeners (default_pool_id, created_at, id);
-CREATE INDEX listeners_project ON listeners (project_id, created_at, id);
-CREATE INDEX listeners_created ON listeners (created_at, id);
+CREATE INDEX IF NOT EXISTS listeners_load_balancer ON listeners (load_balancer_id, created_at, id);
+CREATE INDEX IF NOT EXISTS listeners_pool ON listeners (default_pool_id, created_at, id);
+CREATE INDEX IF NOT EXISTS listeners_project ON listeners (project_id, created_at, id);
+CREATE INDEX IF NOT EXISTS listeners_created ON listeners (created_at, id);
 
-CREATE TABLE pools (
+CREATE TABLE IF NOT EXISTS pools (
     id                      VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id              VARCHAR(36)  NOT NULL,
     name                    VARCHAR(255) NOT NULL,
@@ -116,11 +116,11 @@ CREATE TABLE pools (
     -- the last number that was given to a member: numbers are never given twice
     last_number             BIGINT       NOT NULL
 ) {{.Table}};
-CREATE INDEX pools_load_balancer ON pools (load_balancer_id, created_at, id);
-CREATE INDEX pools_project ON pools (project_id, created_at, id);
-CREATE INDEX pools_created ON pools (created_at, id);
+CREATE INDEX IF NOT EXISTS pools_load_balancer ON pools (load_balancer_id, created_at, id);
+CREATE INDEX IF NOT EXISTS pools_project ON pools (project_id, created_at, id);
+CREATE INDEX IF NOT EXISTS pools_created ON pools (created_at, id);
 
-CREATE TABLE members (
+CREATE TABLE IF NOT EXISTS members (
     id               VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id       VARCHAR(36)  NOT NULL,
     name             VARCHAR(255) NOT NULL,
@@ -149,12 +149,12 @@ CREATE TABLE members (
     number           BIGINT       NOT NULL,
     CONSTRAINT members_address UNIQUE (pool_id, address, protocol_port, live)
 ) {{.Table}};
-CREATE INDEX members_load_balancer ON members (load_balancer_id, number);
-CREATE INDEX members_pool ON members (pool_id, created_at, id);
-CREATE INDEX members_project ON members (project_id, created_at, id);
-CREATE INDEX members_created ON members (created_at, id);
+CREATE INDEX IF NOT EXISTS members_load_balancer ON members (load_balancer_id, number);
+CREATE INDEX IF NOT EXISTS members_pool ON members (pool_id, created_at, id);
+CREATE INDEX IF NOT EXISTS members_project ON members (project_id, created_at, id);
+CREATE INDEX IF NOT EXISTS members_created ON members (created_at, id);
 
-CREATE TABLE health_monitors (
+CREATE TABLE IF NOT EXISTS health_monitors (
     id               VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id       VARCHAR(36)  NOT NULL,
     name             VARCHAR(255) NOT NULL,
@@ -184,12 +184,12 @@ CREATE TABLE health_monitors (
     domain_name      VARCHAR(255) NOT NULL,
     CONSTRAINT health_monitors_pool UNIQUE (pool_id, live)
 ) {{.Table}};
-CREATE INDEX health_monitors_load_balancer ON health_monitors (load_balancer_id);
-CREATE INDEX health_monitors_project ON health_monitors (project_id, created_at, id);
-CREATE INDEX health_monitors_created ON health_monitors (created_at, id);
+CREATE INDEX IF NOT EXISTS health_monitors_load_balancer ON health_monitors (load_balancer_id);
+CREATE INDEX IF NOT EXISTS health_monitors_project ON health_monitors (project_id, created_at, id);
+CREATE INDEX IF NOT EXISTS health_monitors_created ON health_monitors (created_at, id);
 
 -- The counters of a listener as last observed. A table of its own, so that counting does not touch what is wanted.
-CREATE TABLE listener_statistics (
+CREATE TABLE IF NOT EXISTS listener_statistics (
     listener_id        VARCHAR(36) NOT NULL PRIMARY KEY,
     load_balancer_id   VARCHAR(36) NOT NULL,
     bytes_in           BIGINT      NOT NULL,
@@ -198,11 +198,11 @@ CREATE TABLE listener_statistics (
     total_connections  BIGINT      NOT NULL,
     request_errors     BIGINT      NOT NULL
 ) {{.Table}};
-CREATE INDEX listener_statistics_load_balancer ON listener_statistics (load_balancer_id);
+CREATE INDEX IF NOT EXISTS listener_statistics_load_balancer ON listener_statistics (load_balancer_id);
 
 -- Who works on which load balancers. epoch grows whenever a lease is acquired anew; writes counts what was written under
 -- it, and is there to be written: that is what orders a late writer and the next holder.
-CREATE TABLE leases (
+CREATE TABLE IF NOT EXISTS leases (
     name       VARCHAR(300) NOT NULL PRIMARY KEY,
     holder     VARCHAR(255) NOT NULL,
     epoch      BIGINT       NOT NULL,
