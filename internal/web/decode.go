@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -11,15 +10,11 @@ import (
 // Object is a JSON object with its members still unread.
 type Object map[string]json.RawMessage
 
-// ParseObject reads a JSON object and nothing after it.
+// ParseObject reads a JSON object and nothing after it. Null is a nil Object.
 func ParseObject(data []byte) (Object, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
 	var o Object
-	if err := dec.Decode(&o); err != nil {
+	if err := json.Unmarshal(data, &o); err != nil {
 		return nil, err
-	}
-	if dec.More() {
-		return nil, &json.SyntaxError{Offset: dec.InputOffset()}
 	}
 	return o, nil
 }

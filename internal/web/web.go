@@ -133,7 +133,7 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 		return reply
 	}
 	reply = a.Fault(err, r)
-	if reply.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	if serious(reply.Status) && !errors.Is(err, context.Canceled) {
 		r.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", reply.Status, "err", err)
 	}
 	for key, values := range header {
@@ -143,6 +143,11 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 		reply.Header[key] = values
 	}
 	return reply
+}
+
+// serious tells whether an operator should look: what is not implemented is the user's affair.
+func serious(status int) bool {
+	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented
 }
 
 func (a *API) prepare(route Route, r *Request) error {
