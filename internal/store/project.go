@@ -53,7 +53,7 @@ func (r *projectRow) domain() (*identity.Project, error) {
 
 var projectAttributes = attributes{
 	"id": {column: "id"}, "name": {column: "name"}, "created_at": {column: "created_at"},
-	"domain_id": {column: "domain_id"}, "parent_id": {column: "parent_id"},
+	"domain_id": {column: "domain_id"}, "parent_id": {column: "parent_id"}, "tags": {column: "tags"},
 	"enabled": {column: "enabled", value: boolean},
 }
 

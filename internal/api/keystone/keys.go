@@ -101,20 +101,29 @@ func (k *keys) numbers() ([]int, error) {
 
 func (k *keys) path(number int) string { return filepath.Join(k.dir, strconv.Itoa(number)) }
 
-// generate writes a new key under a number, whole or not at all.
+// generate writes a new key under a number, whole or not at all, and so that a power cut does not undo it.
 func (k *keys) generate(number int) error {
 	var key fernet.Key
 	if err := key.Generate(); err != nil {
 		return fmt.Errorf("make a token key: %w", err)
 	}
 	temporary := filepath.Join(k.dir, temporaryStart+strconv.Itoa(number))
-	if err := os.WriteFile(temporary, []byte(key.Encode()+"\n"), keyMode); err != nil {
+	if err := writeSynced(temporary, key.Encode()+"\n"); err != nil {
 		return fmt.Errorf("write a token key: %w", err)
 	}
 	if err := os.Rename(temporary, k.path(number)); err != nil {
 		return fmt.Errorf("write a token key: %w", err)
 	}
 	return nil
+}
+
+func writeSynced(path, text string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, keyMode)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 func (k *keys) load() error {

@@ -35,12 +35,26 @@ func listQuery(r *web.Request, filters ...string) (store.Query, error) {
 	return q, nil
 }
 
+// tags reads the filters of tags, each a list with commas.
+func tags(r *web.Request) store.Tags {
+	return store.Tags{
+		All: split(r, "tags"), Any: split(r, "tags-any"), NotAll: split(r, "not-tags"), NotAny: split(r, "not-tags-any"),
+	}
+}
+
+func split(r *web.Request, key string) []string {
+	if text := r.Query.Get(key); text != "" {
+		return strings.Split(text, ",")
+	}
+	return nil
+}
+
 // list answers a collection. The link to the next page is there when this one is full.
 func (s *Service) list(r *web.Request, key string, limit int, items []map[string]any) web.Reply {
 	if items == nil {
 		items = []map[string]any{}
 	}
-	self := s.base(r) + pathBelow(r)
+	self := s.base(r) + r.URL.Path
 	links := map[string]any{"self": withQuery(self, r.URL.RawQuery), "previous": nil, "next": nil}
 	if limit > 0 && len(items) == limit {
 		next := url.Values{}
@@ -81,9 +95,6 @@ func prefix(r *web.Request) string {
 	}
 	return path
 }
-
-// pathBelow is the path below that prefix.
-func pathBelow(r *web.Request) string { return r.URL.Path }
 
 func requestPath(r *web.Request) string {
 	u, err := url.ParseRequestURI(r.RequestURI)

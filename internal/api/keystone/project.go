@@ -38,6 +38,7 @@ func (s *Service) listProjects(ctx context.Context, r *web.Request) (web.Reply, 
 	if strings.EqualFold(r.Query.Get("is_domain"), "true") {
 		return s.projectList(r, 0, nil), nil // no project acts as a domain
 	}
+	q.Tags = tags(r)
 	projects, err := s.store.Projects(ctx, q)
 	if err != nil {
 		return web.Reply{}, err

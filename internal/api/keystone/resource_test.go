@@ -156,6 +156,13 @@ func TestProjects(t *testing.T) {
 	if diff := cmp.Diff([]string{"child"}, f.items(admin, "/v3/projects?parent_id="+id, "projects", "name")); diff != "" {
 		t.Errorf("children (-want +got):\n%s", diff)
 	}
+	for query, want := range map[string][]string{
+		"tags=a": {"web"}, "tags=a,b": {}, "tags-any=a,b": {"web"}, "not-tags=a&name=web": {}, "not-tags-any=b&name=web": {"web"},
+	} {
+		if diff := cmp.Diff(want, f.items(admin, "/v3/projects?"+query, "projects", "name")); diff != "" {
+			t.Errorf("?%s (-want +got):\n%s", query, diff)
+		}
+	}
 	page := f.want(200, "GET", "/v3/projects?limit=3", admin, nil)
 	next := page.Body["links"].(object)["next"].(string)
 	if rest := f.items(admin, strings.TrimPrefix(next, f.url), "projects", "name"); !cmp.Equal(rest, []string{"child"}) {
