@@ -22,14 +22,15 @@ const maxMessage = 16 << 20
 // Listen makes the engine's socket, which only root and the user uid can connect to. A socket that is left over is
 // replaced; one that answers is not.
 func Listen(socket string, uid int) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", socket, time.Second); err == nil {
+	dialer := &net.Dialer{Timeout: time.Second}
+	if c, err := dialer.DialContext(context.Background(), "unix", socket); err == nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("listen on %s: another engine answers there", socket)
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err)
 	}
-	l, err := net.Listen("unix", socket)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "unix", socket)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

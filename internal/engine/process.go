@@ -146,12 +146,12 @@ func (e *Engine) watch(p *process, ended func()) {
 }
 
 func (p *process) signal(s unix.Signal) error {
-	raw, err := p.fd.SyscallConn()
-	if err != nil {
-		return nil // it is closed: the process has ended
-	}
 	var sent error
-	err = raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), s, nil, 0) })
+	raw, err := p.fd.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), s, nil, 0) })
+	}
+	// A pidfd is closed once its process has ended.
 	if err = errors.Join(err, sent); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, os.ErrClosed) {
 		return fmt.Errorf("signal process %d: %w", p.PID, err)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,16 +48,16 @@ func ask(dir, command string, atMost time.Duration) ([]byte, error) {
 
 // dialIn connects to a socket in a directory, also where the path is longer than a socket's address can be (unix(7)).
 func dialIn(dir, name string) (net.Conn, error) {
-	path := filepath.Join(dir, name)
+	dialer, path := &net.Dialer{Timeout: askTime}, filepath.Join(dir, name)
 	if len(path) < 108 {
-		return net.DialTimeout("unix", path, askTime)
+		return dialer.DialContext(context.Background(), "unix", path)
 	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = d.Close() }()
-	return net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), askTime)
+	return dialer.DialContext(context.Background(), "unix", fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name))
 }
 
 // conversation is a connection over which one process answers any number of commands, also after it handed its stats

@@ -173,7 +173,7 @@ func TestCounters(t *testing.T) {
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                             "",
-		" a\n\tb\x00c. ":               "a b c",
+		"\ta\n\tb\x00c.\n":             "a b c",
 		"x" + strings.Repeat("é", 400): "x" + strings.Repeat("é", 249) + "…",
 	} {
 		if got := clean(in); got != want {

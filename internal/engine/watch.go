@@ -66,12 +66,12 @@ func (e *Engine) watchServers(ctx context.Context) error {
 	saved := time.Now()
 	for pause(ctx, pollPause) {
 		for _, id := range e.known() {
+			if ctx.Err() != nil {
+				break
+			}
 			if b := e.tryBalancer(id); b != nil {
 				e.poll(b)
 				b.unlock()
-			}
-			if ctx.Err() != nil {
-				return nil
 			}
 		}
 		if time.Since(saved) > savePause {

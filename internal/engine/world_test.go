@@ -36,7 +36,6 @@ type world struct {
 	stop    func()
 	network string
 	next    byte // the last byte of the next address
-	plugs   []string
 }
 
 // newWorld starts an engine; all that it made is purged when the test ends.

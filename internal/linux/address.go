@@ -14,7 +14,7 @@ import (
 
 // addressChanges lists what differs among the link's addresses: first what is missing, then what is too many.
 func (p *plug) addressChanges() ([]change, error) {
-	addrs, err := p.inside.AddrList(p.tap, netlink.FAMILY_ALL)
+	addrs, err := whole(func() ([]netlink.Addr, error) { return p.inside.AddrList(p.tap, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, err
 	}

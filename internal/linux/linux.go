@@ -55,3 +55,13 @@ func missing(err error) bool {
 	return errors.As(err, &none) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH) ||
 		errors.Is(err, unix.EADDRNOTAVAIL)
 }
+
+// whole repeats a listing that the kernel says was changed while it was read.
+func whole[T any](list func() ([]T, error)) (all []T, err error) {
+	for range 20 {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return all, err
+}

@@ -95,7 +95,7 @@ func TestEnsurePort(t *testing.T) {
 	ns, p := ensureNamespace(t, h), testPort()
 	ensurePort(t, h, ns, p, true)
 	ensurePort(t, h, ns, p, false)
-	out := inside(t, ns, "ip", "-o", "addr", "show", "dev", TapName(p.ID))
+	out := inside(t, ns, "ip", "-o", "addr", "show", "dev", TapName(p.ID), "scope", "global")
 	for _, want := range []string{"10.9.0.5/24", "fd00:9::5/64"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no address %s in:\n%s", want, out)

@@ -14,8 +14,9 @@ import (
 // routeChanges lists what differs among the link's routes. Ours are those of protocol static in the main table: the
 // kernel's own and those that a person adds (protocol boot) are left alone.
 func (p *plug) routeChanges() ([]change, error) {
-	routes, err := p.inside.RouteListFiltered(netlink.FAMILY_ALL,
-		&netlink.Route{LinkIndex: p.tap.Attrs().Index, Protocol: unix.RTPROT_STATIC}, netlink.RT_FILTER_OIF)
+	routes, err := whole(func() ([]netlink.Route, error) {
+		return p.inside.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{LinkIndex: p.tap.Attrs().Index}, netlink.RT_FILTER_OIF)
+	})
 	if err != nil {
 		return nil, err
 	}

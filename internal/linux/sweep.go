@@ -31,7 +31,7 @@ func (h *Host) sweepLinks(keepPorts []string) error {
 	for _, id := range keepPorts {
 		keep[HostName(id)] = true
 	}
-	links, err := h.links.LinkList()
+	links, err := whole(h.links.LinkList)
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
@@ -65,7 +65,7 @@ func (h *Host) removePortsIn(namespace string) error {
 		return err
 	}
 	defer inside.Close()
-	links, err := inside.LinkList()
+	links, err := whole(inside.LinkList)
 	if err != nil {
 		return err
 	}
