@@ -124,21 +124,21 @@ func TestHandler(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	w := httptest.NewRecorder()
-	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest("PATCH", "/who", nil))
+	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest(http.MethodPatch, "/who", nil))
 	if allow := w.Header().Get("Allow"); allow != "GET, POST" {
 		t.Errorf("Allow is %q", allow)
 	}
 	w = httptest.NewRecorder()
-	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest("GET", "/open", nil))
+	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/open", nil))
 	if w.Header().Get("X-Extra") != "yes" || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v", w.Header())
 	}
 	w = httptest.NewRecorder()
-	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest("GET", "http://cloud:9876/who", nil))
+	testAPI(io.Discard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://cloud:9876/who", nil))
 	if got := w.Header().Get("WWW-Authenticate"); got != `Keystone uri="http://cloud:9876/identity"` {
 		t.Errorf("WWW-Authenticate is %q", got)
 	}
-	proxied := httptest.NewRequest("GET", "http://cloud/who", nil)
+	proxied := httptest.NewRequest(http.MethodGet, "http://cloud/who", nil)
 	proxied.Header.Set("X-Forwarded-Proto", "https")
 	if got := BaseURL(proxied); got != "https://cloud" {
 		t.Errorf("BaseURL is %q", got)

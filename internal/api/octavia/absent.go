@@ -17,7 +17,6 @@ type absent struct {
 	noun                string // as faults spell it
 	rules               string // the policy rules' noun
 	global              bool   // lists go over projects
-	frees               bool   // rules of reads are of the token's own project
 }
 
 func absents() []absent {

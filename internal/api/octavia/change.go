@@ -2,6 +2,7 @@ package octavia
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/provider"
@@ -9,14 +10,16 @@ import (
 	"plimsoll/lbaas"
 )
 
-// change runs fn on the load balancer's tree in one transaction, and refuses what its provider does not support before anything is
-// written. fn may be run more than once.
+// change runs fn on the load balancer's tree in one transaction, which comes to nothing where fn brings in what the provider
+// does not support. What was there before does not count: a change must be able to take it away. fn may be run more than
+// once.
 func (a *API) change(ctx context.Context, id string, fn func(c *store.Change) error) error {
 	return a.Store.ChangeLoadBalancer(ctx, id, func(c *store.Change) error {
+		before := a.lacking(c.LB)
 		if err := fn(c); err != nil {
 			return err
 		}
-		return a.supported(c.LB)
+		return a.supported(c.LB, before)
 	})
 }
 
@@ -30,21 +33,27 @@ func first(errs ...error) error {
 	return nil
 }
 
-// supported is the provider's word on the tree.
-func (a *API) supported(lb *lbaas.LoadBalancer) error {
+// supported is the provider's word on the tree, but for options that it lacked before.
+func (a *API) supported(lb *lbaas.LoadBalancer, before []provider.OptionError) error {
+	var names []string
+	for _, o := range a.lacking(lb) {
+		if !slices.Contains(before, o) {
+			names = append(names, o.Option)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return unsupportedOption(lb.Provider, strings.Join(names, ", "))
+}
+
+// lacking are the options of the tree that its provider does not support.
+func (a *API) lacking(lb *lbaas.LoadBalancer) []provider.OptionError {
 	face := a.face(lb.Provider)
 	if face == nil || face.Unsupported == nil {
 		return nil
 	}
-	options := face.Unsupported(lb)
-	if len(options) == 0 {
-		return nil
-	}
-	var names []string
-	for _, o := range options {
-		names = append(names, o.Option)
-	}
-	return unsupportedOption(face.Name, strings.Join(names, ", "))
+	return face.Unsupported(lb)
 }
 
 func unsupportedOption(provider, option string) error {

@@ -68,7 +68,7 @@ func TestPages(t *testing.T) {
 	// filters, sorts and fields stay in the links
 	names, links := c.names("/loadbalancers?limit=2&sort=name:desc&description=d0&fields=name&fields=id", "loadbalancers")
 	next, _ := c.names(links["next"], "loadbalancers")
-	if got := append(names, next...); !slices.Equal(got, []string{"lb-6", "lb-4", "lb-2", "lb-0"}) {
+	if got := slices.Concat(names, next); !slices.Equal(got, []string{"lb-6", "lb-4", "lb-2", "lb-0"}) {
 		t.Errorf("filtered and sorted: %v", got)
 	}
 	u, err := url.Parse(links["next"])

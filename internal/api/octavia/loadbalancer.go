@@ -259,7 +259,7 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 			return err
 		}
 	}
-	return first(checkTree(lb), a.supported(lb))
+	return first(checkTree(lb), a.supported(lb, nil))
 }
 
 // insert writes the load balancer, whose VIP is known now.

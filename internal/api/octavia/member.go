@@ -357,7 +357,7 @@ func (a *API) checkSubnets(ctx context.Context, r *request, projectID string, me
 		if seen[m.SubnetID] {
 			continue
 		}
-		if _, _, err := a.visibleSubnet(ctx, r, projectID, m.SubnetID); err != nil {
+		if _, err := a.visibleSubnet(ctx, r, projectID, m.SubnetID); err != nil {
 			return err
 		}
 		seen[m.SubnetID] = true

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -284,13 +283,24 @@ func TestTree(t *testing.T) {
 	p := c.make("/pools", "pool", object{"listener_id": l, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
 	m := c.make("/pools/"+p+"/members", "member", object{"address": "10.0.0.50", "protocol_port": 8080, "subnet_id": c.subnet.ID})["id"].(string)
 	h := c.make("/healthmonitors", "healthmonitor", object{"pool_id": p, "type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2})["id"].(string)
-	for _, path := range []string{"/loadbalancers/" + lb, "/listeners/" + l, "/pools/" + p, "/pools/" + p + "/members/" + m, "/healthmonitors/" + h} {
-		fmt.Println(c.must(200, "GET", path, nil).raw)
+	objects := map[string]string{
+		"/loadbalancers/" + lb: "loadbalancer", "/listeners/" + l: "listener", "/pools/" + p: "pool",
+		"/pools/" + p + "/members/" + m: "member", "/healthmonitors/" + h: "healthmonitor",
 	}
-	c.achieve()
-	fmt.Println(c.must(200, "GET", "/loadbalancers/"+lb+"/status", nil).raw)
-	fmt.Println(c.must(200, "GET", "/loadbalancers?limit=1", nil).raw)
-	c.must(204, "DELETE", "/loadbalancers/"+lb+"?cascade=true", nil)
-	c.achieve()
-	c.must(404, "GET", "/loadbalancers/"+lb, nil)
+	for _, want := range []string{"PENDING_CREATE", "ACTIVE", "PENDING_DELETE"} {
+		for path, key := range objects {
+			if got := c.show(path, key)["provisioning_status"]; got != want {
+				t.Errorf("%s is %v, want %s", path, got, want)
+			}
+		}
+		c.achieve()
+		if want == "ACTIVE" {
+			c.must(http.StatusNoContent, http.MethodDelete, "/loadbalancers/"+lb+"?cascade=true", nil)
+		}
+	}
+	for path := range objects {
+		if a := c.do(http.MethodGet, root+path, nil); a.code != http.StatusNotFound {
+			t.Errorf("%s is still there: %d %s", path, a.code, a.raw)
+		}
+	}
 }

@@ -55,7 +55,7 @@ func acceptsJSON(headers []string) bool {
 	if strings.TrimSpace(accept) == "" {
 		return true
 	}
-	any := false
+	taken := false
 	for _, item := range strings.Split(accept, ",") {
 		kind, parameters, err := mime.ParseMediaType(item)
 		if err != nil || strings.Count(kind, "/") != 1 {
@@ -64,10 +64,10 @@ func acceptsJSON(headers []string) bool {
 		switch {
 		case strings.Trim(parameters["q"], "0.") == "" && parameters["q"] != "":
 		case kind == "*/*", kind == "application/*", kind == "application/json":
-			any = true
+			taken = true
 		}
 	}
-	return any
+	return taken
 }
 
 // allow tells whether the actor may do what the route does to an object of the project.

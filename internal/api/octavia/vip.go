@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"plimsoll/internal/network"
@@ -39,7 +40,7 @@ func (a *API) resolveVIP(ctx context.Context, r *request, projectID string, v vi
 	case v.networkID != "":
 		return a.vipOnNetwork(ctx, r, projectID, v)
 	case v.subnetID != "":
-		s, _, err := a.visibleSubnet(ctx, r, projectID, v.subnetID)
+		s, err := a.visibleSubnet(ctx, r, projectID, v.subnetID)
 		if err != nil {
 			return vip{}, err
 		}
@@ -127,7 +128,7 @@ func chooseSubnets(v vipRequest, subnets []*network.Subnet) ([]string, error) {
 			six = append(six, s.ID)
 		}
 	}
-	ids := append(four, six...)
+	ids := slices.Concat(four, six)
 	switch {
 	case len(ids) > 0:
 		return ids, nil
@@ -169,17 +170,17 @@ func (a *API) subnet(ctx context.Context, id string) (*network.Subnet, error) {
 	return s, err
 }
 
-// visibleSubnet returns a subnet that the load balancer's project or the actor may use, and its network.
-func (a *API) visibleSubnet(ctx context.Context, r *request, projectID, id string) (*network.Subnet, *network.Network, error) {
+// visibleSubnet returns a subnet that the load balancer's project or the actor may use.
+func (a *API) visibleSubnet(ctx context.Context, r *request, projectID, id string) (*network.Subnet, error) {
 	s, err := a.subnet(ctx, id)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	n, err := a.Networks.Network(ctx, s.NetworkID)
 	if errors.Is(err, lbaas.NotFound) || err == nil && !usable(r, projectID, n) {
-		return nil, nil, missingResource("Subnet", id)
+		return nil, missingResource("Subnet", id)
 	}
-	return s, n, err
+	return s, err
 }
 
 // takeVIP makes the VIP's port, or claims the user's, and fills in the load balancer. It comes before the transaction
