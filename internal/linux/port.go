@@ -193,9 +193,12 @@ func (p *plug) changes() ([]change, error) {
 		return nil, err
 	}
 	todo = append(todo, addresses...)
-	// The link goes up after it has its addresses: that is when the kernel announces them (arp_notify, ndisc_notify).
+	news := change{"its announcement", p.announce}
 	if p.tap.Attrs().Flags&net.FlagUp == 0 {
-		return append(todo, change{"its link to be up", p.tapUp}), nil
+		return append(todo, change{"its link to be up", p.tapUp}, news), nil
+	}
+	if len(addresses) > 0 {
+		todo = append(todo, news)
 	}
 	routes, err := p.routeChanges()
 	return append(todo, routes...), err
