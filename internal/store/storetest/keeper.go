@@ -35,7 +35,7 @@ wait
 rm -rf "$dir"`
 
 func newKeeper(as *user.User, signal, script string, args []string) (*keeper, error) {
-	dir, err := os.MkdirTemp("/tmp", "plimsoll-test-") // not below $TMPDIR, which the server's user may not reach
+	dir, err := os.MkdirTemp("/tmp", "plimsoll-database-") // not below $TMPDIR, which the server's user may not reach
 	if err != nil {
 		return nil, err
 	}
