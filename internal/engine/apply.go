@@ -84,7 +84,7 @@ func (a *application) fail(object string, permanent bool, reason string) {
 
 func (a *application) run(ctx context.Context) error {
 	b := a.balancer
-	known, before := b.record.Process, b.record.Spec
+	known := b.record.Process
 	if err := a.take(); err != nil {
 		return err
 	}
@@ -98,10 +98,10 @@ func (a *application) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.finish(done); err != nil {
+	if err := a.removePorts(); err != nil {
 		return err
 	}
-	return a.removePorts(before)
+	return a.finish(done)
 }
 
 // take stores that the Spec was taken, before anything is done for it. Where it differs from the last, nobody knows
@@ -111,13 +111,14 @@ func (a *application) take() error {
 	if err := os.Mkdir(b.dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make the run directory: %w", bare(err))
 	}
-	if r.Epoch == a.spec.Epoch && r.Generation == a.spec.Generation && r.Hash == a.spec.Hash {
-		return nil
-	}
+	r.Ports = join(r.Ports, portRefs(a.spec.Ports))
 	if r.Hash != a.spec.Hash {
 		r.Process = processID{}
 	}
 	r.Epoch, r.Generation, r.Hash = a.spec.Epoch, a.spec.Generation, a.spec.Hash
+	if sameRecord(r, b.record) {
+		return nil
+	}
 	if err := r.write(b.dir); err != nil {
 		return err
 	}
@@ -143,16 +144,28 @@ func (a *application) network() error {
 	return nil
 }
 
-func (a *application) removePorts(before *enginepb.Spec) error {
-	for _, p := range before.GetPorts() {
-		if slices.ContainsFunc(a.ports, func(q linux.Port) bool { return q.ID == p.Id }) {
+func (a *application) removePorts() error {
+	wanted := portRefs(a.spec.Ports)
+	for _, p := range a.balancer.record.Ports {
+		if slices.Contains(wanted, p) {
 			continue
 		}
-		if err := a.engine.host.RemovePort(p.Id); err != nil {
+		if slices.ContainsFunc(wanted, func(w portRef) bool { return w.ID == p.ID }) {
+			continue // it has moved to another network, and the old bridge was pruned
+		}
+		if err := a.engine.removePort(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removePort removes a port and, where it was the last, its network's bridge.
+func (e *Engine) removePort(p portRef) error {
+	if err := e.host.RemovePort(p.ID); err != nil && !errors.Is(err, linux.ErrForeign) {
+		return err
+	}
+	return e.host.PruneBridge(p.Network)
 }
 
 // running is what HAProxy itself says it runs, or nil when nobody knows.
@@ -246,7 +259,7 @@ func (a *application) finish(done *enginepb.Spec) error {
 	}
 	failpoint.Here("engine.conf.agreed")
 	r := b.record
-	r.Process, r.Spec = b.current.processID, clone(done)
+	r.Process, r.Spec, r.Ports = b.current.processID, clone(done), portRefs(a.spec.Ports)
 	if sameRecord(b.record, r) {
 		return nil
 	}

@@ -150,20 +150,45 @@ func (e *Engine) adoptOne(b *balancer, pids []int) {
 // not do: it names the process that once called listen(2), which was not yet the detached one, and the socket
 // goes from process to process.
 func (e *Engine) findCurrent(b *balancer) {
-	info, err := b.info()
-	if err != nil {
-		return
+	if b.current != nil {
+		b.draining, b.current = append(b.draining, b.current), nil
 	}
-	for i, p := range b.draining {
-		if p.PID == info.PID && !info.Stopping {
+	info, err := b.info()
+	if err == nil && !info.Stopping {
+		b.draining = slices.DeleteFunc(b.draining, func(p *process) bool {
+			if p.PID != info.PID {
+				return false
+			}
 			b.current = p
-			b.draining = slices.Delete(b.draining, i, i+1)
-			break
-		}
+			p.expected.Store(false)
+			return true
+		})
 	}
 	for _, p := range b.draining {
 		p.expected.Store(true)
 	}
+}
+
+// findStrays finds processes of the load balancer that we do not know: an engine may have been killed while it started one.
+func (e *Engine) findStrays(b *balancer) error {
+	all, err := findProcesses()
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	for _, pid := range all[b.path(haproxy.ConfigFile)] {
+		p, err := openProcess(pid, b.path(haproxy.ConfigFile))
+		if err != nil {
+			continue
+		}
+		if b.has(p.processID) {
+			_ = p.fd.Close()
+			continue
+		}
+		e.log.Info("HAProxy found", "load_balancer", b.id, "pid", pid)
+		e.keep(b, p)
+		b.draining = append(b.draining, p)
+	}
+	return nil
 }
 
 // keep watches a process of a load balancer and says when it ended.

@@ -282,6 +282,52 @@ func TestEngineRestartAdopts(t *testing.T) {
 	waitEvent(t, events, b.ID)
 }
 
+// TestStrayIsFound shows that a HAProxy that an engine started just before it was killed is neither left running beside
+// the next nor stops serving at once.
+func TestStrayIsFound(t *testing.T) {
+	w := newWorld(t)
+	b := w.balancerOf(w.member())
+	b.mustApply(methodStart)
+	stop := w.load(b.url(), false)
+	dir, old := b.runDir(), b.pid()
+	run(t, "ip", "netns", "exec", namespaceName(b.ID), "sh", "-c", "cd "+dir+" && exec haproxy -D -f "+dir+"/haproxy.conf -p "+
+		dir+"/haproxy.pid -x haproxy_stats.sock -sf "+fmt.Sprint(old))
+	eventually(t, "the stray", func() bool { return b.pid() != old })
+	b.want(b.again(), methodReload)
+	eventually(t, "one process", func() bool { return len(processesOf(t, b)) == 1 })
+	stop()
+	if o := b.observe(); !o.Running || o.Drifted {
+		t.Errorf("Observe = %v", o)
+	}
+}
+
+// TestCrashLeavesRecord shows that ports of which only the record knows are removed, with a bridge that was never stamped.
+func TestCrashLeavesRecord(t *testing.T) {
+	w := newWorld(t)
+	before := listing(t, w)
+	b := w.balancerOf()
+	b.Progress.Generation++
+	w.stop()
+	if err := os.Mkdir(b.runDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := record{Epoch: 1, Generation: 1, Ports: portRefs([]*enginepb.Port{b.port})}
+	if err := r.write(b.runDir()); err != nil {
+		t.Fatal(err)
+	}
+	bridge := linux.BridgeName(w.network)
+	run(t, "ip", "link", "add", bridge, "type", "bridge")
+	w.start()
+	b.remove()
+	if diff := cmp.Diff(before, listing(t, w)); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+	if err := exec.Command("ip", "link", "show", bridge).Run(); err == nil {
+		t.Error("the bridge is left")
+		run(t, "ip", "link", "del", bridge)
+	}
+}
+
 func TestSameAddressesSideBySide(t *testing.T) {
 	names := map[string]bool{}
 	for range 2 {

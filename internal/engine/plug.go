@@ -109,6 +109,11 @@ func (e *Engine) unplug(p plug) error {
 	if err := e.host.RemovePort(p.id()); err != nil {
 		return err
 	}
+	if network := p.Port.GetNetworkId(); network != "" {
+		if err := e.host.PruneBridge(network); err != nil {
+			return err
+		}
+	}
 	if p.Netns != "" && !e.plugUses(p.Netns, p.id()) {
 		if err := e.host.RemoveNamespace(p.Netns); err != nil && !errors.Is(err, linux.ErrForeign) {
 			return err

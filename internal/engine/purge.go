@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -17,9 +18,20 @@ func (e *Engine) Purge(ctx context.Context) error {
 	defer unlock()
 	below := filepath.Join(e.dir, "lbaas", "v2") + "/"
 	failed := []error{killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) })}
-	// A link whose stamp a crash prevented is known by its record only.
+	// What a crash prevented from being stamped is known by its record only.
 	for _, p := range e.storedPlugs() {
-		failed = append(failed, e.host.RemovePort(p.id()))
+		failed = append(failed, e.removePort(portRef{p.id(), p.Port.NetworkId}))
+	}
+	dirs, err := os.ReadDir(filepath.Join(e.dir, "lbaas", "v2"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		failed = append(failed, err)
+	}
+	for _, dir := range dirs {
+		if checkID("", dir.Name()) != nil {
+			continue
+		}
+		r, _ := readRecord(e.runDir(dir.Name())) // what cannot be read is swept by its stamp
+		failed = append(failed, e.removeNetwork(dir.Name(), r))
 	}
 	failed = append(failed, e.host.Sweep(nil, nil))
 	if err := errors.Join(append(failed, ctx.Err())...); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -27,8 +28,35 @@ type record struct {
 	// Process runs Spec. It is zero while a change is under way or went wrong: then nobody knows what runs, and the
 	// next Apply reloads.
 	Process processID `json:"process"`
+	// Ports are all that may have been made: what a Remove has to take away after a crash.
+	Ports []portRef `json:"ports,omitempty"`
 	// Spec is what was last carried out: the Spec taken, less what HAProxy refused of it. nil before the first.
 	Spec *enginepb.Spec `json:"-"`
+}
+
+// portRef names a port and the network on whose bridge it is.
+type portRef struct {
+	ID      string `json:"id"`
+	Network string `json:"network"`
+}
+
+func portRefs(ports []*enginepb.Port) []portRef {
+	refs := make([]portRef, len(ports))
+	for i, p := range ports {
+		refs[i] = portRef{p.Id, p.NetworkId}
+	}
+	return refs
+}
+
+// join returns a with what it lacks of b.
+func join(a, b []portRef) []portRef {
+	all := slices.Clone(a)
+	for _, p := range b {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // storedRecord is a record in its file.
@@ -66,7 +94,7 @@ func readRecord(dir string) (record, error) {
 // sameRecord tells whether two records say the same.
 func sameRecord(a, b record) bool {
 	return a.Epoch == b.Epoch && a.Generation == b.Generation && a.Hash == b.Hash && a.Process == b.Process &&
-		proto.Equal(a.Spec, b.Spec)
+		slices.Equal(a.Ports, b.Ports) && proto.Equal(a.Spec, b.Spec)
 }
 
 func (r record) write(dir string) error {

@@ -44,18 +44,26 @@ func (e *Engine) remove(b *balancer) error {
 		return err
 	}
 	failpoint.Here("engine.haproxy.killed")
-	for _, p := range b.spec().Ports {
-		if err := e.host.RemovePort(p.Id); err != nil && !errors.Is(err, linux.ErrForeign) {
-			return err
-		}
-	}
-	if err := e.host.RemoveNamespace(namespaceName(b.id)); err != nil && !errors.Is(err, linux.ErrForeign) {
+	if err := e.removeNetwork(b.id, b.record); err != nil {
 		return err
 	}
 	if err := removeAll(b.dir); err != nil {
 		return err
 	}
 	failpoint.Here("engine.files.removed")
+	return nil
+}
+
+// removeNetwork removes a load balancer's ports, their bridges where they were the last, and its namespace.
+func (e *Engine) removeNetwork(id string, r record) error {
+	for _, p := range r.Ports {
+		if err := e.removePort(p); err != nil {
+			return err
+		}
+	}
+	if err := e.host.RemoveNamespace(namespaceName(id)); err != nil && !errors.Is(err, linux.ErrForeign) {
+		return err
+	}
 	return nil
 }
 

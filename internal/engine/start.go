@@ -104,29 +104,49 @@ func lastWords(output []byte, err error) string {
 // inspect finds out which process takes connections now. One that is not in the load balancer's namespace, or that
 // does not answer, is ended: it serves nobody.
 func (e *Engine) inspect(b *balancer) error {
+	if err := e.endOutside(b); err != nil {
+		return err
+	}
+	if b.answers() {
+		return nil
+	}
+	if err := errors.Join(e.findStrays(b), e.endOutside(b)); err != nil {
+		return err
+	}
+	suspect := b.current
+	e.findCurrent(b)
+	if b.current != nil || suspect == nil {
+		return nil
+	}
+	e.log.Warn("HAProxy does not answer and is ended", "load_balancer", b.id, "pid", suspect.PID)
+	err := suspect.end()
+	b.settle()
+	return err
+}
+
+// endOutside ends the processes that are not in the load balancer's namespace: it was replaced under them.
+func (e *Engine) endOutside(b *balancer) error {
 	b.settle()
 	for _, p := range b.processes() {
-		if !linux.Inside(namespaceName(b.id), p.PID) && !p.ended() {
-			e.log.Info("HAProxy outside its namespace ended", "load_balancer", b.id, "pid", p.PID)
-			if err := p.end(); err != nil {
-				return err
-			}
+		if linux.Inside(namespaceName(b.id), p.PID) || p.ended() {
+			continue
+		}
+		e.log.Info("HAProxy outside its namespace ended", "load_balancer", b.id, "pid", p.PID)
+		if err := p.end(); err != nil {
+			return err
 		}
 	}
 	b.settle()
-	if b.current == nil {
-		e.findCurrent(b)
-		return nil
-	}
-	if info, err := b.info(); err == nil && info.PID == b.current.PID && !info.Stopping {
-		return nil
-	}
-	e.log.Warn("HAProxy does not answer and is ended", "load_balancer", b.id, "pid", b.current.PID)
-	if err := b.current.end(); err != nil {
-		return err
-	}
-	b.current = nil
 	return nil
+}
+
+// answers tells whether the process that is thought to take connections does.
+func (b *balancer) answers() bool {
+	if b.current == nil {
+		return false
+	}
+	info, err := b.info()
+	return err == nil && info.PID == b.current.PID && !info.Stopping
 }
 
 // processes are all that a load balancer has.

@@ -64,6 +64,16 @@ func (h *Host) finishBridge(br netlink.Link) error {
 	return nil
 }
 
+// PruneBridge removes a network's bridge when it is ours and has no port. RemovePort does so too, but for a bridge
+// that no port had joined yet when a crash came.
+func (h *Host) PruneBridge(networkID string) error { return h.prune(BridgeName(networkID)) }
+
+func (h *Host) prune(name string) error {
+	h.bridging.Lock()
+	defer h.bridging.Unlock()
+	return h.pruneBridge(name)
+}
+
 // pruneBridge removes a bridge of ours that has no port left. The caller holds bridging.
 func (h *Host) pruneBridge(name string) error {
 	br, err := h.links.LinkByName(name)

@@ -51,12 +51,6 @@ func (h *Host) sweepLinks(keepPorts []string) error {
 	return errors.Join(failed...)
 }
 
-func (h *Host) prune(name string) error {
-	h.bridging.Lock()
-	defer h.bridging.Unlock()
-	return h.pruneBridge(name)
-}
-
 // removePortsIn removes the links of ours that end in a namespace. The kernel would do so too, but later, and the
 // bridges would stay.
 func (h *Host) removePortsIn(namespace string) error {
