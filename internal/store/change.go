@@ -27,7 +27,8 @@ type Change struct {
 	pools     shelf[poolRow]
 	members   shelf[memberRow]
 	monitors  shelf[healthMonitorRow]
-	numbers   map[string]int64 // the last number of the pools that got members
+	numbers   map[string]int64    // the last number of the pools that got members
+	doomed    map[string][]string // by table, the ids to mark as deleted, before anything on the shelves is written
 }
 
 // ChangeLoadBalancer runs fn in one transaction in which the load balancer's generation has been bumped and its whole live
@@ -40,7 +41,10 @@ func (s *Store) ChangeLoadBalancer(ctx context.Context, id string, fn func(c *Ch
 		if err != nil {
 			return err
 		}
-		return fn(c)
+		if err := fn(c); err != nil {
+			return err
+		}
+		return c.flush()
 	})
 	if err != nil {
 		return err
@@ -90,6 +94,7 @@ func newChange(ctx context.Context, tx bun.Tx, t time.Time, rows treeRows) *Chan
 		members:   newShelf(rows.members),
 		monitors:  newShelf(rows.monitors),
 		numbers:   map[string]int64{},
+		doomed:    map[string][]string{},
 	}
 }
 
@@ -111,7 +116,10 @@ func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) 
 		c := newChange(ctx, tx, t, treeRows{lb: row})
 		parts := lb.Parts()[1:]
 		c.LB = bare(lb) // the parts come in one by one, each checked against those before it
-		return c.Put(parts...)
+		if err := c.Put(parts...); err != nil {
+			return err
+		}
+		return c.flush()
 	})
 	if err != nil {
 		return err

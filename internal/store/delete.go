@@ -28,17 +28,22 @@ func (c *Change) Delete(parts ...lbaas.Part) error {
 		table := tables[part.Noun()]
 		doomed[table] = append(doomed[table], part.Base().ID)
 	}
-	for _, table := range childTables {
-		for some := range slices.Chunk(doomed[table], idChunk) {
-			if err := c.doom(table, "id IN (?)", bun.In(some)); err != nil {
-				return err
-			}
+	// What was put before may be what is deleted now: it must not come after.
+	if c.pools.full() || c.listeners.full() || c.monitors.full() || c.members.full() {
+		if err := c.flush(); err != nil {
+			return err
 		}
+	}
+	for table, ids := range doomed {
+		c.doomed[table] = append(c.doomed[table], ids...)
 	}
 	return nil
 }
 
 func (c *Change) deleteAll(lb *lbaas.LoadBalancer) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
 	for _, table := range childTables {
 		if err := c.doom(table, "load_balancer_id = ?", c.LB.ID); err != nil {
 			return err
@@ -78,6 +83,18 @@ func (c *Change) empty(poolID string, doomed map[string][]string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (c *Change) writeDoomed() error {
+	for _, table := range childTables {
+		for some := range slices.Chunk(c.doomed[table], idChunk) {
+			if err := c.doom(table, "id IN (?)", bun.In(some)); err != nil {
+				return err
+			}
+		}
+	}
+	clear(c.doomed)
 	return nil
 }
 
@@ -132,15 +149,18 @@ func without[P lbaas.Part](list []P, id string) []P {
 
 // Touch stamps objects without changing them, so that they show PENDING_UPDATE. The load balancer itself always is.
 func (c *Change) Touch(parts ...lbaas.Part) error {
-	touched := map[string][]string{}
 	for _, part := range parts {
 		c.progress(part.Base(), false)
-		table := tables[part.Noun()]
-		touched[table] = append(touched[table], part.Base().ID)
-	}
-	for _, table := range childTables {
-		if err := c.stamp(table, touched[table]); err != nil {
-			return err
+		id := part.Base().ID
+		switch part.(type) {
+		case *lbaas.Listener:
+			c.listeners.stamped = append(c.listeners.stamped, id)
+		case *lbaas.Pool:
+			c.pools.stamped = append(c.pools.stamped, id)
+		case *lbaas.HealthMonitor:
+			c.monitors.stamped = append(c.monitors.stamped, id)
+		case *lbaas.Member:
+			c.members.stamped = append(c.members.stamped, id)
 		}
 	}
 	return nil

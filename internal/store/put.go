@@ -15,14 +15,14 @@ import (
 // stamped with the generation and linked into c.LB. It fills in what the store decides: project, times, progress, the operating
 // status (kept as observed, once an object exists) and a new member's number. Pools come before what refers to them, whatever
 // the order of the arguments. Errors are the API's: Conflict for a port, an address or a monitor that is taken, NotFound for a pool
-// that is not there.
+// that is not there. What is put goes to the database together, when fn has returned.
 func (c *Change) Put(parts ...lbaas.Part) error {
 	for _, p := range inPutOrder(parts) {
 		if err := c.put(p); err != nil {
 			return err
 		}
 	}
-	return c.flush()
+	return nil
 }
 
 var putOrder = map[lbaas.Noun]int{
@@ -160,20 +160,27 @@ func linked[P lbaas.Part](list []P, part P) []P {
 	return append(list, part)
 }
 
-// flush writes what the calls before it noted.
+// flush writes what Delete, Put and Touch have noted: first what goes, so that what comes can have its place.
 func (c *Change) flush() error {
-	if err := write(c.ctx, c, tablePools, &c.pools); err != nil {
+	if err := c.writeDoomed(); err != nil {
 		return err
 	}
-	if err := write(c.ctx, c, tableListeners, &c.listeners); err != nil {
+	if err := write(c, tablePools, &c.pools); err != nil {
 		return err
 	}
-	if err := write(c.ctx, c, tableHealthMonitors, &c.monitors); err != nil {
+	if err := write(c, tableListeners, &c.listeners); err != nil {
 		return err
 	}
-	if err := write(c.ctx, c, tableMembers, &c.members); err != nil {
+	if err := write(c, tableHealthMonitors, &c.monitors); err != nil {
 		return err
 	}
+	if err := write(c, tableMembers, &c.members); err != nil {
+		return err
+	}
+	return c.writeNumbers()
+}
+
+func (c *Change) writeNumbers() error {
 	for pool, number := range c.numbers {
 		if _, err := c.tx.NewUpdate().Table(tablePools).Set("last_number = ?", number).Where("id = ?", pool).Exec(c.ctx); err != nil {
 			return fmt.Errorf("number the members of pool %s: %w", pool, err)

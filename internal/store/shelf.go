@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -57,8 +56,8 @@ func put[R any, P row[R]](sh *shelf[R], r R) {
 
 // write brings what was noted to the database: one statement for all new rows (some at a time), one for those that only get
 // the generation, one for each row that changed.
-func write[R any, P row[R]](ctx context.Context, c *Change, table string, sh *shelf[R]) error {
-	if err := insert(ctx, c.tx, sh.fresh); err != nil {
+func write[R any, P row[R]](c *Change, table string, sh *shelf[R]) error {
+	if err := insert(c.ctx, c.tx, sh.fresh); err != nil {
 		if duplicate(err) {
 			return taken(sh.fresh[0])
 		}
@@ -66,7 +65,7 @@ func write[R any, P row[R]](ctx context.Context, c *Change, table string, sh *sh
 	}
 	for i := range sh.changed {
 		r := P(&sh.changed[i])
-		if _, err := c.tx.NewUpdate().Model(r).WherePK().Exec(ctx); err != nil {
+		if _, err := c.tx.NewUpdate().Model(r).WherePK().Exec(c.ctx); err != nil {
 			return fmt.Errorf("update %s %s: %w", table, r.head().ID, err)
 		}
 	}
@@ -76,6 +75,9 @@ func write[R any, P row[R]](ctx context.Context, c *Change, table string, sh *sh
 	sh.fresh, sh.changed, sh.stamped = nil, nil, nil
 	return nil
 }
+
+// full tells whether there is something to write.
+func (sh *shelf[R]) full() bool { return len(sh.fresh)+len(sh.changed)+len(sh.stamped) > 0 }
 
 // stamp gives rows the generation of the change, so that they show PENDING_UPDATE.
 func (c *Change) stamp(table string, ids []string) error {
