@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -32,13 +33,26 @@ func (r *portRow) carry(stored *portRow) {
 	r.Generation, r.Observed, r.Reason = stored.Generation, stored.Observed, stored.Reason
 }
 
-// replanPorts replans the ports of a query and returns those of which a host has something to do.
-func replanPorts(ctx context.Context, tx bun.Tx, n *network.Network, of *bun.SelectQuery) ([]string, error) {
+// replug has done anew what depends on how ports of a network are plugged, those that the condition picks: bound ports are
+// plugged again by their hosts, and the load balancers that plug ports by themselves are applied again. It returns what
+// to hint once that is committed.
+func (s *Store) replug(ctx context.Context, tx bun.Tx, n *network.Network, condition string, args ...any) ([]Hint, error) {
+	hints, err := replanPorts(ctx, tx, n, condition, args...)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.reapply(ctx, tx, condition, args...)
+	return append(hints, more...), err
+}
+
+// replanPorts replans the bound ones among ports and returns hints of those of which a host has something to do.
+func replanPorts(ctx context.Context, tx bun.Tx, n *network.Network, condition string, args ...any) ([]Hint, error) {
 	var rows []*portRow
-	if err := of.Where("host <> '' AND deleted = ?", false).Scan(ctx, &rows); err != nil {
+	err := tx.NewSelect().Model(&rows).Where(condition, args...).Where("host <> '' AND deleted = ?", false).Scan(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("read the bound ports: %w", err)
 	}
-	var ids []string
+	var hints []Hint
 	for _, row := range rows {
 		before := row.Generation
 		row.replan(n)
@@ -49,10 +63,35 @@ func replanPorts(ctx context.Context, tx bun.Tx, n *network.Network, of *bun.Sel
 		if err != nil {
 			return nil, fmt.Errorf("replan port %s: %w", row.ID, err)
 		}
-		ids = append(ids, row.ID)
+		hints = append(hints, Hint{PortID: row.ID})
 	}
-	return ids, nil
+	return hints, nil
 }
+
+// reapply makes the load balancers pending that use any of the ports that the condition picks.
+func (s *Store) reapply(ctx context.Context, tx bun.Tx, condition string, args ...any) ([]Hint, error) {
+	var ids []string
+	err := tx.NewSelect().Table(tableLoadBalancers).Column("id").Where("deleted = ?", false).
+		Where("id IN (?)", tx.NewSelect().Table("ports").ColumnExpr("SUBSTR(device_id, ?)", len(deviceOfLoadBalancer)+1).
+			Where(condition, args...).Where("device_owner = ? AND deleted = ?", network.OwnerLoadBalancer, false)).
+		Order("id").Scan(ctx, &ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for the ports' load balancers: %w", err)
+	}
+	var hints []Hint
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		if _, err := s.bump(tx, now()).Where("id IN (?)", bun.List(chunk)).Exec(ctx); err != nil {
+			return nil, fmt.Errorf("have the ports' load balancers applied: %w", err)
+		}
+		for _, id := range chunk {
+			hints = append(hints, Hint{LoadBalancerID: id})
+		}
+	}
+	return hints, nil
+}
+
+// deviceOfLoadBalancer begins the device_id of the ports that load balancers use; the id follows.
+const deviceOfLoadBalancer = "lb-"
 
 // PortPlan returns what a host needs to plug a port.
 func (s *Store) PortPlan(ctx context.Context, portID string) (*network.PortPlan, error) {
@@ -125,7 +164,7 @@ func (s *Store) BindingObserved(ctx context.Context, portID string, generation i
 		return nil
 	})
 	if err == nil && moved {
-		s.hintPorts([]string{portID})
+		s.hint(Hint{PortID: portID})
 	}
 	return err
 }
@@ -144,8 +183,8 @@ func (r *portRow) note(reason string) (moved bool) {
 	return moved
 }
 
-func (s *Store) hintPorts(ids []string) {
-	for _, id := range ids {
-		s.hint(Hint{PortID: id})
+func (s *Store) hintAll(hints []Hint) {
+	for _, h := range hints {
+		s.hint(h)
 	}
 }

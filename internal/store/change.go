@@ -57,12 +57,7 @@ func (s *Store) ChangeLoadBalancer(ctx context.Context, id string, fn func(c *Ch
 // and start anew, so that changes to one load balancer come one after the other and each sees what the last one wrote.
 func (s *Store) begin(ctx context.Context, tx bun.Tx, id string) (*Change, error) {
 	t := now()
-	// MariaDB assigns from left to right and sees the new values: pending_since must come before failed.
-	n, err := affected(tx.NewUpdate().Table(tableLoadBalancers).
-		Set("pending_since = CASE WHEN pending_since = 0 OR failed THEN ? ELSE pending_since END", s.clock()).
-		Set("generation = generation + 1").
-		Set("failed = ?", false).Set("reason = ''").Set("updated_at = ?", micros(t)).
-		Where("id = ?", id).Where("deleted = ?", false).Exec(ctx))
+	n, err := affected(s.bump(tx, t).Where("id = ?", id).Exec(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("begin a change of load balancer %s: %w", id, err)
 	}
@@ -74,6 +69,17 @@ func (s *Store) begin(ctx context.Context, tx bun.Tx, id string) (*Change, error
 		return nil, err
 	}
 	return newChange(ctx, tx, t, rows), nil
+}
+
+// bump makes load balancers pending, in a new generation of which nothing has failed yet. Which ones, the caller says; those
+// that are wanted deleted are not among them.
+func (s *Store) bump(tx bun.Tx, t time.Time) *bun.UpdateQuery {
+	// MariaDB assigns from left to right and sees the new values: pending_since must come before failed.
+	return tx.NewUpdate().Table(tableLoadBalancers).
+		Set("pending_since = CASE WHEN pending_since = 0 OR failed THEN ? ELSE pending_since END", s.clock()).
+		Set("generation = generation + 1").
+		Set("failed = ?", false).Set("reason = ''").Set("updated_at = ?", micros(t)).
+		Where("deleted = ?", false)
 }
 
 // closed says why a load balancer takes no changes.

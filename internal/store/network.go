@@ -133,10 +133,10 @@ func insertNetwork(ctx context.Context, tx bun.Tx, n *network.Network) error {
 }
 
 // UpdateNetwork lets fn change a network, which it may have to do more than once, and returns what was kept. When what ports are
-// plugged with changes, they are plugged anew.
+// plugged with changes, they are plugged anew, and the load balancers that use them are applied anew.
 func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.Network) error) (*network.Network, error) {
 	var after *network.Network
-	var replanned []string
+	var hints []Hint
 	err := s.change(ctx, "store.updateNetwork", func(ctx context.Context, tx bun.Tx) error {
 		if err := lockNetwork(ctx, tx, id); err != nil {
 			return err
@@ -154,16 +154,16 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("id", "epoch", "created_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update network: %w", err)
 		}
-		after, replanned = n, nil
+		after, hints = n, nil
 		if n.MTU != before.MTU || n.AdminStateUp != before.AdminStateUp {
-			replanned, err = replanPorts(ctx, tx, n, tx.NewSelect().Model((*portRow)(nil)).Where("network_id = ?", id))
+			hints, err = s.replug(ctx, tx, n, "network_id = ?", id)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.hintPorts(replanned)
+	s.hintAll(hints)
 	return after, nil
 }
 

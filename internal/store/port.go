@@ -147,16 +147,11 @@ func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
 	}
 	for i, p := range made {
 		*list[i] = *p
-		s.hintPorts(bound(p))
+		if p.Binding.Host != "" {
+			s.hint(Hint{PortID: p.ID})
+		}
 	}
 	return nil
-}
-
-func bound(p *network.Port) []string {
-	if p.Binding.Host == "" {
-		return nil
-	}
-	return []string{p.ID}
 }
 
 func insertPort(ctx context.Context, tx bun.Tx, p *network.Port) error {
@@ -213,11 +208,12 @@ func checkBinding(p *network.Port) error {
 
 // UpdatePort lets fn change a port, which it may have to do more than once, and returns what was kept. Addresses are
 // given and taken as the new FixedIPs say, those that lack an address as in CreatePort. When what the port is plugged with changes, it
-// is plugged anew.
+// is plugged anew, or the load balancer that uses it is applied anew.
 func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port) error) (*network.Port, error) {
 	var after *network.Port
-	var replanned bool
+	var hints []Hint
 	err := s.allocating(ctx, "store.updatePort", func(ctx context.Context, tx bun.Tx) error {
+		hints = nil
 		row, p, n, err := lockedPort(ctx, tx, id)
 		if err != nil {
 			return err
@@ -232,8 +228,12 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 		}
 		next := newPortRow(p)
 		next.carry(row)
-		if replanned = replugs(&before, p); replanned {
+		if replugs(&before, p) {
 			next.replan(n)
+			if hints, err = s.reapply(ctx, tx, "id = ?", id); err != nil {
+				return err
+			}
+			hints = append(hints, Hint{PortID: id})
 		}
 		if _, err := tx.NewUpdate().Model(next).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
 			return macTaken(p, true, fmt.Errorf("update port: %w", err))
@@ -246,9 +246,7 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 	if err != nil {
 		return nil, err
 	}
-	if replanned {
-		s.hintPorts([]string{id})
-	}
+	s.hintAll(hints)
 	return after, nil
 }
 
@@ -297,7 +295,7 @@ func (s *Store) DeletePort(ctx context.Context, id string) error {
 		return nil
 	})
 	if err == nil && waits {
-		s.hintPorts([]string{id})
+		s.hint(Hint{PortID: id})
 	}
 	return err
 }

@@ -169,10 +169,10 @@ func insertSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) error {
 }
 
 // UpdateSubnet lets fn change a subnet, which it may have to do more than once, and returns what was kept. When the gateway or the
-// host routes change, the ports that are plugged are plugged anew.
+// host routes change, the ports that are plugged are plugged anew, and the load balancers that use its ports are applied anew.
 func (s *Store) UpdateSubnet(ctx context.Context, id string, fn func(*network.Subnet) error) (*network.Subnet, error) {
 	var after *network.Subnet
-	var replanned []string
+	var hints []Hint
 	err := s.change(ctx, "store.updateSubnet", func(ctx context.Context, tx bun.Tx) error {
 		sub, err := lockedSubnet(ctx, tx, id)
 		if err != nil {
@@ -189,26 +189,25 @@ func (s *Store) UpdateSubnet(ctx context.Context, id string, fn func(*network.Su
 		if _, err := tx.NewUpdate().Model(newSubnetRow(sub)).ExcludeColumn("id", "created_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update subnet: %w", err)
 		}
-		after, replanned = sub, nil
+		after, hints = sub, nil
 		if sub.Gateway != before.Gateway || !slices.Equal(sub.HostRoutes, before.HostRoutes) {
-			replanned, err = replanSubnet(ctx, tx, sub)
+			hints, err = s.replugSubnet(ctx, tx, sub)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.hintPorts(replanned)
+	s.hintAll(hints)
 	return after, nil
 }
 
-func replanSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) ([]string, error) {
+func (s *Store) replugSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) ([]Hint, error) {
 	n, err := networkByID(ctx, tx, sub.NetworkID)
 	if err != nil {
 		return nil, err
 	}
-	return replanPorts(ctx, tx, n, tx.NewSelect().Model((*portRow)(nil)).
-		Where("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", sub.ID))
+	return s.replug(ctx, tx, n, "id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", sub.ID)
 }
 
 // lockedSubnet reads a subnet of which nobody else changes anything until the transaction ends.
