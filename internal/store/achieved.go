@@ -110,13 +110,13 @@ func (a *achievement) fail() error {
 func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) error {
 	n, err := affected(a.older(a.tx.NewUpdate().Table(tables[noun]).
 		Set("failed = ?", true).Set("reason = ?", reason).Set("updated_at = ?", a.time)).
-		Where("id IN (?)", bun.In(ids)).Exec(a.ctx))
+		Where("id IN (?)", bun.List(ids)).Exec(a.ctx))
 	if err != nil || n == 0 {
 		return err
 	}
 	var rows []struct{ ID, Name string }
 	err = a.tx.NewSelect().TableExpr(tables[noun]).ColumnExpr("id, name").Where("load_balancer_id = ?", a.id).
-		Where("generation <= ?", a.generation).Where("id IN (?)", bun.In(ids)).Scan(a.ctx, &rows)
+		Where("generation <= ?", a.generation).Where("id IN (?)", bun.List(ids)).Scan(a.ctx, &rows)
 	for _, r := range rows {
 		a.failed = append(a.failed, failedObject{noun, r.ID, r.Name, reason})
 	}

@@ -89,7 +89,7 @@ func (c *Change) empty(poolID string, doomed map[string][]string) error {
 func (c *Change) writeDoomed() error {
 	for _, table := range childTables {
 		for some := range slices.Chunk(c.doomed[table], idChunk) {
-			if err := c.doom(table, "id IN (?)", bun.In(some)); err != nil {
+			if err := c.doom(table, "id IN (?)", bun.List(some)); err != nil {
 				return err
 			}
 		}

@@ -115,8 +115,8 @@ func TestAnOldEpochWritesNothing(t *testing.T) {
 		lb := create(t, s, fullTree())
 		doomed := create(t, s, &lbaas.LoadBalancer{Host: lb.Host})
 		change(t, s, doomed.ID, func(c *store.Change) error { return c.Delete(c.LB) })
+		leaseOf(t, s, lb)
 		current := leaseOf(t, s, lb)
-		current = leaseOf(t, s, lb)
 		before := []any{tree(t, s, lb.ID), tree(t, s, doomed.ID)}
 		seen := map[string]store.Seen{lb.ID: {
 			Operating:  map[string]lbaas.OperatingStatus{lb.ID: lbaas.Online},

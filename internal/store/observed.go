@@ -60,7 +60,7 @@ func statisticsOf(ctx context.Context, db bun.IDB, loadBalancerIDs []string) (ma
 	found := map[string]statisticsRow{}
 	for some := range slices.Chunk(loadBalancerIDs, idChunk) {
 		var rows []statisticsRow
-		if err := db.NewSelect().Model(&rows).Where("load_balancer_id IN (?)", bun.In(some)).Scan(ctx); err != nil {
+		if err := db.NewSelect().Model(&rows).Where("load_balancer_id IN (?)", bun.List(some)).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("read statistics: %w", err)
 		}
 		for _, r := range rows {
@@ -152,7 +152,7 @@ func (d *differences) compareStatuses(ctx context.Context, db bun.IDB, table, co
 	for some := range slices.Chunk(loadBalancerIDs, idChunk) {
 		var rows []struct{ ID, OperatingStatus string }
 		err := db.NewSelect().TableExpr(table).ColumnExpr("id, operating_status").
-			Where("? IN (?)", bun.Safe(column), bun.In(some)).OrderExpr("id").Scan(ctx, &rows)
+			Where("? IN (?)", bun.Safe(column), bun.List(some)).OrderExpr("id").Scan(ctx, &rows)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (d *differences) writeStatuses(ctx context.Context, tx bun.Tx) error {
 		for status, ids := range d.statuses[table] {
 			for some := range slices.Chunk(ids, idChunk) {
 				_, err := tx.NewUpdate().Table(table).Set("operating_status = ?", string(status)).
-					Where("id IN (?)", bun.In(some)).Exec(ctx)
+					Where("id IN (?)", bun.List(some)).Exec(ctx)
 				if err != nil {
 					return err
 				}
@@ -195,11 +195,11 @@ func (d *differences) writeStatistics(ctx context.Context, tx bun.Tx) error {
 		for i, r := range some {
 			ids[i] = r.ListenerID
 		}
-		if _, err := tx.NewDelete().Table(tableStatistics).Where("listener_id IN (?)", bun.In(ids)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().Table(tableStatistics).Where("listener_id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
 			return err
 		}
 		var live []string
-		if err := tx.NewSelect().TableExpr(tableListeners).Column("id").Where("id IN (?)", bun.In(ids)).Scan(ctx, &live); err != nil {
+		if err := tx.NewSelect().TableExpr(tableListeners).Column("id").Where("id IN (?)", bun.List(ids)).Scan(ctx, &live); err != nil {
 			return err
 		}
 		there := make(map[string]bool, len(live))

@@ -146,7 +146,7 @@ func (s *Store) monitorsOf(ctx context.Context, poolIDs []string) (map[string]st
 	for some := range slices.Chunk(poolIDs, idChunk) {
 		var rows []struct{ ID, PoolID string }
 		err := s.read.NewSelect().TableExpr(tableHealthMonitors).ColumnExpr("id, pool_id").
-			Where("pool_id IN (?)", bun.In(some)).OrderExpr("deleted DESC, created_at, id").Scan(ctx, &rows)
+			Where("pool_id IN (?)", bun.List(some)).OrderExpr("deleted DESC, created_at, id").Scan(ctx, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("read the health monitors of %d pools: %w", len(poolIDs), err)
 		}

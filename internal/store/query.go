@@ -70,7 +70,7 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 		if len(values) > 0 && isSecond(values[0]) {
 			column += " - " + a.column + " % 1000000"
 		}
-		sel = sel.Where("? IN (?)", bun.Safe(column), bun.In(values))
+		sel = sel.Where("? IN (?)", bun.Safe(column), bun.List(values))
 	}
 	if tags, ok := known["tags"]; ok {
 		sel = q.Tags.where(sel, tags.column)

@@ -51,7 +51,7 @@ func idsBy(ctx context.Context, db bun.IDB, table, column string, values []strin
 	for some := range slices.Chunk(values, idChunk) {
 		var rows []struct{ ID, Value string }
 		err := db.NewSelect().TableExpr(table).ColumnExpr("id, ? AS value", bun.Safe(column)).
-			Where("? IN (?)", bun.Safe(column), bun.In(some)).
+			Where("? IN (?)", bun.Safe(column), bun.List(some)).
 			OrderExpr("?, created_at, id", bun.Safe(column)). // the order of an index
 			Scan(ctx, &rows)
 		if err != nil {

@@ -85,7 +85,7 @@ func (c *Change) stamp(table string, ids []string) error {
 		_, err := c.tx.NewUpdate().Table(table).
 			Set("generation = ?", c.LB.Progress.Generation).Set("updated_at = ?", micros(c.time)).
 			Set("failed = ?", false).Set("reason = ''").
-			Where("id IN (?)", bun.In(some)).Exec(c.ctx)
+			Where("id IN (?)", bun.List(some)).Exec(c.ctx)
 		if err != nil {
 			return fmt.Errorf("stamp %s: %w", table, err)
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/url"
@@ -22,7 +23,7 @@ func (s *Server) take() (name string, err error) {
 	if s.engine == store.PostgreSQL {
 		statement += " TEMPLATE template0 ENCODING 'UTF8'"
 	}
-	_, err = s.admin.Exec(statement)
+	_, err = s.admin.ExecContext(context.Background(), statement)
 	return name, err
 }
 
@@ -42,7 +43,7 @@ func (s *Server) drop(name string) error {
 	if s.engine == store.PostgreSQL {
 		statement += " WITH (FORCE)" // a store whose closing failed must not hold it
 	}
-	_, err := s.admin.Exec(statement)
+	_, err := s.admin.ExecContext(context.Background(), statement)
 	return err
 }
 
@@ -72,7 +73,7 @@ func (s *Server) empty(name string) error {
 		return err
 	}
 	for _, table := range tables {
-		if _, err := db.Exec("DELETE FROM " + table); err != nil {
+		if _, err := db.ExecContext(context.Background(), "DELETE FROM "+table); err != nil {
 			return err
 		}
 	}
@@ -85,7 +86,7 @@ func (s *Server) tables(db *sql.DB) ([]string, error) {
 	if s.engine == store.PostgreSQL {
 		schema = "'public'"
 	}
-	rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_name <> 'goose_db_version' AND table_schema = " + schema)
+	rows, err := db.QueryContext(context.Background(), "SELECT table_name FROM information_schema.tables WHERE table_name <> 'goose_db_version' AND table_schema = "+schema)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,8 @@
 package storetest
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -41,13 +42,13 @@ func newKeeper(as *user.User, signal, script string, args []string) (*keeper, er
 	}
 	k := &keeper{dir: dir}
 	if err := k.start(as, append([]string{signal, script}, args...)); err != nil {
-		return nil, fmt.Errorf("%w (%v)", err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return k, nil
 }
 
 func (k *keeper) start(as *user.User, args []string) error {
-	k.cmd = exec.Command("/bin/sh", append([]string{"-c", keep, "keeper"}, args...)...)
+	k.cmd = exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", keep, "keeper"}, args...)...)
 	k.cmd.Dir = k.dir
 	k.cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=" + k.dir, "dir=" + k.dir}
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

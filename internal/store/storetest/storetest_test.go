@@ -42,7 +42,7 @@ func TestMigrationsInsertNothing(t *testing.T) {
 	}
 	for _, table := range tables {
 		var n int
-		if err := db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s has %d rows, %v", table, n, err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestKilled(t *testing.T) {
 		select {} // until killed
 	}
 	file := filepath.Join(t.TempDir(), "directories")
-	child := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
 	child.Env = append(os.Environ(), childVariable+"="+file)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
