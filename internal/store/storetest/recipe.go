@@ -63,7 +63,7 @@ func (r recipe) start() (*keeper, error) {
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup(r.user)
 		if err != nil {
-			return nil, fmt.Errorf("%w: `make deps` installs what the tests need", err)
+			return nil, fmt.Errorf("%w: `make test-deps` installs what the tests need", err)
 		}
 		as = u
 	}

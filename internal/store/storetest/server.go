@@ -149,5 +149,5 @@ func missing(programs ...string) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(lacking, ", ") + " not found: `make deps` installs what the tests need")
+	return errors.New(strings.Join(lacking, ", ") + " not found: `make test-deps` installs what the tests need")
 }
