@@ -2,32 +2,57 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
+// mortal names the file in which the test's binary notes its starts and its end, where it acts as a program that dies twice.
+const mortal = "PLIMSOLL_TEST_IS_MORTAL"
+
+// actMortal is that program.
+func actMortal(path string) int {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	note, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 2
+	}
+	defer note.Close()
+	fmt.Fprintln(note, "started")
+	if strings.Count(read(path), "started") < 3 {
+		return 1
+	}
+	<-term
+	fmt.Fprintln(note, "ended")
+	return 0
+}
+
 // TestSupervisorStartsAgain lets a program die twice and then stay.
 func TestSupervisorStartsAgain(t *testing.T) {
-	note := filepath.Join(t.TempDir(), "starts")
-	script := `trap 'echo ended >> ` + note + `; exit 0' TERM; echo x >> ` + note +
-		`; [ "$(wc -l < ` + note + `)" -ge 3 ] || exit 1; while :; do sleep 0.01; done`
+	note := filepath.Join(t.TempDir(), "note")
+	const alive = "started\nstarted\nstarted\n"
 	ctx, cancel := context.WithCancel(t.Context())
 	s := supervisor{log: slog.New(slog.DiscardHandler), command: func(ctx context.Context) *exec.Cmd {
-		return exec.CommandContext(ctx, "bash", "-c", script)
+		cmd := exec.CommandContext(ctx, os.Args[0])
+		cmd.Env = append(os.Environ(), mortal+"="+note)
+		return cmd
 	}}
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
-	await(t, func() bool { return read(note) == "x\nx\nx\n" })
+	await(t, func() bool { return read(note) == alive })
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("run gives %v", err)
 	}
-	if got := read(note); got != "x\nx\nx\nended\n" {
+	if got := read(note); got != alive+"ended\n" {
 		t.Errorf("the program wrote %q: it was not asked to end, or started again", got)
 	}
 }
