@@ -136,3 +136,13 @@ func eventually(t *testing.T, what string, done func() bool) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+func TestMissingServersFail(t *testing.T) {
+	want := "/no/such/program not found: `make test-deps` installs what the tests need"
+	if err := missing(os.Args[0], "/no/such/program"); err == nil || err.Error() != want {
+		t.Errorf("a server that is not installed gives %v, want %s", err, want)
+	}
+	if err := missing(os.Args[0]); err != nil {
+		t.Errorf("a server that is installed gives %v", err)
+	}
+}
