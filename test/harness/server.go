@@ -109,7 +109,10 @@ func (s *Server) start() error {
 	}
 	s.running = p
 	select {
-	case s.URL = <-p.ready:
+	case url := <-p.ready:
+		if s.URL != url { // it stays the same from the first start on, and a test may read it meanwhile
+			s.URL = url
+		}
 		return nil
 	case <-p.ended:
 		return fmt.Errorf("it ended before it served: %w", p.exit)
