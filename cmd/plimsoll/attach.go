@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"plimsoll/internal/config"
 	"plimsoll/internal/engine"
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/statedir"
@@ -172,7 +173,8 @@ func terminate(ctx context.Context, pid int, stateDir string) error {
 }
 
 func isEngine(pid int, stateDir string) (bool, error) {
-	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	data, err := os.ReadFile(filepath.Join(proc, "cmdline"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return false, nil
 	}
@@ -180,8 +182,28 @@ func isEngine(pid int, stateDir string) (bool, error) {
 		return false, err
 	}
 	args := strings.Split(string(data), "\x00")
-	at := slices.Index(args, "--state-dir")
-	return slices.Contains(args, "engine") && at >= 0 && at+1 < len(args) && args[at+1] == stateDir, nil
+	if !slices.Contains(args, "engine") {
+		return false, nil
+	}
+	given := stateDirOf(args)
+	if !filepath.IsAbs(given) {
+		given = proc + "/cwd/" + given // not joined: ".." counts from where the link leads
+	}
+	canonical, err := filepath.EvalSymlinks(given)
+	return err == nil && canonical == stateDir, nil
+}
+
+// stateDirOf reads a command line of ours.
+func stateDirOf(args []string) string {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--state-dir="); ok {
+			return value
+		}
+		if arg == "--state-dir" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return config.Default().StatePath
 }
 
 // tail is the end of a file, for an error.

@@ -116,7 +116,8 @@ func TestServeReplacesTheEngineOfAnotherBuild(t *testing.T) {
 	old := engineOf(t, dir)
 	must(t, "purge", "--state-dir", dir)
 	other := otherBuild(t)
-	cmd := exec.CommandContext(t.Context(), other, "engine", "--supervise", "--state-dir", dir)
+	cmd := exec.CommandContext(t.Context(), other, "engine", "--supervise", "--state-dir="+filepath.Base(dir))
+	cmd.Dir = filepath.Dir(dir)
 	cmd.Env = append(os.Environ(), actAsProgram+"=1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

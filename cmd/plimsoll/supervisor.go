@@ -34,6 +34,7 @@ func supervise(ctx context.Context, o engineOptions) error {
 		return fmt.Errorf("supervise the engine: %w", err)
 	}
 	defer lock.Close()
+	o.stateDir = dir.Path()
 	self, err := os.Executable()
 	if err != nil {
 		return err
