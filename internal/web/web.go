@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -75,20 +76,19 @@ func (a *API) Handler() http.Handler {
 		methods[route.Path] = append(methods[route.Path], route.Method)
 		mux.Handle(route.Method+" "+route.Path, a.serve(route))
 	}
-	for path, allowed := range methods {
-		mux.Handle(path, a.refuse(allowed))
+	for pattern, allowed := range methods {
+		mux.Handle(pattern, a.refuse(allowed))
 	}
 	mux.Handle("/", a.serve(Route{Open: true, Handle: func(context.Context, *Request) (Reply, error) {
 		return Reply{}, lbaas.Errorf(lbaas.NotFound, "The resource could not be found.")
 	}}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, ".json"), "/")
-		if path == "" {
-			path = "/" // the API's own address, which the catalog gives without a slash
-		}
-		if path != r.URL.Path {
+		// Cleaned here, since the mux would send the client to the clean path, which lacks whatever the API is mounted
+		// under. The API's own address, which the catalog gives without a slash, becomes "/".
+		clean := path.Clean("/" + strings.TrimSuffix(r.URL.Path, ".json"))
+		if clean != r.URL.Path {
 			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = path, ""
+			r.URL.Path, r.URL.RawPath = clean, ""
 		}
 		mux.ServeHTTP(w, r)
 	})

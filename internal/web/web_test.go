@@ -91,6 +91,8 @@ func TestHandler(t *testing.T) {
 		{"no JSON", "GET", "/bad-json", "", "", "", 500, ``, true},
 		{"open", "GET", "/open?a=b", "", "", "", 200, `{"a":["b"]}`, false},
 		{"slash", "GET", "/open/", "", "", "", 200, `{}`, false},
+		{"slashes", "GET", "//open//", "", "", "", 200, `{}`, false},
+		{"dots", "GET", "/nothing/../open", "", "", "", 200, `{}`, false},
 		{"suffix", "GET", "/open.json", "", "", "", 200, `{}`, false},
 		{"HEAD", "HEAD", "/open", "", "", "", 200, ``, false},
 		{"nothing", "DELETE", "/open", "", "", "", 204, ``, false},
