@@ -30,6 +30,10 @@ func filter(attribute string, values ...string) store.Filter {
 
 func TestBadQueries(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		many := slices.Repeat([]string{"tag"}, 500)
+		if _, err := s.Listeners(context.Background(), store.Query{Tags: store.Tags{Any: many}}); err != nil {
+			t.Errorf("as many tags as there may be: %v", err)
+		}
 		for name, tc := range map[string]struct {
 			query store.Query
 			want  store.BadQuery
@@ -39,6 +43,7 @@ func TestBadQueries(t *testing.T) {
 			"number":          {store.Query{Filters: []store.Filter{filter("protocol_port", "x")}}, store.BadQuery{Part: "filter", Value: "protocol_port"}},
 			"time":            {store.Query{Filters: []store.Filter{filter("created_at", "now")}}, store.BadQuery{Part: "filter", Value: "created_at"}},
 			"sort":            {store.Query{Sort: []store.Order{{Attribute: "id; DROP TABLE"}}}, store.BadQuery{Part: "sort", Value: "id; DROP TABLE"}},
+			"tags":            {store.Query{Tags: store.Tags{Any: many, NotAll: many[:1]}}, store.BadQuery{Part: "filter", Value: "tags"}},
 			"marker":          {store.Query{Marker: "nothing"}, store.BadQuery{Part: "marker", Value: "nothing"}},
 			"marker with NUL": {store.Query{Marker: "\x00"}, store.BadQuery{Part: "marker", Value: "\x00"}},
 		} {

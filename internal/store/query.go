@@ -73,6 +73,9 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 		sel = sel.Where("? IN (?)", bun.Safe(column), bun.List(values))
 	}
 	if tags, ok := known["tags"]; ok {
+		if q.Tags.count() > maxTags {
+			return nil, &BadQuery{Part: "filter", Value: "tags"}
+		}
 		sel = q.Tags.where(sel, tags.column)
 	}
 	return sel, nil

@@ -14,6 +14,12 @@ type Tags struct {
 	NotAny []string // has none of them
 }
 
+// maxTags bounds the tags in one question: each is a comparison that no index helps, and SQLite takes no more than 1000
+// in a row.
+const maxTags = 500
+
+func (t Tags) count() int { return len(t.All) + len(t.Any) + len(t.NotAll) + len(t.NotAny) }
+
 // where adds the conditions. The column holds a list as JSON text.
 func (t Tags) where(sel *bun.SelectQuery, column string) *bun.SelectQuery {
 	for _, tag := range t.All {

@@ -235,10 +235,16 @@ func (r *resource) readCreate(req *web.Request) (bodies []*body, bulk bool, err 
 	return []*body{b}, false, r.checkCreate(b)
 }
 
+// maxBulk bounds how much one request makes: it is one transaction, and others wait for it.
+const maxBulk = 100
+
 func (r *resource) readMany(raw json.RawMessage) ([]*body, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
 		return nil, badRequest("Resources required")
+	}
+	if len(list) > maxBulk {
+		return nil, badRequest("At most %d %s may be created by one request", maxBulk, r.plural)
 	}
 	var bodies []*body
 	for _, item := range list {

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"plimsoll/internal/network"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 )
@@ -107,6 +108,10 @@ func (r *resource) filter(l *list, name string, values []string, admin bool) err
 	switch name {
 	case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse":
 		return nil
+	case network.FixedIPs:
+		if len(values) > maxFixedIPs {
+			return badRequest("['%s'] has more than %d values", name, maxFixedIPs)
+		}
 	case "tags":
 		l.query.Tags.All = splitTags(values)
 		return nil
@@ -127,6 +132,9 @@ func (r *resource) filter(l *list, name string, values []string, admin bool) err
 	l.query.Filters = append(l.query.Filters, store.Filter{Attribute: name, Values: values})
 	return nil
 }
+
+// maxFixedIPs bounds the addresses in one question: each is a comparison that no index helps.
+const maxFixedIPs = 200
 
 func splitTags(values []string) []string {
 	var tags []string

@@ -128,6 +128,31 @@ func TestEveryFilter(t *testing.T) {
 	}
 }
 
+func TestBounds(t *testing.T) {
+	f := newFixture(t)
+	lan, _ := f.lan("alice", object{}, "10.0.0.0/24")
+	all := make([]object, 101)
+	for i := range all {
+		all[i] = object{"network_id": lan}
+	}
+	bad := func(text string) refusal { return refusal{400, "HTTPBadRequest", text} }
+	for _, c := range []struct {
+		method, path string
+		body         any
+		want         refusal
+	}{
+		{"POST", "/v2.0/ports", object{"ports": all}, bad("At most 100 ports may be created by one request")},
+		{"GET", "/v2.0/networks?tags-any=t" + strings.Repeat(",t", 500), nil, bad("['tags'] is invalid attribute for filtering")},
+		{"GET", "/v2.0/ports?fixed_ips=x" + strings.Repeat("&fixed_ips=ip_address_substr%3D1", 200), nil, bad("['fixed_ips'] has more than 200 values")},
+	} {
+		if diff := cmp.Diff(c.want, f.refused("alice", c.method, c.path, c.body)); diff != "" {
+			t.Errorf("%s %.40s (-want +got):\n%s", c.method, c.path, diff)
+		}
+	}
+	f.want(201, "alice", "POST", "/v2.0/ports", object{"ports": all[:100]})
+	f.want(200, "alice", "GET", "/v2.0/ports?fixed_ips=x"+strings.Repeat("&fixed_ips=ip_address_substr%3D1", 199), nil)
+}
+
 func TestTags(t *testing.T) {
 	f := newFixture(t)
 	lan, sub := f.lan("alice", object{"name": "lan"}, "10.0.0.0/24")
