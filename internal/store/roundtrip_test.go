@@ -2,12 +2,16 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"plimsoll/internal/identity"
+	"plimsoll/internal/network"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
 	"plimsoll/lbaas"
@@ -198,6 +202,25 @@ func TestLongListsAreKept(t *testing.T) {
 		create(t, s, lb)
 		if diff := cmp.Diff(lb, tree(t, s, lb.ID), compare); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestLongTextsAreKept keeps texts of identity and networks that are longer than MariaDB's TEXT.
+func TestLongTextsAreKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx, long := t.Context(), strings.Repeat("€", 36000)
+		domain := &identity.Domain{ID: "d", Name: "d", Description: long, Extra: identity.Extra{"x": json.RawMessage(`"` + long + `"`)}}
+		lan := &network.Network{Tags: []string{long}}
+		if err := errors.Join(s.CreateDomain(ctx, domain), s.CreateNetwork(ctx, lan)); err != nil {
+			t.Fatal(err)
+		}
+		gotDomain, err := s.Domain(ctx, "d")
+		if err != nil || gotDomain.Description != long || len(gotDomain.Extra["x"]) != len(long)+2 {
+			t.Errorf("the domain comes back otherwise (%v)", err)
+		}
+		if got, err := s.Network(ctx, lan.ID); err != nil || got.Tags[0] != long {
+			t.Errorf("the network comes back otherwise (%v)", err)
 		}
 	})
 }

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS networks (
     shared         BOOLEAN      NOT NULL,
     external       BOOLEAN      NOT NULL,
     mtu            BIGINT       NOT NULL,
-    tags           TEXT         NOT NULL,
+    tags           {{.Text}}    NOT NULL,
     revision       BIGINT       NOT NULL,
     epoch          BIGINT       NOT NULL,
     created_at     BIGINT       NOT NULL,
@@ -27,13 +27,13 @@ CREATE TABLE IF NOT EXISTS subnets (
     ip_version        BIGINT       NOT NULL,
     cidr              VARCHAR(64)  NOT NULL,
     gateway_ip        VARCHAR(64)  NOT NULL,
-    allocation_pools  TEXT         NOT NULL,
-    dns_nameservers   TEXT         NOT NULL,
-    host_routes       TEXT         NOT NULL,
+    allocation_pools  {{.Text}}    NOT NULL,
+    dns_nameservers   {{.Text}}    NOT NULL,
+    host_routes       {{.Text}}    NOT NULL,
     enable_dhcp       BOOLEAN      NOT NULL,
     ipv6_address_mode VARCHAR(32)  NOT NULL,
     ipv6_ra_mode      VARCHAR(32)  NOT NULL,
-    tags              TEXT         NOT NULL,
+    tags              {{.Text}}    NOT NULL,
     revision          BIGINT       NOT NULL,
     created_at        BIGINT       NOT NULL,
     updated_at        BIGINT       NOT NULL
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS ports (
     mac_address    VARCHAR(17)  NOT NULL,
     device_id      VARCHAR(255) NOT NULL,
     device_owner   VARCHAR(255) NOT NULL,
-    tags           TEXT         NOT NULL,
+    tags           {{.Text}}    NOT NULL,
     revision       BIGINT       NOT NULL,
     created_at     BIGINT       NOT NULL,
     updated_at     BIGINT       NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS ports (
     plugged_host   VARCHAR(255) NOT NULL,
     generation     BIGINT       NOT NULL,
     observed       BIGINT       NOT NULL,
-    reason         TEXT         NOT NULL,
+    reason         {{.Text}}    NOT NULL,
     deleted        BOOLEAN      NOT NULL,
     UNIQUE (network_id, mac_address)
 ) {{.Table}};
@@ -84,9 +84,3 @@ CREATE TABLE IF NOT EXISTS port_addresses (
 
 CREATE INDEX IF NOT EXISTS port_addresses_port ON port_addresses (port_id);
 CREATE INDEX IF NOT EXISTS port_addresses_address ON port_addresses (address);
-
--- +goose Down
-DROP TABLE port_addresses;
-DROP TABLE ports;
-DROP TABLE subnets;
-DROP TABLE networks;
