@@ -44,6 +44,12 @@ func NetworkInUse(id string) *lbaas.Error {
 		"There are one or more ports still in use on the network.", id)
 }
 
+// InvalidSharedSetting is the error of taking a network away from projects that have ports on it.
+func InvalidSharedSetting(id string) *lbaas.Error {
+	return failure(lbaas.Conflict, "InvalidSharedSetting", "Unable to reconfigure sharing settings for network %s. "+
+		"Multiple tenants are using it.", id)
+}
+
 // SubnetInUse is the error of deleting a subnet of which ports have addresses.
 func SubnetInUse(id string) *lbaas.Error {
 	return failure(lbaas.Conflict, "SubnetInUse", "Unable to complete operation on subnet %s: "+

@@ -154,6 +154,11 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("id", "epoch", "created_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update network: %w", err)
 		}
+		if before.Shared && !n.Shared || before.External && !n.External {
+			if err := onlyOwn(ctx, tx, n); err != nil {
+				return err
+			}
+		}
 		after, hints = n, nil
 		if n.MTU != before.MTU || n.AdminStateUp != before.AdminStateUp {
 			hints, err = s.replug(ctx, tx, n, "network_id = ?", id)
@@ -165,6 +170,19 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 	}
 	s.hintAll(hints)
 	return after, nil
+}
+
+// onlyOwn refuses to take a network away from other projects that have ports on it.
+func onlyOwn(ctx context.Context, tx bun.Tx, n *network.Network) error {
+	foreign, err := tx.NewSelect().Table("ports").
+		Where("network_id = ? AND project_id <> ? AND deleted = ?", n.ID, n.ProjectID, false).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for ports of other projects: %w", err)
+	}
+	if foreign {
+		return network.InvalidSharedSetting(n.ID)
+	}
+	return nil
 }
 
 // DeleteNetwork removes a network and its subnets. One that has ports is Neutron's NetworkInUse.

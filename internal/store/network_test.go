@@ -83,6 +83,31 @@ func TestNetworkRoundTrip(t *testing.T) {
 	})
 }
 
+// TestUnsharing takes a network away from others only while they have nothing on it.
+func TestUnsharing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		change := func(id string, shared, external bool) error {
+			_, err := s.UpdateNetwork(ctx, id, func(n *network.Network) error { n.Shared, n.External = shared, external; return nil })
+			return err
+		}
+		l := newLAN(t, s, "10.0.0.0/24")
+		if err := change(l.ID, true, true); err != nil {
+			t.Fatal(err)
+		}
+		addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p"})
+		foreign := addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "q"})
+		wantType(t, "not shared any more", change(l.ID, false, true), "InvalidSharedSetting")
+		wantType(t, "not external any more", change(l.ID, true, false), "InvalidSharedSetting")
+		if err := s.DeletePort(ctx, foreign.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := change(l.ID, false, false); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestSubnetRoundTrip(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		l := newLAN(t, s, "10.0.0.0/24")

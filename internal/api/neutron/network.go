@@ -107,10 +107,10 @@ func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies 
 
 // readNetwork reads the attributes that a request carries into a network.
 func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) error {
-	if err := b.adminOnly(a, rule, "shared", "router:external",
-		"provider:network_type", "provider:physical_network", "provider:segmentation_id"); err != nil {
+	if err := b.adminOnly(a, rule, "provider:network_type", "provider:physical_network", "provider:segmentation_id"); err != nil {
 		return err
 	}
+	shared, external := n.Shared, n.External
 	b.text("name", &n.Name, 255)
 	b.text("description", &n.Description, 255)
 	b.boolean("admin_state_up", &n.AdminStateUp)
@@ -120,13 +120,19 @@ func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) er
 	b.never("port_security_enabled")
 	b.nothing("availability_zone_hints")
 	b.provider()
+	switch { // what it is already may be sent by anybody
+	case n.Shared != shared && !a.Admin():
+		return disallowed(rule, rule+":shared")
+	case n.External != external && !a.Admin():
+		return disallowed(rule, rule+":router:external")
+	}
 	return b.err()
 }
 
-// adminOnly refuses attributes that only admins may set. The harmless value false may be sent by anybody.
+// adminOnly refuses attributes that only admins may set.
 func (b *body) adminOnly(a *identity.Actor, rule string, names ...string) error {
 	for _, name := range names {
-		if b.has(name) && !a.Admin() && string(b.Object[name]) != "false" {
+		if b.has(name) && !a.Admin() {
 			return disallowed(rule, rule+":"+name)
 		}
 	}

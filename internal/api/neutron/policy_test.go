@@ -60,6 +60,7 @@ func TestWhoMay(t *testing.T) {
 	external, _ := f.lan("admin", object{"name": "external", "router:external": true}, "10.1.0.0/24")
 	own, _ := f.lan("alice", object{"name": "own"}, "10.0.0.0/24")
 	mine := f.add("alice", "port", object{"network_id": own})["id"].(string)
+	lent, _ := f.lan("admin", object{"project_id": "alices", "shared": true, "router:external": true}, "10.2.0.0/24")
 	no := func(text string) refusal {
 		return refusal{403, "PolicyNotAuthorized", text + " is disallowed by policy"}
 	}
@@ -79,6 +80,9 @@ func TestWhoMay(t *testing.T) {
 		{"bad: other role", "balancer", "DELETE", "ports/" + mine, nil, no("rule:delete_port")},
 		{"bad: share", "alice", "POST", "networks", object{"network": object{"shared": true}}, no("(rule:create_network and rule:create_network:shared)")},
 		{"bad: share later", "alice", "PUT", "networks/" + own, object{"network": object{"shared": "true"}}, no("(rule:update_network and rule:update_network:shared)")},
+		{"bad: unshare", "alice", "PUT", "networks/" + lent, object{"network": object{"shared": false}}, no("(rule:update_network and rule:update_network:shared)")},
+		{"bad: withdraw", "alice", "PUT", "networks/" + lent, object{"network": object{"router:external": false}},
+			no("(rule:update_network and rule:update_network:router:external)")},
 		{"bad: external", "alice", "POST", "networks", object{"network": object{"router:external": true}}, no("(rule:create_network and rule:create_network:router:external)")},
 		{"bad: provider", "alice", "POST", "networks", object{"network": object{"provider:network_type": "local"}},
 			no("(rule:create_network and rule:create_network:provider:network_type)")},
@@ -110,6 +114,8 @@ func TestWhoMay(t *testing.T) {
 	f.add("alice", "port", object{"network_id": shared, "fixed_ips": []object{{"subnet_id": sub}}})
 	f.add("alice", "port", object{"network_id": own, "fixed_ips": []object{{"ip_address": "10.0.0.99"}}, "mac_address": "fa:16:3e:00:00:03", "device_owner": "network:dhcp"})
 	f.add("alice", "network", object{"shared": false, "router:external": false, "project_id": "alices"})
+	f.want(200, "alice", "PUT", "/v2.0/networks/"+lent, object{"network": object{"shared": true, "router:external": true, "name": "lent"}})
+	f.want(204, "alice", "DELETE", "/v2.0/networks/"+lent, nil)
 	f.add("system", "network", object{"project_id": "bobs", "name": "given"})
 	f.add("admin", "port", object{"tenant_id": "bobs", "network_id": external})
 	if diff := cmp.Diff([]string{"external", "given", "shared"}, f.names("bob", "networks", "sort_key=name&sort_dir=asc")); diff != "" {
