@@ -3,14 +3,16 @@ package network
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"plimsoll/lbaas"
 )
 
-// Bounds of a subnet's lists, as Neutron has them by default.
+// Bounds of a subnet's lists; those of name servers and routes are Neutron's defaults.
 const (
 	MaxNameservers = 5
 	MaxHostRoutes  = 20
+	MaxPools       = 100 // Neutron has no such bound; each may cost a question per allocation
 )
 
 // The ways in which the stations of an IPv6 subnet get addresses.
@@ -25,10 +27,9 @@ func (s *Subnet) Automatic() bool {
 	return s.IPv6AddressMode == SLAAC || s.IPv6AddressMode == DHCPv6Stateless
 }
 
-// Validate checks a subnet as Neutron does.
+// Validate checks a subnet as Neutron does, and refuses what no host could plug.
 func (s *Subnet) Validate() error {
-	checks := []func() error{s.validateCIDR, s.validateGateway, s.validateNameservers, s.validateRoutes, s.validateModes,
-		func() error { return ValidatePools(s.CIDR, s.Gateway, s.AllocationPools) }}
+	checks := []func() error{s.validateCIDR, s.validateGateway, s.validateNameservers, s.validateRoutes, s.validateModes, s.validatePools}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
@@ -42,7 +43,7 @@ func (s *Subnet) validateCIDR() error {
 		return InvalidInput("0 is not allowed as CIDR prefix length")
 	}
 	if !s.EnableDHCP {
-		return nil
+		return s.validateStations()
 	}
 	a := s.CIDR.Addr()
 	switch {
@@ -54,6 +55,22 @@ func (s *Subnet) validateCIDR() error {
 		return InvalidInput("Loopback IP subnet is not supported if enable_dhcp is True")
 	case a == netip.IPv4Unspecified():
 		return InvalidInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.")
+	}
+	return s.validateStations()
+}
+
+// notOfStations are the addresses that no station may have, or that would hide the station's own.
+var notOfStations = [...]netip.Prefix{
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("224.0.0.0/4"), netip.MustParsePrefix("ff00::/8"),
+}
+
+// validateStations refuses a subnet that has such addresses.
+func (s *Subnet) validateStations() error {
+	for _, p := range notOfStations {
+		if s.CIDR.Overlaps(p) {
+			return InvalidInput("Subnet %s overlaps with %s, of which no port may have an address", s.CIDR, p)
+		}
 	}
 	return nil
 }
@@ -102,6 +119,13 @@ func (s *Subnet) called() string {
 	return s.ID
 }
 
+func (s *Subnet) validatePools() error {
+	if len(s.AllocationPools) > MaxPools {
+		return InvalidInput("a subnet may have at most %d allocation pools", MaxPools)
+	}
+	return ValidatePools(s.CIDR, s.Gateway, s.AllocationPools)
+}
+
 func (s *Subnet) validateRoutes() error {
 	if len(s.HostRoutes) > MaxHostRoutes {
 		return failure(lbaas.Invalid, "HostRoutesExhausted", "Unable to complete operation for %s. "+
@@ -114,8 +138,20 @@ func (s *Subnet) validateRoutes() error {
 		if err := s.sameFamily("destination", r.Destination.Addr()); err != nil {
 			return err
 		}
+		if !s.mayBeHop(r.NextHop) {
+			return InvalidInput("nexthop '%s' is not the address of a router", r.NextHop)
+		}
 	}
 	return nil
+}
+
+// mayBeHop tells whether the kernel takes an address for a next hop: one station's, and within the subnet one that a
+// station may have.
+func (s *Subnet) mayBeHop(a netip.Addr) bool {
+	if a.IsUnspecified() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || s.CIDR.Contains(a) && !Usable(s.CIDR, a) {
+		return false
+	}
+	return !slices.ContainsFunc(notOfStations[:], func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func (s *Subnet) validateModes() error {

@@ -1,6 +1,7 @@
 package neutron_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -69,6 +70,10 @@ func TestBadRequests(t *testing.T) {
 		{"bad: /31 with DHCP", "POST subnets", subnet(lan, "10.1.0.0/31"), input("Subnet has a prefix length that is incompatible with DHCP service enabled")},
 		{"bad: multicast", "POST subnets", subnet(lan, "224.0.0.0/24"), input("Multicast IP subnet is not supported if enable_dhcp is True")},
 		{"bad: loopback", "POST subnets", subnet(lan, "127.0.0.0/24"), input("Loopback IP subnet is not supported if enable_dhcp is True")},
+		{"bad: loopback without DHCP", "POST subnets", subnet(lan, "126.0.0.0/7", "enable_dhcp", false),
+			input("Subnet 126.0.0.0/7 overlaps with 127.0.0.0/8, of which no port may have an address")},
+		{"bad: IPv6 multicast without DHCP", "POST subnets", subnet(lan, "ff05::/64", "ip_version", 6, "enable_dhcp", false),
+			input("Subnet ff05::/64 overlaps with ff00::/8, of which no port may have an address")},
 		{"bad: overlap", "POST subnets", subnet(lan, "10.0.0.128/25"), input("Requested subnet with cidr: 10.0.0.128/25 for network: " + lan + " overlaps with another subnet")},
 		{"bad: gateway", "POST subnets", subnet(lan, "10.1.0.0/24", "gateway_ip", "x"), bad("Invalid input for gateway_ip. Reason: 'x' is not a valid IP address.")},
 		{"bad: gateway elsewhere", "POST subnets", subnet(lan, "10.1.0.0/24", "gateway_ip", "10.2.0.1"), input("Gateway is not valid on subnet")},
@@ -87,6 +92,8 @@ func TestBadRequests(t *testing.T) {
 			refusal{409, "OverlappingAllocationPools", "Found overlapping allocation pools: 10.1.0.9-10.1.0.20, 10.1.0.20-10.1.0.30 for subnet 10.1.0.0/24."}},
 		{"bad: pool has the gateway", "POST subnets", subnet(lan, "10.1.0.0/24", "allocation_pools", pools("10.1.0.1", "10.1.0.20")),
 			refusal{409, "GatewayConflictWithAllocationPools", "Gateway ip 10.1.0.1 conflicts with allocation pool 10.1.0.1-10.1.0.20."}},
+		{"bad: very many pools", "POST subnets", subnet(lan, "10.1.0.0/24", "allocation_pools", manyPools()),
+			input("a subnet may have at most 100 allocation pools")},
 		{"bad: nameserver", "POST subnets", subnet(lan, "10.1.0.0/24", "dns_nameservers", []string{"x"}),
 			bad("Invalid input for dns_nameservers. Reason: 'x' is not a valid nameserver. 'x' is not a valid IP address.")},
 		{"bad: nameserver twice", "POST subnets", subnet(lan, "10.1.0.0/24", "dns_nameservers", []string{"10.0.0.1", "10.0.0.1"}),
@@ -97,6 +104,11 @@ func TestBadRequests(t *testing.T) {
 			bad(`Invalid input for host_routes. Reason: Invalid data format for hostroute: '{"destination":"10.9.0.0/16"}'.`)},
 		{"bad: route's family", "POST subnets", subnet(lan, "10.1.0.0/24", "host_routes", []object{{"destination": "10.9.0.0/16", "nexthop": "2001:db8::1"}}),
 			input("nexthop '2001:db8::1' does not match the ip_version '4'")},
+		{"bad: hop to itself", "POST subnets", subnet(lan, "10.1.0.0/24", "host_routes", hop("127.0.0.1")), input("nexthop '127.0.0.1' is not the address of a router")},
+		{"bad: hop to nowhere", "POST subnets", subnet(lan, "10.1.0.0/24", "host_routes", hop("0.0.0.0")), input("nexthop '0.0.0.0' is not the address of a router")},
+		{"bad: hop to many", "POST subnets", subnet(lan, "10.1.0.0/24", "host_routes", hop("224.0.0.1")), input("nexthop '224.0.0.1' is not the address of a router")},
+		{"bad: hop to all", "PUT subnets/" + sub, object{"subnet": object{"host_routes": hop("255.255.255.255")}}, input("nexthop '255.255.255.255' is not the address of a router")},
+		{"bad: hop to all of the subnet", "PUT subnets/" + sub, object{"subnet": object{"host_routes": hop("10.0.0.255")}}, input("nexthop '10.0.0.255' is not the address of a router")},
 		{"bad: IPv6 mode", "POST subnets", subnet(lan, "2001:db8::/64", "ip_version", 6, "ipv6_ra_mode", "x"),
 			bad("Invalid input for ipv6_ra_mode. Reason: 'x' is not in ['dhcpv6-stateful', 'dhcpv6-stateless', 'slaac'].")},
 		{"bad: IPv6 mode of IPv4", "POST subnets", subnet(lan, "10.1.0.0/24", "ipv6_ra_mode", "slaac"), input("ipv6_ra_mode is not valid when ip_version is 4")},
@@ -193,6 +205,18 @@ func pools(ends ...string) []object {
 		list = append(list, object{"start": ends[i], "end": ends[i+1]})
 	}
 	return list
+}
+
+func manyPools() []object {
+	var ends []string
+	for i := range 101 {
+		ends = append(ends, fmt.Sprintf("10.1.0.%d", 2*i+2), fmt.Sprintf("10.1.0.%d", 2*i+2))
+	}
+	return pools(ends...)
+}
+
+func hop(address string) []object {
+	return []object{{"destination": "192.0.2.0/24", "nexthop": address}}
 }
 
 func TestNoToken(t *testing.T) {

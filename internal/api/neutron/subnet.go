@@ -259,18 +259,18 @@ func (b *body) nameservers(sub *network.Subnet) {
 	if !b.has("dns_nameservers") {
 		return
 	}
-	list := []string{}
+	list, seen := []string{}, map[netip.Addr]bool{}
 	for _, raw := range b.items("dns_nameservers", "nameserver") {
 		a, err := network.ParseAddr(shown(raw))
 		if err != nil {
 			b.fail(invalid("dns_nameservers", "'%s' is not a valid nameserver. %v", shown(raw), err))
 			return
 		}
-		if slices.Contains(list, a.String()) {
+		if seen[a] {
 			b.fail(invalid("dns_nameservers", "Duplicate nameserver '%s'", a))
 			return
 		}
-		list = append(list, a.String())
+		list, seen[a] = append(list, a.String()), true
 	}
 	sub.DNSNameservers = list
 }
