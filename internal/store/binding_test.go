@@ -137,6 +137,27 @@ func TestBindingLife(t *testing.T) {
 	})
 }
 
+// TestHostNotesDuringAChange has a host say that a port is plugged while a user renames it: both stay true.
+func TestHostNotesDuringAChange(t *testing.T) {
+	for _, engine := range []store.Engine{store.PostgreSQL, store.MariaDB} { // SQLite has one writer at a time
+		t.Run(string(engine), func(t *testing.T) {
+			s := storetest.Open(t, engine)
+			l := newLAN(t, s, "10.0.0.0/24")
+			p := addPort(t, s, &network.Port{NetworkID: l.ID, Binding: network.Binding{Host: "h", NetNS: "n"}})
+			got, err := s.UpdatePort(t.Context(), p.ID, func(p *network.Port) error {
+				p.Name = "new"
+				return s.BindingObserved(t.Context(), p.ID, p.Binding.Generation, "")
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = s.Port(t.Context(), p.ID); err != nil || got.Name != "new" || got.Status() != "ACTIVE" {
+				t.Errorf("the port is %q and %s (%v), want new and ACTIVE", got.Name, got.Status(), err)
+			}
+		})
+	}
+}
+
 func TestDeletedPortWaitsForItsHost(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()

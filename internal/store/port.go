@@ -235,7 +235,11 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 			}
 			hints = append(hints, Hint{PortID: id})
 		}
-		if _, err := tx.NewUpdate().Model(next).ExcludeColumn("created_at").WherePK().Exec(ctx); err != nil {
+		kept := []string{"id", "created_at"}
+		if len(hints) == 0 { // what a host notes at this moment stays
+			kept = append(kept, "wanted_host", "plugged_host", "generation", "observed", "reason")
+		}
+		if _, err := tx.NewUpdate().Model(next).ExcludeColumn(kept...).WherePK().Exec(ctx); err != nil {
 			return macTaken(p, true, fmt.Errorf("update port: %w", err))
 		}
 		next.CreatedAt = row.CreatedAt
