@@ -203,7 +203,7 @@ func TestUsers(t *testing.T) {
 		{"own groups", "GET", demoPath + "/groups", nil, 200, ""},
 	})
 	f.table("", []exchange{{"bad: nobody", "GET", demoPath, nil, 401, unauthenticated}})
-	u := f.create(admin, "users", "user", object{"name": "alice", "password": "s3cret", "email": "a@b.c"})
+	u := f.create(admin, "users", "user", object{"name": "alice", "password": "s3cret", "original_password": "not kept", "email": "a@b.c"})
 	id := u["id"].(string)
 	want := object{
 		"id": id, "name": "alice", "domain_id": "default", "enabled": true, "email": "a@b.c", "password_expires_at": nil, "options": object{},

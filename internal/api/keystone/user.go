@@ -74,6 +74,7 @@ func changeUser(body *reader, u *identity.User, enabled bool) error {
 	if project := body.id("default_project_id"); project.Set {
 		u.DefaultProjectID = project.Value
 	}
+	body.taken["original_password"] = true // never kept
 	body.options(&u.Options, "ignore_lockout_failure_attempts", "lock_password", "ignore_password_expiry", "ignore_user_inactivity")
 	u.Extra = body.extra(u.Extra)
 	return body.err
@@ -93,7 +94,6 @@ func (s *Service) updateUser(ctx context.Context, r *web.Request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	password, hash := body.password(), ""
-	delete(body.object, "original_password")
 	if body.err == nil && password.Given() {
 		if hash, err = s.passwords.hash(ctx, password.Value); err != nil {
 			return web.Reply{}, err
