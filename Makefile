@@ -48,9 +48,9 @@ test: test-deps ## every test; a skipped one is a failed one
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -o bin/ ./test/summary ./internal/store/storetest/servers
 	@{ \
-		bin/servers -- $(GO) test -json -race -p 2 -timeout 15m ./... || true; \
+		bin/servers -- $(GO) test -json -race -count 1 -p 2 -timeout 15m ./... || true; \
 		packages="$(FAILPOINT_PACKAGES)"; \
-		[ -z "$$packages" ] || bin/servers -- $(GO) test -json -race -p 1 -timeout 15m -tags failpoints $$packages || true; \
+		[ -z "$$packages" ] || bin/servers -- $(GO) test -json -race -count 1 -p 1 -timeout 15m -tags failpoints $$packages || true; \
 	} | bin/summary
 
 lint: bin/tools/golangci-lint ## the linter, and vet for the build that can fail on purpose

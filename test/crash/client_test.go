@@ -18,6 +18,7 @@ import (
 type client struct {
 	t      *testing.T
 	server *harness.Server
+	url    string // the server's, which it keeps over its starts
 	token  string
 }
 
@@ -53,7 +54,7 @@ func (c *client) try(method, path string, body any) answer {
 			c.t.Fatal(err)
 		}
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.server.URL+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, bytes.NewReader(text))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestEveryPoint(t *testing.T) {
 	t.Run("all are passed", func(t *testing.T) {
 		log := filepath.Join(scratch(t), "points")
 		s := harness.Start(t, quick, harness.Env("PLIMSOLL_FAILPOINT_LOG="+log))
-		play(t, s)
+		scenarioOf(t, s).run()
 		s.Stop(t)
 		passed := lines(log)
 		for _, point := range all {
@@ -65,9 +65,10 @@ func crashAt(t *testing.T, chunk []string) {
 	once := scratch(t)
 	s := harness.Start(t, quick, harness.Survive(), harness.Env(
 		"PLIMSOLL_FAILPOINT_KILL="+strings.Join(chunk, ","), "PLIMSOLL_FAILPOINT_ONCE="+once))
+	life := scenarioOf(t, s)
 	func() {
 		defer keepAlive(t, s)()
-		play(t, s)
+		life.run()
 	}()
 	s.Stop(t)
 	for _, point := range chunk {
@@ -77,9 +78,9 @@ func crashAt(t *testing.T, chunk []string) {
 	}
 }
 
-func play(t *testing.T, s *harness.Server) {
-	c := &client{t: t, server: s}
-	(&scenario{client: c, name: fmt.Sprintf("crash-%d", os.Getpid())}).run()
+func scenarioOf(t *testing.T, s *harness.Server) *scenario {
+	c := &client{t: t, server: s, url: s.URL}
+	return &scenario{client: c, name: fmt.Sprintf("crash-%d", os.Getpid())}
 }
 
 // keepAlive starts the server again each time it dies, until stop.
