@@ -59,13 +59,13 @@ func TestMakeAfterACrash(t *testing.T) {
 // TestOneName: processes find each other by the directory's path, however it was given.
 func TestOneName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	real := newDir(t, path)
+	first := newDir(t, path)
 	link := path + "-link"
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if got := newDir(t, link).Path(); got != real.Path() {
-		t.Errorf("Path is %s and %s", got, real.Path())
+	if got := newDir(t, link).Path(); got != first.Path() {
+		t.Errorf("Path is %s and %s", got, first.Path())
 	}
 }
 
