@@ -396,7 +396,7 @@ func (w *world) CheckGone(t *testing.T, lb *lbaas.LoadBalancer) {
 }
 
 func (w *world) portsOf(lb *lbaas.LoadBalancer) []*network.Port {
-	ports, _ := w.provider.memberPorts(context.Background(), lb.ID)
+	ports, _ := w.provider.memberPorts(context.Background(), lb)
 	return ports
 }
 

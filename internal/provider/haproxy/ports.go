@@ -28,7 +28,7 @@ func (p *Provider) plug(ctx context.Context, lb *lbaas.LoadBalancer) (*plan, err
 	if err != nil {
 		return nil, fmt.Errorf("plan the VIP's port %s: %w", lb.VIPPortID, err)
 	}
-	have, err := p.memberPorts(ctx, lb.ID)
+	have, err := p.memberPorts(ctx, lb)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (p *Provider) ensure(ctx context.Context, lb *lbaas.LoadBalancer, subnet *n
 	port := &network.Port{
 		ProjectID:    lb.ProjectID,
 		NetworkID:    subnet.NetworkID,
-		Name:         memberPortName(lb.ID),
+		Name:         "octavia-lb-member-" + lb.ID,
 		AdminStateUp: true,
 		DeviceOwner:  network.OwnerLoadBalancer,
 		DeviceID:     deviceID(lb.ID),
@@ -201,17 +201,17 @@ func in(port *network.Port, subnetID string) bool {
 	return slices.ContainsFunc(port.FixedIPs, func(f network.FixedIP) bool { return f.SubnetID == subnetID })
 }
 
-// memberPorts are the ports that were made for a load balancer's members, the oldest first.
-func (p *Provider) memberPorts(ctx context.Context, loadBalancerID string) ([]*network.Port, error) {
+// memberPorts are the ports that were made for a load balancer's members, the oldest first: all that it has but the VIP's.
+// Their names do not count, since users may change them.
+func (p *Provider) memberPorts(ctx context.Context, lb *lbaas.LoadBalancer) ([]*network.Port, error) {
 	ports, err := p.networks.Ports(ctx, store.Query{Filters: []store.Filter{
 		{Attribute: "device_owner", Values: []string{network.OwnerLoadBalancer}},
-		{Attribute: "device_id", Values: []string{deviceID(loadBalancerID)}},
-		{Attribute: "name", Values: []string{memberPortName(loadBalancerID)}},
+		{Attribute: "device_id", Values: []string{deviceID(lb.ID)}},
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("list the member ports of load balancer %s: %w", loadBalancerID, err)
+		return nil, fmt.Errorf("list the member ports of load balancer %s: %w", lb.ID, err)
 	}
-	return ports, nil
+	return slices.DeleteFunc(ports, func(port *network.Port) bool { return port.ID == lb.VIPPortID }), nil
 }
 
 // free deletes ports. One that is gone already is fine.
@@ -225,5 +225,3 @@ func (p *Provider) free(ctx context.Context, ports []*network.Port) error {
 }
 
 func deviceID(loadBalancerID string) string { return "lb-" + loadBalancerID }
-
-func memberPortName(loadBalancerID string) string { return "octavia-lb-member-" + loadBalancerID }

@@ -87,7 +87,7 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	if err != nil {
 		return p.explain(err)
 	}
-	ports, err := p.memberPorts(ctx, lb.ID)
+	ports, err := p.memberPorts(ctx, lb)
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,16 @@ func TestSurplusPorts(t *testing.T) {
 	w.failuresOf(t, lb)
 	w.Check(t, lb)
 
+	for _, p := range w.networks.ports {
+		p.Name = "octavia-lb-member-" + lb.ID + " is what its user called it"
+	}
+	lb.Progress.Generation++
+	w.failuresOf(t, lb)
+	w.Check(t, lb)
+	if n := len(w.networks.ports); n != 2 {
+		t.Errorf("%d ports after they were renamed, want the VIP's and one for the members", n)
+	}
+
 	lb.Progress.Generation++
 	lb.Pools[0].Members = lb.Pools[0].Members[:1]
 	w.failuresOf(t, lb)
