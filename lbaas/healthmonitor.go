@@ -122,6 +122,9 @@ func (h *HealthMonitor) validateHTTP() error {
 	if !expectedCodes.MatchString(h.ExpectedCodes) {
 		return InvalidField("expected_codes", h.ExpectedCodes, "Value should match the pattern "+codesPattern)
 	}
+	if from, to, ok := strings.Cut(h.ExpectedCodes, "-"); ok && from > to {
+		return InvalidField("expected_codes", h.ExpectedCodes, "Value should be a range that ends after it begins")
+	}
 	return nil
 }
 

@@ -226,6 +226,7 @@ func TestHealthMonitorValidate(t *testing.T) {
 		{"bad path: escape", func(h *HealthMonitor) { h.URLPath = "/%zz" }, field("url_path", "/%zz", "Value must be a valid URL Path string")},
 		{"bad codes", func(h *HealthMonitor) { h.ExpectedCodes = "2xx" }, field("expected_codes", "2xx", "Value should match the pattern "+codesPattern)},
 		{"bad codes: both", func(h *HealthMonitor) { h.ExpectedCodes = "200-204,301" }, field("expected_codes", "200-204,301", "Value should match the pattern "+codesPattern)},
+		{"bad codes: backwards", func(h *HealthMonitor) { h.ExpectedCodes = "204-200" }, field("expected_codes", "204-200", "Value should be a range that ends after it begins")},
 		{"bad codes with a newline", func(h *HealthMonitor) { h.ExpectedCodes = "200,\n204" }, field("expected_codes", "200,\n204", "Value should match the pattern "+codesPattern)},
 		{"bad option for TCP", func(h *HealthMonitor) { h.Type = MonitorTCP }, "http_method is not a valid option for health monitors of type TCP"},
 		{"bad version", func(h *HealthMonitor) { h.HTTPVersion = "2.0" }, field("http_version", "2.0", "Value should be one of: 1.0, 1.1")},
