@@ -69,6 +69,8 @@ type Capabilities struct {
 	Protocols   []lbaas.Protocol
 	Algorithms  []lbaas.Algorithm
 	Monitors    []lbaas.MonitorType
+	// OverlappingSubnets: one load balancer may have members on subnets that have addresses in common.
+	OverlappingSubnets bool
 }
 
 // Face is what the APIs know of a provider, without being able to reach it.

@@ -18,6 +18,7 @@ type sample struct {
 }
 
 const (
+	notEmpty   = "Value should have a minimum character requirement of 1"
 	notUUID    = "Value should be UUID format"
 	notAddress = "Value should be IPv4 or IPv6 format"
 	notInteger = "Value should be integer"

@@ -127,6 +127,14 @@ func (f *form) text(attribute string, into *string) {
 	}
 }
 
+// filled reads a string that may be null, which is "", but not empty.
+func (f *form) filled(attribute string, into *string) {
+	if raw, _ := f.value(attribute); string(raw) == `""` {
+		f.refuse(attribute, raw, "Value should have a minimum character requirement of 1")
+	}
+	f.text(attribute, into)
+}
+
 // parseText reads a string. Databases differ on what they make of a NUL, so none is taken.
 func parseText(raw json.RawMessage) (text, why string) {
 	if json.Unmarshal(raw, &text) != nil {
@@ -230,7 +238,7 @@ func loose(text string) bool {
 	return false
 }
 
-// id reads a UUID; null is "".
+// id reads a UUID in any of its spellings; null is "".
 func (f *form) id(attribute string, into *string) {
 	raw, given := f.value(attribute)
 	if !given {
@@ -241,11 +249,12 @@ func (f *form) id(attribute string, into *string) {
 		return
 	}
 	s, why := parseText(raw)
-	if why != "" || uuid.Validate(s) != nil {
+	id, err := uuid.Parse(s)
+	if why != "" || err != nil {
 		f.refuse(attribute, raw, "Value should be UUID format")
 		return
 	}
-	*into = s
+	*into = id.String()
 }
 
 // address reads an IP address; null is the zero Addr.

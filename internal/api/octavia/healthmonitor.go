@@ -25,11 +25,11 @@ func readHealthMonitor(f *form, h *lbaas.HealthMonitor) {
 	f.integer("timeout", &h.Timeout, 0)
 	f.integer("max_retries", &h.MaxRetries, 0)
 	f.integer("max_retries_down", &h.MaxRetriesDown, lbaas.DefaultRetries)
-	f.text("http_method", &h.HTTPMethod)
-	f.text("url_path", &h.URLPath)
-	f.text("expected_codes", &h.ExpectedCodes)
+	f.filled("http_method", &h.HTTPMethod)
+	f.filled("url_path", &h.URLPath)
+	f.filled("expected_codes", &h.ExpectedCodes)
 	f.httpVersion(&h.HTTPVersion)
-	f.text("domain_name", &h.DomainName)
+	f.filled("domain_name", &h.DomainName)
 	h.DefaultHTTP()
 }
 

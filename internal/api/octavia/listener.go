@@ -38,7 +38,7 @@ func readListenerTLS(f *form, l *lbaas.Listener) {
 	f.texts("sni_container_refs", &l.SNIContainerRefs, nil)
 	f.text("client_ca_tls_container_ref", &l.ClientCATLSContainerRef)
 	word(f, "client_authentication", &l.ClientAuthentication)
-	if l.ClientAuthentication == "" {
+	if raw, given := f.value("client_authentication"); given && raw == nil {
 		l.ClientAuthentication = lbaas.ClientAuthNone
 	}
 	f.text("client_crl_container_ref", &l.ClientCRLContainerRef)

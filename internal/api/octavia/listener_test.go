@@ -68,6 +68,7 @@ func listenerSamples() []sample {
 		{"default_tls_container_ref", `"x"`, nil, "Validation failure: Certificate container references are not allowed on HTTP protocol listeners."},
 		{"default_tls_container_ref", `null`, nil, ""},
 		{"client_authentication", `"SOME"`, nil, invalid("client_authentication", "SOME", "Value should be one of: MANDATORY, NONE, OPTIONAL")},
+		{"client_authentication", `""`, nil, invalid("client_authentication", "", "Value should be one of: MANDATORY, NONE, OPTIONAL")},
 		{"client_authentication", `null`, "NONE", ""},
 		{"tls_ciphers", `"A B"`, nil, invalid("tls_ciphers", "A B", `Value should match the pattern ^[A-Za-z0-9\-+!:@=_.]+$`)},
 		{"tls_ciphers", `"AES"`, "AES", ""},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"plimsoll/internal/network"
 	"plimsoll/internal/policy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
@@ -145,7 +146,8 @@ type newTree struct {
 	vip       vipRequest
 	options   options
 	listeners []newListener
-	policies  bool // it has L7 policies
+	subnets   []*network.Subnet // of its members
+	policies  bool              // it has L7 policies
 }
 
 func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
@@ -171,7 +173,7 @@ func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 		a.releaseVIP(ctx, t.lb)
 		return web.Reply{}, err
 	}
-	if err := a.insert(ctx, t.lb); err != nil {
+	if err := a.insert(ctx, &t); err != nil {
 		a.releaseVIP(ctx, t.lb)
 		return web.Reply{}, err
 	}
@@ -254,20 +256,33 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	if t.policies {
 		return notImplemented(lb.Provider, "create L7 Policy")
 	}
+	var members []*lbaas.Member
 	for _, p := range lb.Pools {
-		if err := a.checkSubnets(ctx, r, lb.ProjectID, p.Members...); err != nil {
-			return err
-		}
+		members = append(members, p.Members...)
 	}
+	subnets, err := a.memberSubnets(ctx, r, lb.ProjectID, members)
+	if err != nil {
+		return err
+	}
+	t.subnets = subnets
 	return first(checkTree(lb), a.supported(lb, nil))
 }
 
 // insert writes the load balancer, whose VIP is known now.
-func (a *API) insert(ctx context.Context, lb *lbaas.LoadBalancer) error {
-	if err := checkTree(lb); err != nil {
+func (a *API) insert(ctx context.Context, t *newTree) error {
+	if err := checkTree(t.lb); err != nil {
 		return err
 	}
-	return a.Store.CreateLoadBalancer(ctx, lb)
+	if len(t.subnets) > 0 && !a.reachesOverlapping(t.lb) {
+		vip, err := a.Networks.Subnet(ctx, t.lb.VIPSubnetID)
+		if err != nil {
+			return err
+		}
+		if err := overlap(t.lb.Provider, []*network.Subnet{vip}, t.subnets); err != nil {
+			return err
+		}
+	}
+	return a.Store.CreateLoadBalancer(ctx, t.lb)
 }
 
 func (a *API) updateLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {

@@ -120,7 +120,7 @@ func (a *API) createMember(ctx context.Context, r *request) (web.Reply, error) {
 	if err := m.Validate(); err != nil {
 		return web.Reply{}, err
 	}
-	if err := a.checkSubnets(ctx, r, p.ProjectID, m); err != nil {
+	if err := a.checkSubnets(ctx, r, p, m); err != nil {
 		return web.Reply{}, err
 	}
 	err = a.change(ctx, p.LoadBalancerID, func(c *store.Change) error {
@@ -239,7 +239,7 @@ func (a *API) replaceMembers(ctx context.Context, r *request) (web.Reply, error)
 			return web.Reply{}, err
 		}
 	}
-	if err := a.checkSubnets(ctx, r, p.ProjectID, wanted...); err != nil {
+	if err := a.checkSubnets(ctx, r, p, wanted...); err != nil {
 		return web.Reply{}, err
 	}
 	if len(wanted) == 0 && (len(p.Members) == 0 || additive) {
@@ -348,19 +348,4 @@ func updateInPlace(old, m *lbaas.Member, f *form) {
 	if f.has("tags") {
 		old.Tags = m.Tags
 	}
-}
-
-// checkSubnets checks that the members' subnets exist and that the actor may see them.
-func (a *API) checkSubnets(ctx context.Context, r *request, projectID string, members ...*lbaas.Member) error {
-	seen := map[string]bool{"": true}
-	for _, m := range members {
-		if seen[m.SubnetID] {
-			continue
-		}
-		if _, err := a.visibleSubnet(ctx, r, projectID, m.SubnetID); err != nil {
-			return err
-		}
-		seen[m.SubnetID] = true
-	}
-	return nil
 }

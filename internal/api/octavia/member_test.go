@@ -60,6 +60,8 @@ func TestMemberAttributes(t *testing.T) {
 		sample{"subnet_id", `"5e2e5e5e-0000-4000-8000-000000000000"`, nil, "Subnet 5e2e5e5e-0000-4000-8000-000000000000 not found."},
 		sample{"subnet_id", `"` + c.private.ID + `"`, nil, "Subnet " + c.private.ID + " not found."},
 		sample{"subnet_id", `"` + c.subnet.ID + `"`, c.subnet.ID, ""},
+		sample{"subnet_id", `"` + strings.ToUpper(c.subnet.ID) + `"`, c.subnet.ID, ""},
+		sample{"subnet_id", `"` + strings.ReplaceAll(c.subnet.ID, "-", "") + `"`, c.subnet.ID, ""},
 		sample{"subnet_id", `null`, nil, ""},
 		sample{"request_sriov", `true`, nil, "The load balancer flavor does not allow SR-IOV member ports."},
 		sample{"tags", `null`, []any{}, ""},

@@ -3,6 +3,7 @@ package octavia
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/google/uuid"
 
@@ -58,7 +59,7 @@ func readGranularity(f *form, into *string) {
 	if *into == "" {
 		return
 	}
-	if _, ok := lbaas.ParseCIDR(*into); !ok {
+	if _, err := netip.ParseAddr(*into); err != nil {
 		f.fail(lbaas.InvalidField("persistence_granularity", *into, "Value should be IPv4 or IPv6 format"))
 	}
 }

@@ -47,6 +47,7 @@ func poolSamples() []sample {
 		{"session_persistence", `{"type":"APP_COOKIE"}`, nil, `Validation failure: Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":32}`, nil, invalid("persistence_granularity", "32", notString)},
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":"x"}`, nil, invalid("persistence_granularity", "x", notAddress)},
+		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":"10.0.0.0/8"}`, nil, invalid("persistence_granularity", "10.0.0.0/8", notAddress)},
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_timeout":5}`, nil, "Validation failure: persistence_timeout and persistence_granularity is only for UDP or SCTP protocol pools."},
 		{"session_persistence", `{"type":"SOURCE_IP"}`, persistence("SOURCE_IP", nil), ""},
 		{"session_persistence", `{"type":"HTTP_COOKIE"}`, persistence("HTTP_COOKIE", nil), ""},

@@ -1,6 +1,7 @@
 package octavia
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -90,12 +91,13 @@ func onePlace(v vipRequest, found []network.FixedIP) error {
 	return nil
 }
 
-// unusedPort refuses a port that something uses already. The space before the end is Octavia's.
+// unusedPort refuses a port that something uses already: a device, or the namespace that it is plugged into. The space before the end is Octavia's.
 func unusedPort(p *network.Port) error {
-	if p.DeviceID == "" {
+	device := cmp.Or(p.DeviceID, p.Binding.NetNS, p.Binding.Host)
+	if device == "" {
 		return nil
 	}
-	return lbaas.ValidationFailure("Port %s is already used by device %s ", p.ID, p.DeviceID)
+	return lbaas.ValidationFailure("Port %s is already used by device %s ", p.ID, device)
 }
 
 func (a *API) vipOnNetwork(ctx context.Context, r *request, projectID string, v vipRequest) (vip, error) {
