@@ -50,9 +50,9 @@ func TestBadListenerAmongGood(t *testing.T) {
 	w := newWorld(t)
 	b := w.balancerOf(w.member())
 	bad := b.listen(81)
-	reply := b.applySpec(func(s *enginepb.Spec) { addLine(section(s, "frontend "+bad.ID), "no-such-keyword 1") })
+	reply := b.applySpec(func(s *enginepb.Spec) { addLine(section(s, "frontend "+bad.ID), "mode no-such-mode-1") })
 	if len(reply.Failures) != 1 || reply.Failures[0].ObjectId != bad.ID || !reply.Failures[0].Permanent ||
-		!strings.Contains(reply.Failures[0].Reason, "no-such-keyword") || reply.Method != methodStart {
+		!strings.Contains(reply.Failures[0].Reason, "no-such-mode") || reply.Method != methodStart {
 		t.Fatalf("Apply = %v", reply)
 	}
 	namespace, _ := w.plug()
@@ -64,7 +64,7 @@ func TestBadListenerAmongGood(t *testing.T) {
 	b.mustApply(methodReload) // it is changed for the better
 	other := "http://" + net.JoinHostPort(b.VIPAddress.String(), "81") + "/"
 	w.answers(c, other, 5)
-	reply = b.applySpec(func(s *enginepb.Spec) { addLine(section(s, "frontend "+bad.ID), "no-such-keyword 2") })
+	reply = b.applySpec(func(s *enginepb.Spec) { addLine(section(s, "frontend "+bad.ID), "mode no-such-mode-2") })
 	if len(reply.Failures) != 1 || reply.Method != methodNone {
 		t.Errorf("Apply of the bad one again = %v", reply)
 	}
@@ -81,7 +81,7 @@ func TestBadMemberAmongGood(t *testing.T) {
 	spoil := func(s *enginepb.Spec) {
 		for _, server := range s.Servers {
 			if server.Name == bad.ID {
-				server.Options = append(server.Options, "no-such-option")
+				server.Options = append(server.Options, "verify no-such-option")
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func TestBadPoolHoldsItsMembersBack(t *testing.T) {
 	w := newWorld(t)
 	b := w.balancerOf(w.member())
 	backend := "backend " + b.pool.ID + ":" + b.Listeners[0].ID
-	reply := b.applySpec(func(s *enginepb.Spec) { addLine(section(s, backend), "no-such-keyword") })
+	reply := b.applySpec(func(s *enginepb.Spec) { addLine(section(s, backend), "mode no-such-mode") })
 	failed := map[string]bool{}
 	for _, f := range reply.Failures {
 		failed[f.ObjectId] = f.Permanent
@@ -227,7 +227,7 @@ func TestApplyAtOnce(t *testing.T) {
 		t.Errorf("Observe = %v", o)
 	}
 	b.want(b.again(), methodNone)
-	states, err := ask(b.runDir(), "show servers state", askTime)
+	states, err := askIn(b.runDir(), "show servers state")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func serverList(spec *enginepb.Spec) string {
 
 // servers are as HAProxy reports them, but for those that only wait for their removal.
 func (f *fixture) servers(lb *lbaas.LoadBalancer) string {
-	answer, err := ask(f.runDir(lb), "show servers state", askTime)
+	answer, err := askIn(f.runDir(lb), "show servers state")
 	if err != nil {
 		return err.Error()
 	}
@@ -179,12 +179,12 @@ type refusing struct {
 func (r *refusing) Apply(ctx context.Context, req *enginepb.ApplyRequest, opts ...grpc.CallOption) (*enginepb.ApplyReply, error) {
 	for _, s := range req.Spec.Servers {
 		if r.refused != "" && r.names[s.Name] == r.refused {
-			s.Options = append(s.Options, "refuse-this")
+			s.Options = append(s.Options, "verify refuse-this")
 		}
 	}
 	for _, s := range req.Spec.Sections {
 		if r.refused != "" && r.names[s.Objects[0]] == r.refused {
-			addLine(s, "refuse-this")
+			addLine(s, "mode refuse-this")
 		}
 	}
 	return r.EngineClient.Apply(ctx, req, opts...)

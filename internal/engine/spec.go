@@ -31,10 +31,8 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 	if err := checkID("load balancer", spec.LoadBalancerId); err != nil {
 		return nil, err
 	}
-	for _, s := range spec.Sections {
-		if err := checkSection(s); err != nil {
-			return nil, err
-		}
+	if err := checkSections(spec.Sections); err != nil {
+		return nil, err
 	}
 	for _, s := range spec.Servers {
 		if err := checkServer(s); err != nil {
@@ -51,44 +49,71 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 	return ports, nil
 }
 
-// dangerous are the words that begin a line with which HAProxy would run code or other programs, read other files'
-// content as configuration, or stay root.
-var dangerous = [...]string{"lua-", "external-check", "insecure-", "program", "setenv", "presetenv", "uid", "gid", "chroot"}
-
-func checkSection(s *enginepb.Section) error {
-	kind, _, _ := strings.Cut(s.GetName(), " ")
-	switch kind {
-	case "global", "defaults", "frontend", "backend":
-	default:
-		return fmt.Errorf("section %q: the engine takes no such section", s.GetName())
-	}
-	for _, line := range append([]string{s.Name}, s.Lines...) {
-		if !oneLine(line) {
-			return fmt.Errorf("section %q: %q is not one line", s.Name, line)
+// checkSections wants one global section, which says whom HAProxy becomes: it would stay root.
+func checkSections(sections []*enginepb.Section) error {
+	allowed, seen := directives(), map[string]bool{}
+	for _, s := range sections {
+		if seen[s.GetName()] {
+			return fmt.Errorf("section %q is there twice", s.GetName())
+		}
+		seen[s.GetName()] = true
+		if err := checkSection(s, allowed); err != nil {
+			return fmt.Errorf("section %q: %w", s.GetName(), err)
 		}
 	}
-	for _, line := range s.Lines {
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		for _, bad := range dangerous {
-			if kind == "global" && strings.HasPrefix(word, bad) {
-				return fmt.Errorf("section %q: the engine takes no %s", s.Name, word)
-			}
-		}
-		if name := strings.Trim(rest, `"' `); (word == "user" || word == "group") && (name == "root" || name == "0") {
-			return fmt.Errorf("section %q: HAProxy must not run as root", s.Name)
-		}
+	if !seen["global"] {
+		return errors.New("there is no section global")
 	}
 	return nil
 }
 
-func checkServer(s *enginepb.Server) error {
-	for _, word := range append([]string{s.GetBackend(), s.GetName(), s.Address, s.Comment}, s.Options...) {
-		if !oneLine(word) {
-			return fmt.Errorf("%q is not one line", word)
-		}
+func checkSection(s *enginepb.Section, allowed map[string]map[string]rule) error {
+	kind, name, named := strings.Cut(s.GetName(), " ")
+	own := kind == "global" || kind == "defaults"
+	if allowed[kind] == nil || own == named || named && !plainName(name) {
+		return errors.New("the engine takes no such section")
 	}
-	if strings.ContainsAny(s.Backend+s.Name+s.Address, " \t;\\\"'#") || s.Backend == "" || s.Name == "" {
-		return errors.New("its name or address has characters that HAProxy would take for others")
+	said := map[string]bool{}
+	for _, line := range s.Lines {
+		if err := checkLine(allowed[kind], line); err != nil {
+			return err
+		}
+		word, _, _ := strings.Cut(line, " ")
+		said[word] = true
+	}
+	if kind == "global" && (!said["user"] || !said["group"]) {
+		return errors.New("it does not say which user and group HAProxy becomes")
+	}
+	return nil
+}
+
+// plainName tells whether HAProxy takes a name for nothing else, in the file and in the Runtime API.
+func plainName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("-_.:", r)
+	})
+}
+
+func checkServer(s *enginepb.Server) error {
+	if !plainName(s.GetBackend()) || !plainName(s.GetName()) {
+		return errors.New("its name has characters that HAProxy would take for others")
+	}
+	if !oneLine(s.Comment) {
+		return fmt.Errorf("%q is not one line", s.Comment)
+	}
+	// HAProxy also takes names to resolve, and files, for addresses.
+	if at, err := netip.ParseAddr(s.Address); err != nil || at.Zone() != "" {
+		return fmt.Errorf("%q is no address", s.Address)
+	}
+	for _, option := range s.Options {
+		words, err := split(option)
+		if err == nil {
+			err = checkServerWords(words)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

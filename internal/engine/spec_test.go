@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,27 +18,37 @@ import (
 func plainSpec() *enginepb.Spec {
 	return &enginepb.Spec{
 		LoadBalancerId: uuid.NewString(),
-		Sections:       []*enginepb.Section{{Name: "global", Lines: []string{"user haproxy"}}, {Name: "backend b", Lines: []string{"mode http"}}},
-		Servers:        []*enginepb.Server{{Backend: "b", Name: "s", Address: "10.0.0.1", Port: 80}},
+		Sections: []*enginepb.Section{
+			{Name: "global", Lines: []string{"user haproxy", "group haproxy"}},
+			{Name: "backend b", Lines: []string{"mode http"}},
+			{Name: "frontend f", Lines: []string{"mode http"}},
+		},
+		Servers: []*enginepb.Server{{Backend: "b", Name: "s", Address: "10.0.0.1", Port: 80}},
 	}
 }
 
 func TestCheckSpec(t *testing.T) {
 	bad := map[string]func(*enginepb.Spec){
-		"bad: id":                   func(s *enginepb.Spec) { s.LoadBalancerId = "../x" },
-		"bad: id in another form":   func(s *enginepb.Spec) { s.LoadBalancerId = strings.ToUpper(s.LoadBalancerId) + "A" },
-		"bad: section program":      func(s *enginepb.Spec) { s.Sections[0].Name = "program x" },
-		"bad: two lines":            func(s *enginepb.Spec) { s.Sections[1].Lines[0] = "mode http\n server x 1.2.3.4:5" },
-		"bad: two lines in a name":  func(s *enginepb.Spec) { s.Sections[1].Name = "backend b\nprogram x" },
-		"bad: lua":                  func(s *enginepb.Spec) { s.Sections[0].Lines[0] = "lua-load /tmp/x.lua" },
-		"bad: programs as checks":   func(s *enginepb.Spec) { s.Sections[0].Lines[0] = "  insecure-fork-wanted" },
-		"bad: root":                 func(s *enginepb.Spec) { s.Sections[0].Lines[0] = `user "root"` },
-		"bad: server option":        func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check\nx"} },
-		"bad: server name":          func(s *enginepb.Spec) { s.Servers[0].Name = "a b" },
-		"bad: server without":       func(s *enginepb.Spec) { s.Servers[0].Backend = "" },
-		"bad: command in a name":    func(s *enginepb.Spec) { s.Servers[0].Name = "a;shutdown" },
-		"bad: port":                 func(s *enginepb.Spec) { s.Ports = []*enginepb.Port{{Id: "x"}} },
-		"bad: nothing of a section": func(s *enginepb.Spec) { s.Sections[0] = &enginepb.Section{} },
+		"bad: id":                      func(s *enginepb.Spec) { s.LoadBalancerId = "../x" },
+		"bad: id in another form":      func(s *enginepb.Spec) { s.LoadBalancerId = strings.ToUpper(s.LoadBalancerId) + "A" },
+		"bad: no section":              func(s *enginepb.Spec) { s.Sections = nil },
+		"bad: HAProxy stays root":      func(s *enginepb.Spec) { s.Sections[0].Lines = []string{"group haproxy"} },
+		"bad: in root's group":         func(s *enginepb.Spec) { s.Sections[0].Lines = []string{"user haproxy"} },
+		"bad: section program":         func(s *enginepb.Spec) { s.Sections[0].Name = "program x" },
+		"bad: section twice":           func(s *enginepb.Spec) { s.Sections[1] = s.Sections[0] },
+		"bad: section without a name":  func(s *enginepb.Spec) { s.Sections[1].Name = "backend" },
+		"bad: two words as a name":     func(s *enginepb.Spec) { s.Sections[1].Name = "backend b c" },
+		"bad: two lines in a name":     func(s *enginepb.Spec) { s.Sections[1].Name = "backend b\nprogram x" },
+		"bad: nothing of a section":    func(s *enginepb.Spec) { s.Sections[0] = &enginepb.Section{} },
+		"bad: server option":           func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check\nx"} },
+		"bad: server in a namespace":   func(s *enginepb.Spec) { s.Servers[0].Options = []string{"namespace ../../proc/1/ns/net"} },
+		"bad: server with a file":      func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check", "ca-file /etc/shadow"} },
+		"bad: server option cut short": func(s *enginepb.Spec) { s.Servers[0].Options = []string{"port"} },
+		"bad: server on a file":        func(s *enginepb.Spec) { s.Servers[0].Address = "unix@/run/docker.sock" },
+		"bad: server name":             func(s *enginepb.Spec) { s.Servers[0].Name = "a b" },
+		"bad: server without":          func(s *enginepb.Spec) { s.Servers[0].Backend = "" },
+		"bad: command in a name":       func(s *enginepb.Spec) { s.Servers[0].Name = "a;shutdown" },
+		"bad: port":                    func(s *enginepb.Spec) { s.Ports = []*enginepb.Port{{Id: "x"}} },
 	}
 	for name, spoil := range bad {
 		s := plainSpec()
@@ -54,6 +65,86 @@ func TestCheckSpec(t *testing.T) {
 	}
 }
 
+// TestBadDirectives shows lines with which HAProxy, which reads them as root, would do more than it is there for.
+func TestBadDirectives(t *testing.T) {
+	for section, lines := range map[int][]string{
+		0: {
+			"lua-load /tmp/x.lua", "  insecure-fork-wanted", `"lua-load" /tmp/x.lua`, `lua\-load /tmp/x.lua`, "external-check",
+			`user "root"`, "user root", "user\troot", `user "ro"ot`, `user ro\ot`, `user "$HOME"`, "user", "user haproxy root", "group root",
+			"stats socket /etc/passwd mode 0600", "stats socket unix@haproxy_stats.sock mode 0666 level admin expose-fd listeners",
+			"server-state-file /etc/shadow", "chroot /", "pidfile /etc/passwd", "setenv PATH /tmp", "master-worker", "ssl-engine x",
+			"log /dev/log local0", ".include x", "backend b", "",
+		},
+		1: {
+			"mode http\n server x 1.2.3.4:5", "global", "program x", "server x 1.2.3.4:5", "option external-check", "external-check command /bin/sh",
+			"http-request return file /etc/shadow", "errorfile 503 /etc/shadow", "filter spoe config /etc/shadow", "log /dev/log local0",
+			"http-check send meth GET uri / hdr Host %[str(x),map(/etc/shadow)]", `http-check send meth GET uri / hdr Host "%%%[src]"`,
+			"http-check send-state", "http-check connect unix@/run/x", "http-check expect rstring /", "http-check send meth", "http-check send hdr Host",
+			"default-server ca-file /etc/shadow", "default-server check namespace x", `default-server "check`, "source 10.0.0.1", "mode",
+		},
+		2: {
+			"bind unix@/etc/passwd", "bind fd@3", "bind 10.0.0.1:80 namespace x", "bind 10.0.0.1:443 ssl crt /etc/ssl/private", "bind *:80",
+			"bind [fe80::1%eth0]:80", "acl allowed src -f /etc/shadow", "acl allowed path_beg /x", "acl allowed src 10.0.0.0/8 /etc/shadow",
+			"http-request set-header X %[src,map(/etc/shadow)]", "http-request set-map(/etc/passwd) x y", "http-request lua.x",
+			"tcp-request connection set-src src", "option forwardfor # x", "option 'forwardfor'", "capture request header x len 1",
+		},
+	} {
+		for _, line := range lines {
+			s := plainSpec()
+			s.Sections[section].Lines = append(s.Sections[section].Lines, line)
+			if _, err := checkSpec(s); err == nil {
+				t.Errorf("bad: %s: %q: accepted", s.Sections[section].Name, line)
+			}
+		}
+	}
+}
+
+// TestGoldenDirectives shows that the engine takes whatever package haproxy renders.
+func TestGoldenDirectives(t *testing.T) {
+	files, err := filepath.Glob("../haproxy/testdata/*.conf")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden file: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkSections(parseSections(t, string(text))); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+// parseSections reads a golden file. The options of its servers are shown to the check at once.
+func parseSections(t *testing.T, text string) []*enginepb.Section {
+	t.Helper()
+	var all []*enginepb.Section
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		inside, is := strings.CutPrefix(line, "    ")
+		server, isServer := strings.CutPrefix(inside, "server ")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case !is:
+			all = append(all, &enginepb.Section{Name: line})
+		case isServer:
+			server, _, _ = strings.Cut(server, " #")
+			words := strings.Fields(server)[6:] // name, address, id and weight
+			if len(words) > 0 && words[0] == "disabled" {
+				words = words[1:]
+			}
+			if err := checkServerWords(words); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+		default:
+			last := all[len(all)-1]
+			last.Lines = append(last.Lines, inside)
+		}
+	}
+	return all
+}
+
 // FuzzCheckSpec shows that whatever is accepted stays within its line of the file.
 func FuzzCheckSpec(f *testing.F) {
 	f.Add("global", "user haproxy", "b", "s", "10.0.0.1", "check", "web 1")
@@ -61,14 +152,16 @@ func FuzzCheckSpec(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, line, backend, server, address, option, comment string) {
 		s := &enginepb.Spec{
 			LoadBalancerId: "8d1b3b0e-3f4d-4ed4-8f2c-0f6b8a5f4a51",
-			Sections:       []*enginepb.Section{{Name: name, Lines: []string{line}}},
-			Servers:        []*enginepb.Server{{Backend: backend, Name: server, Address: address, Options: []string{option}, Comment: comment}},
+			Sections: []*enginepb.Section{
+				{Name: "global", Lines: []string{"user haproxy", "group haproxy"}}, {Name: name, Lines: []string{line}},
+			},
+			Servers: []*enginepb.Server{{Backend: backend, Name: server, Address: address, Options: []string{option}, Comment: comment}},
 		}
 		if _, err := checkSpec(s); err != nil {
 			return
 		}
 		text, _ := haproxy.File(s)
-		want := 4 // the comment, an empty line, the section and its line
+		want := 7 // the comment, and the sections and their lines, each behind an empty line
 		if name == "backend "+backend {
 			want++
 		}

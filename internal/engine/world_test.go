@@ -278,10 +278,20 @@ func (b *testBalancer) remove() {
 
 func (b *testBalancer) runDir() string { return filepath.Join(b.w.dir, "lbaas", "v2", b.ID) }
 
+// askIn asks the HAProxy of a run directory, of which the path may be longer than a socket's address can be.
+func askIn(dir, command string) ([]byte, error) {
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return ask(f.path(""), command, askTime)
+}
+
 // pid is of the process that takes connections.
 func (b *testBalancer) pid() int {
 	b.w.t.Helper()
-	answer, err := ask(b.runDir(), "show info", askTime)
+	answer, err := askIn(b.runDir(), "show info")
 	if err != nil {
 		b.w.t.Fatal(err)
 	}

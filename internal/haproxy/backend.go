@@ -88,7 +88,7 @@ func (c *poolCopy) options(m *lbaas.Member) []string {
 	}
 	words = append(words, c.watch(m)...)
 	if refused(m.Name) {
-		words = append(words, refusal)
+		words = append(words, refusedOption)
 	}
 	return words
 }

@@ -46,6 +46,7 @@ func start(t *testing.T, opts Options, spec *enginepb.Spec, state []byte) *proce
 	write(t, filepath.Join(dir, StateFile), state)
 	p := &process{t: t, socket: filepath.Join(dir, SocketFile)}
 	p.cmd = exec.Command("haproxy", "-f", filepath.Join(dir, ConfigFile))
+	p.cmd.Dir = dir
 	output, err := os.Create(filepath.Join(dir, "output"))
 	if err != nil {
 		t.Fatal(err)

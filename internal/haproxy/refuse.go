@@ -2,8 +2,11 @@ package haproxy
 
 import "plimsoll/internal/failpoint"
 
-// refusal is a word that HAProxy refuses wherever it stands.
-const refusal = "refuse-this-on-purpose"
+// Lines of a section and options of a server that HAProxy refuses, though the engine does not.
+const (
+	refusedLine   = "mode refuse-this-on-purpose"
+	refusedOption = "verify refuse-this-on-purpose"
+)
 
 // refused tells whether a test wants HAProxy to refuse the object of that name: a listener, a pool or a member, by the
 // value of the failpoint "haproxy.refuse". In builds without the tag "failpoints" none is.
@@ -14,6 +17,6 @@ func refused(name string) bool {
 // refuse adds a line that HAProxy refuses, when a test asked for it.
 func (s section) refuse(name string) {
 	if refused(name) {
-		s.add(refusal)
+		s.add(refusedLine)
 	}
 }

@@ -27,6 +27,9 @@ const (
 	StateFile  = "servers_state" // HandOver's text, written before each start
 )
 
+// StatsSocket is the line that makes the Runtime API's socket, in the directory that HAProxy is started in.
+const StatsSocket = "stats socket unix@" + SocketFile + " mode 0600 level admin expose-fd listeners"
+
 // DefaultHardStop is how long a process that was replaced may serve the connections that it has.
 const DefaultHardStop = 30 * time.Minute
 

@@ -48,15 +48,15 @@ func FuzzParseAlerts(f *testing.F) {
 func broken(spec *enginepb.Spec, id string) {
 	for _, s := range spec.Servers {
 		if s.Name == id {
-			s.Options = append(s.Options, refusal)
+			s.Options = append(s.Options, refusedOption)
 		}
 	}
 	for _, s := range spec.Sections {
 		if s.Objects[0] == id {
-			s.Lines, s.Owners = append(s.Lines, refusal), append(s.Owners, "")
+			s.Lines, s.Owners = append(s.Lines, refusedLine), append(s.Owners, "")
 		}
 		if len(s.Objects) > 1 && s.Objects[1] == id {
-			s.Lines, s.Owners = append(s.Lines, refusal), append(s.Owners, id)
+			s.Lines, s.Owners = append(s.Lines, refusedLine), append(s.Owners, id)
 		}
 	}
 }

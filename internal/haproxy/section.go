@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/lbaas"
@@ -32,7 +31,7 @@ func (s section) describe(noun, name string) {
 }
 
 // global has no `log`: this HAProxy sends its logs nowhere, for a log needs an address inside the namespace. It has no
-// `daemon` either: whoever starts HAProxy says so with -D.
+// `daemon` either: whoever starts HAProxy says so with -D, in the run directory, which the names of files are relative to.
 func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb.Section {
 	s := newSection("global", lb.ID)
 	s.describe("Load balancer", lb.Name)
@@ -42,26 +41,13 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 	if opts.Group != "" {
 		s.add("group %s", Quote(opts.Group))
 	}
-	dir := opts.RunDir(lb.ID)
-	s.add("stats socket %s mode 0600 level admin expose-fd listeners", Quote(socketAddress(dir)))
-	s.add("server-state-file %s", Quote(filepath.Join(dir, StateFile)))
+	s.add(StatsSocket)
+	s.add("server-state-file %s", StateFile)
 	s.add("hard-stop-after %ds", spec.HardStopAfterSeconds)
 	if n := opts.maxconn(len(spec.Sections) + len(spec.Servers)); n > 0 {
 		s.add("maxconn %d", n)
 	}
 	return s.Section
-}
-
-// maxSocketPath is the longest path of a socket that HAProxy takes.
-const maxSocketPath = 97
-
-// socketAddress is where the stats socket is. HAProxy is started in its run directory, so that the directory may be
-// deeper than a socket's path can be long.
-func socketAddress(dir string) string {
-	if path := filepath.Join(dir, SocketFile); len(path) <= maxSocketPath {
-		return path
-	}
-	return "unix@" + SocketFile
 }
 
 // defaultMaxconn is how many connections a load balancer takes at most where the file descriptors allow it, as Octavia.

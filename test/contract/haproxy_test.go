@@ -54,7 +54,7 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{store: storetest.Open(t, store.SQLite), options: haproxy.Options{StateDir: t.TempDir(), FDLimit: 2000}}
+	h := &host{store: storetest.Open(t, store.SQLite), options: haproxy.Options{StateDir: t.TempDir(), User: "nobody", Group: "nogroup", FDLimit: 2000}}
 	h.engine = &refuser{EngineClient: startEngine(t, h.options.StateDir)}
 	h.provider = haproxyprovider.New(h.engine, h.store, haproxyprovider.Options{Options: h.options, Host: "here"})
 	h.vip, h.members = h.subnet(t, "10.0.0.0/24"), h.subnet(t, "10.93.48.0/24")
@@ -285,7 +285,7 @@ func (h *host) Refuse(_ *testing.T, name string) bool {
 	return true
 }
 
-// refuser is an engine's client that puts a word into Specs which HAProxy does not know.
+// refuser is an engine's client that puts an option into Specs which HAProxy refuses.
 type refuser struct {
 	enginepb.EngineClient
 	mu   sync.Mutex
@@ -306,7 +306,7 @@ func (r *refuser) Apply(ctx context.Context, req *enginepb.ApplyRequest, opts ..
 	spec := proto.CloneOf(req.Spec)
 	for _, s := range spec.Servers {
 		if name != "" && s.Comment == name {
-			s.Options = append(s.Options, "refuse-this-on-purpose")
+			s.Options = append(s.Options, "verify refuse-this-on-purpose")
 			spec.Hash += " spoilt"
 		}
 	}
