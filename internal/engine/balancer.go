@@ -16,8 +16,9 @@ import (
 
 // balancer is what the engine knows of one load balancer. Its fields belong to the holder of its lock.
 type balancer struct {
-	id  string
-	dir string // its run directory
+	id   string
+	dir  string // its run directory, through the open folder
+	conf string // its configuration's path, as people know it: by it a process is known to be ours
 	// lock holds one token: whoever took it out may change the load balancer. It is a channel so that a caller
 	// whose time is up can stop waiting.
 	lock chan struct{}
@@ -57,7 +58,8 @@ func (e *Engine) entry(id string) *balancer {
 	defer e.mu.Unlock()
 	b := e.balancers[id]
 	if b == nil {
-		b = &balancer{id: id, dir: e.runDir(id), lock: make(chan struct{}, 1)}
+		b = &balancer{id: id, dir: e.files.balancers.path(id), conf: filepath.Join(e.home(id), haproxy.ConfigFile),
+			lock: make(chan struct{}, 1)}
 		b.unlock()
 		e.balancers[id] = b
 	}
@@ -106,7 +108,7 @@ func (e *Engine) tryBalancer(id string) *balancer {
 
 // adopt finds the load balancers that an earlier engine left, and their processes.
 func (e *Engine) adopt() error {
-	entries, err := os.ReadDir(filepath.Join(e.dir, "lbaas", "v2"))
+	entries, err := os.ReadDir(e.files.balancers.path(""))
 	if err != nil {
 		return fmt.Errorf("list load balancers: %w", err)
 	}
@@ -120,7 +122,7 @@ func (e *Engine) adopt() error {
 		}
 		b := e.entry(entry.Name())
 		<-b.lock
-		e.adoptOne(b, running[b.path(haproxy.ConfigFile)])
+		e.adoptOne(b, running[b.conf])
 		b.unlock()
 	}
 	return nil
@@ -133,7 +135,7 @@ func (e *Engine) adoptOne(b *balancer, pids []int) {
 	}
 	b.counters = readCounters(b.dir)
 	for _, pid := range pids {
-		p, err := openProcess(pid, b.path(haproxy.ConfigFile))
+		p, err := openProcess(pid, b.conf)
 		if err != nil {
 			continue // it has just ended
 		}
@@ -175,8 +177,8 @@ func (e *Engine) findStrays(b *balancer) error {
 	if err != nil {
 		return fmt.Errorf("list processes: %w", err)
 	}
-	for _, pid := range all[b.path(haproxy.ConfigFile)] {
-		p, err := openProcess(pid, b.path(haproxy.ConfigFile))
+	for _, pid := range all[b.conf] {
+		p, err := openProcess(pid, b.conf)
 		if err != nil {
 			continue
 		}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -21,7 +20,7 @@ import (
 
 // Config says what an Engine works on.
 type Config struct {
-	// StateDir is the state directory; the engine keeps its files in lbaas/ and plugs/ below it.
+	// StateDir is the state directory; the engine keeps its files in lbaas/v2/ and plugs/ below it.
 	StateDir string
 	// Instance is the state directory's instance id, which stamps everything made on the host.
 	Instance string
@@ -43,6 +42,7 @@ type Engine struct {
 	config Config
 	log    *slog.Logger
 	dir    string // the state directory, absolute
+	files  folders
 	host   *linux.Host
 	digest func() string // of the program
 
@@ -76,7 +76,7 @@ func New(config Config) (*Engine, error) {
 	}
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
 		hub: newHub(), balancers: map[string]*balancer{}}
-	e.tombstones = &tombstones{path: filepath.Join(dir, "lbaas", "tombstones.json")}
+	e.tombstones = &tombstones{}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -85,26 +85,23 @@ func New(config Config) (*Engine, error) {
 func (e *Engine) Close() {
 	e.end()
 	e.tasks.Wait()
+	e.files.close()
 	e.host.Close()
 }
 
-// prepare makes the folders that the engine keeps its files in. The state directory may belong to an unprivileged
-// user: the engine's folders must be its own, or root would write where that user points it.
-func (e *Engine) prepare() error {
-	for _, name := range []string{"lbaas", "lbaas/v2", "plugs"} {
-		dir := filepath.Join(e.dir, name)
-		if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("make %s: %w", dir, err)
-		}
-		if err := owned(dir); err != nil {
-			return err
-		}
+// prepare makes and opens the folders that the engine keeps its files in.
+func (e *Engine) prepare() (err error) {
+	if err := makeFolders(e.dir); err != nil {
+		return err
 	}
-	return nil
+	if e.files, err = openFolders(e.dir); err == nil {
+		e.tombstones.path = e.files.lbaas.path("tombstones.json")
+	}
+	return err
 }
 
-// runDir is the folder of a load balancer's files; the id has been checked.
-func (e *Engine) runDir(id string) string { return filepath.Join(e.dir, "lbaas", "v2", id) }
+// home is where people find a load balancer's files; the id has been checked. HAProxy is told it as its name.
+func (e *Engine) home(id string) string { return filepath.Join(e.dir, balancersDir, id) }
 
 // namespaceName is the name of a load balancer's network namespace.
 func namespaceName(id string) string { return "qlbaas-" + id }

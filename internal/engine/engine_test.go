@@ -242,7 +242,7 @@ func TestDriftIsMended(t *testing.T) {
 
 func (b *testBalancer) tell(t *testing.T, command string) {
 	t.Helper()
-	answer, err := ask(b.runDir(), command, askTime)
+	answer, err := askIn(b.runDir(), command)
 	if err != nil || strings.TrimSpace(string(answer)) != "" {
 		t.Fatalf("%s: %v %s", command, err, answer)
 	}
@@ -290,8 +290,8 @@ func TestStrayIsFound(t *testing.T) {
 	b.mustApply(methodStart)
 	stop := w.load(b.url(), false)
 	dir, old := b.runDir(), b.pid()
-	run(t, "ip", "netns", "exec", namespaceName(b.ID), "sh", "-c", "cd "+dir+" && exec haproxy -D -f "+dir+"/haproxy.conf -p "+
-		dir+"/haproxy.pid -x haproxy_stats.sock -sf "+fmt.Sprint(old))
+	run(t, "ip", "netns", "exec", namespaceName(b.ID), "sh", "-c", "cd "+dir+" && exec haproxy -D -f haproxy.conf -p haproxy.pid -L "+dir+
+		" -x haproxy_stats.sock -sf "+fmt.Sprint(old))
 	eventually(t, "the stray", func() bool { return b.pid() != old })
 	b.want(b.again(), methodReload)
 	eventually(t, "one process", func() bool { return len(processesOf(t, b)) == 1 })

@@ -47,19 +47,6 @@ func bare(err error) error {
 	return err
 }
 
-// owned refuses a folder that another user could change, or that leads elsewhere.
-func owned(dir string) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !ok || int(stat.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("use %s: it must be a folder that belongs to the engine's user and that nobody else can write to", dir)
-	}
-	return nil
-}
-
 // removeAll removes a file or folder; what is not there is no error.
 func removeAll(path string) error {
 	if err := os.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

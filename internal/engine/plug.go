@@ -27,7 +27,7 @@ type plug struct{ *enginepb.PlugRequest }
 
 func (p plug) id() string { return p.GetPort().GetId() }
 
-func (e *Engine) plugPath(id string) string { return filepath.Join(e.dir, "plugs", id+".json") }
+func (e *Engine) plugPath(id string) string { return e.files.plugs.path(id + ".json") }
 
 // Plug connects a port to a named network namespace, and makes the namespace if it is not there. It is stored first, so
 // that the engine mends it after a crash or a reboot.
@@ -167,7 +167,7 @@ func (e *Engine) storedPlug(id string) (plug, error) {
 
 // storedPlugs reads all records, by port id. One that cannot be read is passed over.
 func (e *Engine) storedPlugs() []plug {
-	entries, err := os.ReadDir(filepath.Join(e.dir, "plugs"))
+	entries, err := os.ReadDir(e.files.plugs.path(""))
 	if err != nil {
 		return nil
 	}

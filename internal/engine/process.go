@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -53,7 +54,8 @@ func openProcess(pid int, conf string) (*process, error) {
 // is not reaped yet has no arguments.
 func runs(pid int, conf string) bool { return conf != "" && configOf(pid) == conf }
 
-// configOf is the configuration file of a process that is a HAProxy, else "".
+// configOf is the configuration file of a process that is a HAProxy, else "". One that is relative is in the folder that
+// the process was named after.
 func configOf(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {
@@ -63,10 +65,17 @@ func configOf(pid int) string {
 	if !strings.Contains(filepath.Base(args[0]), "haproxy") {
 		return ""
 	}
-	for i, arg := range args[:len(args)-1] {
-		if arg == "-f" {
-			return args[i+1]
-		}
+	conf := argument(args, "-f")
+	if conf == "" || filepath.IsAbs(conf) {
+		return conf
+	}
+	return filepath.Join(argument(args, "-L"), conf)
+}
+
+// argument is what follows an option, or "".
+func argument(args []string, option string) string {
+	if i := slices.Index(args, option); i >= 0 && i+1 < len(args) {
+		return args[i+1]
 	}
 	return ""
 }

@@ -16,26 +16,24 @@ func (e *Engine) Purge(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	below := filepath.Join(e.dir, "lbaas", "v2") + "/"
-	failed := []error{killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) })}
+	below := filepath.Join(e.dir, balancersDir) + "/"
+	failed := []error{e.prepare(), killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) })}
 	// What a crash prevented from being stamped is known by its record only.
 	for _, p := range e.storedPlugs() {
 		failed = append(failed, e.removePort(portRef{p.id(), p.Port.NetworkId}))
 	}
-	dirs, err := os.ReadDir(filepath.Join(e.dir, "lbaas", "v2"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		failed = append(failed, err)
-	}
+	dirs, err := os.ReadDir(e.files.balancers.path(""))
+	failed = append(failed, err)
 	for _, dir := range dirs {
 		if checkID("", dir.Name()) != nil {
 			continue
 		}
-		r, _ := readRecord(e.runDir(dir.Name())) // what cannot be read is swept by its stamp
+		r, _ := readRecord(e.files.balancers.path(dir.Name())) // what cannot be read is swept by its stamp
 		failed = append(failed, e.removeNetwork(dir.Name(), r))
 	}
 	failed = append(failed, e.host.Sweep(nil, nil))
 	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
 		return err // the files say what is left to do
 	}
-	return errors.Join(removeAll(filepath.Join(e.dir, "lbaas")), removeAll(filepath.Join(e.dir, "plugs")))
+	return errors.Join(removeAll(filepath.Join(e.dir, lbaasDir)), removeAll(filepath.Join(e.dir, plugsDir)))
 }

@@ -10,7 +10,6 @@ import (
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/failpoint"
-	"plimsoll/internal/haproxy"
 	"plimsoll/internal/linux"
 )
 
@@ -75,7 +74,7 @@ func (e *Engine) killAll(b *balancer) error {
 		}
 	}
 	b.settle()
-	return killConfigs(func(conf string) bool { return conf == b.path(haproxy.ConfigFile) })
+	return killConfigs(func(conf string) bool { return conf == b.conf })
 }
 
 // killConfigs ends every HAProxy that runs a configuration file of ours.

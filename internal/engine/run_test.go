@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -116,11 +117,48 @@ func TestFoldersMustBeOurs(t *testing.T) {
 	if err := os.Symlink(elsewhere, filepath.Join(dir, "lbaas")); err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{dir: dir}
+	e := &Engine{dir: dir, tombstones: &tombstones{}}
 	if err := e.prepare(); err == nil {
 		t.Error("a link in place of the folder was followed")
 	}
 	if left, _ := os.ReadDir(elsewhere); len(left) > 0 {
 		t.Errorf("written where the link leads: %v", left)
 	}
+}
+
+// TestFoldersAreHeld shows that who owns the state directory cannot lead the engine elsewhere while it runs.
+func TestFoldersAreHeld(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := t.TempDir()
+	swap := func(name, to string) {
+		t.Helper()
+		if err := errors.Join(os.Rename(filepath.Join(w.dir, name), filepath.Join(w.dir, name+"-held")),
+			os.Symlink(to, filepath.Join(w.dir, name))); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { // purging goes by the names again
+			if err := errors.Join(os.Remove(filepath.Join(w.dir, name)),
+				os.Rename(filepath.Join(w.dir, name+"-held"), filepath.Join(w.dir, name))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	lb := w.balancerOf()
+	if err := os.MkdirAll(filepath.Join(elsewhere, "v2", lb.ID), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	swap("lbaas", elsewhere)
+	swap("plugs", elsewhere)
+	lb.mustApply(methodStart)
+	if o := lb.observe(); !o.Running || o.Drifted {
+		t.Errorf("Observe = %v", o)
+	}
+	w.plug()
+	for _, dir := range []string{elsewhere, filepath.Join(elsewhere, "v2", lb.ID)} {
+		if left, _ := filepath.Glob(filepath.Join(dir, "*.*")); len(left) > 0 {
+			t.Errorf("written where the links lead: %v", left)
+		}
+	}
+	lb.mustApply(methodNone)
+	lb.remove()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -46,18 +45,11 @@ func ask(dir, command string, atMost time.Duration) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(c, maxAnswer))
 }
 
-// dialIn connects to a socket in a directory, also where the path is longer than a socket's address can be (unix(7)).
+// dialIn connects to a socket in a run directory. Its path through the open folder always is short enough for a
+// socket's address (unix(7)).
 func dialIn(dir, name string) (net.Conn, error) {
-	dialer, path := &net.Dialer{Timeout: askTime}, filepath.Join(dir, name)
-	if len(path) < 108 {
-		return dialer.DialContext(context.Background(), "unix", path)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = d.Close() }()
-	return dialer.DialContext(context.Background(), "unix", fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name))
+	dialer := &net.Dialer{Timeout: askTime}
+	return dialer.DialContext(context.Background(), "unix", filepath.Join(dir, name))
 }
 
 // conversation is a connection over which one process answers any number of commands, also after it handed its stats

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,12 +50,12 @@ func (e *Engine) check(ctx context.Context, b *balancer, spec *enginepb.Spec) ([
 	if err != nil {
 		return nil, lines, err
 	}
-	path := b.path(haproxy.ConfigFile + ".check")
-	if err := writeFile(path, text); err != nil {
+	const name = haproxy.ConfigFile + ".check"
+	if err := writeFile(b.path(name), text); err != nil {
 		return nil, lines, err
 	}
-	defer func() { _ = os.Remove(path) }()
-	cmd := command(ctx, program, "-c", "-f", path)
+	defer func() { _ = os.Remove(b.path(name)) }()
+	cmd := command(ctx, program, "-c", "-f", name)
 	cmd.Dir = b.dir
 	output, err := finishCommand(cmd, (*exec.Cmd).Start)
 	var exit *exec.ExitError
@@ -228,7 +229,7 @@ func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	cmd := command(ctx, program, b.startArguments()...)
-	cmd.Dir = b.dir // a long path to the socket is given relative to it
+	cmd.Dir = b.dir
 	output, err := finishCommand(cmd, func(cmd *exec.Cmd) error { return linux.Start(namespaceName(b.id), cmd) })
 	if err != nil {
 		if alerts := haproxy.ParseAlerts(output); len(alerts) > 0 {
@@ -245,8 +246,10 @@ func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
 	return p, b.serving(ctx, p)
 }
 
+// startArguments name all files relative to the run directory: by its path root could be led elsewhere. The path is there all
+// the same, as the name that HAProxy would have among its peers, so that whoever lists processes sees whose it is.
 func (b *balancer) startArguments() []string {
-	args := []string{"-D", "-f", b.path(haproxy.ConfigFile), "-p", b.path(haproxy.PIDFile)}
+	args := []string{"-D", "-f", haproxy.ConfigFile, "-p", haproxy.PIDFile, "-L", filepath.Dir(b.conf)}
 	if b.current != nil {
 		b.current.expected.Store(true)
 		args = append(args, "-x", haproxy.SocketFile)
@@ -278,10 +281,9 @@ func (b *balancer) limitDraining() error {
 
 // started opens the process that HAProxy left behind when it detached.
 func (b *balancer) started() (*process, error) {
-	conf := b.path(haproxy.ConfigFile)
 	if text, err := os.ReadFile(b.path(haproxy.PIDFile)); err == nil {
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		if p, err := openProcess(pid, conf); err == nil && !b.has(p.processID) {
+		if p, err := openProcess(pid, b.conf); err == nil && !b.has(p.processID) {
 			return p, nil
 		}
 	}
@@ -290,8 +292,8 @@ func (b *balancer) started() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, pid := range all[conf] {
-		if p, err := openProcess(pid, conf); err == nil && !b.has(p.processID) {
+	for _, pid := range all[b.conf] {
+		if p, err := openProcess(pid, b.conf); err == nil && !b.has(p.processID) {
 			return p, nil
 		}
 	}
