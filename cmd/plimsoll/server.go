@@ -111,7 +111,11 @@ func (s *server) identity(ctx context.Context, st *store.Store) (*keystone.Servi
 	if err != nil {
 		return nil, err
 	}
-	if err := ident.Bootstrap(ctx, password); err != nil {
+	demo, err := s.dir.DemoPassword()
+	if err != nil {
+		return nil, err
+	}
+	if err := ident.Bootstrap(ctx, password, demo); err != nil {
 		return nil, fmt.Errorf("make the first users: %w", err)
 	}
 	return ident, s.dir.WriteCredentials(statedir.Credentials{

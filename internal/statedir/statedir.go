@@ -22,6 +22,7 @@ import (
 const (
 	instanceFile    = "instance"
 	passwordFile    = "admin-password"
+	demoFile        = "demo-password"
 	lockFile        = "lock"
 	supervisorFile  = "supervisor.lock"
 	openrcFile      = "openrc"
@@ -171,6 +172,9 @@ func (d *Dir) ExistingInstance() (string, error) {
 
 // AdminPassword is the password of the user admin at the first start. The first call makes it; hold the lock.
 func (d *Dir) AdminPassword() (string, error) { return d.once(passwordFile, rand.Text) }
+
+// DemoPassword is that of the user demo, another one: whoever is lent demo must not be admin.
+func (d *Dir) DemoPassword() (string, error) { return d.once(demoFile, rand.Text) }
 
 // once returns what a file says, which make says if there is none yet.
 func (d *Dir) once(name string, content func() string) (string, error) {

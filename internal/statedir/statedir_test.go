@@ -87,6 +87,9 @@ func TestSecretsAreKeptAndClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if demo, err := d.DemoPassword(); demo == password || len(demo) < 20 || err != nil {
+		t.Errorf("DemoPassword gives %q, %v; AdminPassword %q", demo, err, password)
+	}
 	if err := d.WriteCredentials(statedir.Credentials{AuthURL: "http://127.0.0.1:1/identity/v3", User: "admin", Password: password}); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +112,7 @@ func TestSecretsAreKeptAndClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]fs.FileMode{"b": 0o700, "instance": 0o600, "admin-password": 0o600, "openrc": 0o600, "clouds.yaml": 0o600}
+	want := map[string]fs.FileMode{"b": 0o700, "instance": 0o600, "admin-password": 0o600, "demo-password": 0o600, "openrc": 0o600, "clouds.yaml": 0o600}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("modes (-want +got):\n%s", diff)
 	}

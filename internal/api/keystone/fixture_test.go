@@ -57,7 +57,7 @@ func newFixtureOn(t testing.TB, s *store.Store) *fixture {
 	start := time.Now()
 	service.now = func() time.Time { return start.Add(time.Duration(f.skew.Load())) }
 	service.passwords.cost = bcrypt.MinCost
-	if err := service.Bootstrap(t.Context(), adminPassword); err != nil {
+	if err := service.Bootstrap(t.Context(), adminPassword, adminPassword); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.StripPrefix("/identity", service.Handler()))

@@ -78,20 +78,22 @@ func (s *Service) Handler() http.Handler {
 	})
 }
 
-// Bootstrap makes what the first start needs: the domain Default, the projects and users admin and demo, both users with
-// the password given, and the roles. Where the domain exists it does nothing.
-func (s *Service) Bootstrap(ctx context.Context, adminPassword string) error {
+// Bootstrap makes what the first start needs: the domain Default, the projects and users admin and demo, with the passwords
+// given, and the roles. Where the domain exists it does nothing.
+func (s *Service) Bootstrap(ctx context.Context, adminPassword, demoPassword string) error {
 	started, err := s.store.Started(ctx)
 	if err != nil || started {
 		return err
 	}
-	var hashes [2]string
-	for i := range hashes {
-		if hashes[i], err = s.passwords.hash(ctx, adminPassword); err != nil {
-			return err
-		}
+	adminHash, err := s.passwords.hash(ctx, adminPassword)
+	if err != nil {
+		return err
 	}
-	if err := s.store.Start(ctx, identity.FirstStart(newID, hashes[0], hashes[1])); err != nil {
+	demoHash, err := s.passwords.hash(ctx, demoPassword)
+	if err != nil {
+		return err
+	}
+	if err := s.store.Start(ctx, identity.FirstStart(newID, adminHash, demoHash)); err != nil {
 		return err
 	}
 	s.log.Info("identity service set up", "users", "admin, demo")

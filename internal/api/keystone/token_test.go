@@ -45,6 +45,31 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
+// TestFirstPasswords has the users of the first start keep to their own.
+func TestFirstPasswords(t *testing.T) {
+	ctx, s := t.Context(), storetest.Open(t, store.SQLite)
+	service, err := New(Config{Store: s, KeyDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service.passwords.cost = bcrypt.MinCost
+	for range 2 { // the second start changes nothing
+		if err := service.Bootstrap(ctx, "for admin", "for demo"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range []string{"admin", "demo"} {
+		for _, password := range []string{"for admin", "for demo"} {
+			_, err := service.login(ctx, func(ctx context.Context) (*identity.User, error) {
+				return s.UserByName(ctx, identity.DefaultDomainID, user)
+			}, password)
+			if own := password == "for "+user; own != (err == nil) {
+				t.Errorf("the user %s with the password %s: %v", user, password, err)
+			}
+		}
+	}
+}
+
 func TestLogin(t *testing.T) {
 	f := newFixture(t)
 	user := func(u object) object {

@@ -37,7 +37,7 @@ func cloud(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := id.Bootstrap(t.Context(), password); err != nil {
+	if err := id.Bootstrap(t.Context(), password, "demo"); err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
