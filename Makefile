@@ -27,7 +27,7 @@ define apt
 	fi
 endef
 
-.PHONY: build quickstart test lint bench deps test-deps clean generate fuzz
+.PHONY: build quickstart test lint bench bench-many bench-code bench-deps deps test-deps clean generate fuzz
 
 build: ## bin/plimsoll
 	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plimsoll ./cmd/plimsoll
@@ -65,8 +65,17 @@ bin/tools/golangci-lint: Makefile
 	else GOBIN=$(CURDIR)/bin/tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION); fi; \
 	touch -h $@
 
-bench: deps ## what the code costs; docs/performance.md says what the figures mean
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
+bench: bench-deps ## what a user gets, of the real program; docs/performance.md says what the figures mean
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+
+bench-many: bench-deps ## a thousand load balancers on this host
+	PLIMSOLL_BENCH_LOADBALANCERS=1000 $(GO) test -run '^$$' -bench Many -benchtime 1x -timeout 40m ./test/bench
+
+bench-code: test-deps ## what parts of the code cost
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -v '/test/bench$$')
+
+bench-deps:
+	$(call apt,$(RUN_PACKAGES) wrk)
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz test for FUZZTIME each
