@@ -19,8 +19,8 @@ import (
 	"plimsoll/internal/linux"
 )
 
-// plugPause lies between two looks at all plugs.
-const plugPause = 15 * time.Second
+// plugPause lies between two looks at all plugs, plugMost where there are so many that a look takes long.
+const plugPause, plugMost = 15 * time.Second, time.Minute
 
 // plug is a port that was plugged into a namespace, as it is stored: a PlugRequest.
 type plug struct{ *enginepb.PlugRequest }
@@ -190,10 +190,14 @@ func (e *Engine) storedPlugs() []plug {
 // keepPlugs mends plugs: at once when the engine starts, as after a reboot, and then from time to time.
 func (e *Engine) keepPlugs(ctx context.Context) error {
 	for {
+		began := time.Now()
 		for _, p := range e.storedPlugs() {
+			if ctx.Err() != nil {
+				return nil
+			}
 			e.mend(p)
 		}
-		if !pause(ctx, plugPause) {
+		if !pause(ctx, pace(plugPause, time.Since(began), plugMost)) {
 			return nil
 		}
 	}

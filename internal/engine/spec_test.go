@@ -274,3 +274,13 @@ func TestClean(t *testing.T) {
 		}
 	}
 }
+
+func TestPace(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: time.Second, 10 * time.Millisecond: time.Second, 100 * time.Millisecond: 2500 * time.Millisecond, time.Second: 5 * time.Second,
+	} {
+		if got := pace(time.Second, took, 5*time.Second); got != want {
+			t.Errorf("pace after %v = %v, want %v", took, got, want)
+		}
+	}
+}

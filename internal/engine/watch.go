@@ -12,13 +12,17 @@ import (
 )
 
 const (
-	// pollPause lies between two looks at all servers' health.
-	pollPause = time.Second
+	// pollPause lies between two looks at all servers' health, pollMost where there are so many that a look takes long.
+	pollPause, pollMost = time.Second, 5 * time.Second
 	// savePause lies between two stores of all counters, which bound what is lost when host or engine and HAProxy end.
 	savePause = time.Minute
 	// retryPause lies between two tries of what failed.
 	retryPause = time.Second
 )
+
+// pace is the pause behind a look that took so long. Looks at a thousand load balancers must not keep a core busy: they
+// cost a twenty-fifth of one, unless that would make the pause longer than most.
+func pace(least, took, most time.Duration) time.Duration { return max(least, min(25*took, most)) }
 
 // watchLinks reports load balancers and mends plugs whose links went or lost their other end.
 func (e *Engine) watchLinks(ctx context.Context) error {
@@ -63,8 +67,9 @@ func (b *balancer) uses(port string) bool {
 // watchServers polls HAProxy for what it tells nobody: that a server's health turned. On the way it deletes servers
 // that have become idle, and looks whether the namespace is still there.
 func (e *Engine) watchServers(ctx context.Context) error {
-	saved := time.Now()
-	for pause(ctx, pollPause) {
+	var took time.Duration
+	for pause(ctx, pace(pollPause, took, pollMost)) {
+		began := time.Now()
 		for _, id := range e.known() {
 			if ctx.Err() != nil {
 				break
@@ -74,10 +79,16 @@ func (e *Engine) watchServers(ctx context.Context) error {
 				b.unlock()
 			}
 		}
-		if time.Since(saved) > savePause {
-			e.saveCounters()
-			saved = time.Now()
-		}
+		took = time.Since(began)
+	}
+	return nil
+}
+
+// keepCounters stores all counters from time to time. It is no part of the look at the servers' health, for which a slow
+// disk must not be a delay.
+func (e *Engine) keepCounters(ctx context.Context) error {
+	for pause(ctx, savePause) {
+		e.saveCounters()
 	}
 	return nil
 }

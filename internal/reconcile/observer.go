@@ -45,15 +45,17 @@ func (o *observer) addAll() {
 	poke(o.wake)
 }
 
-// run looks until ctx ends.
+// run looks until ctx ends. Where there are so many load balancers that a look at all takes long, the next comes
+// later, so that looking takes a tenth of the time at most: what turns meanwhile is told by events.
 func (o *observer) run(ctx context.Context) error {
 	var rest []string
+	var began time.Time // of the look at all
 	tick := time.NewTimer(jittered(o.loop.cfg.ObserveEvery))
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		urgent, all := o.take()
 		if all {
-			rest = o.loop.memory.applied(o.name)
+			rest, began = o.loop.memory.applied(o.name), time.Now()
 		}
 		switch {
 		case len(urgent) > 0:
@@ -61,13 +63,15 @@ func (o *observer) run(ctx context.Context) error {
 		case len(rest) > 0:
 			n := min(len(rest), o.loop.cfg.ObserveAtOnce)
 			o.look(ctx, rest[:n])
-			rest = rest[n:]
+			if rest = rest[n:]; len(rest) == 0 {
+				tick.Reset(jittered(max(o.loop.cfg.ObserveEvery, 10*time.Since(began))))
+			}
 		default:
 			select {
 			case <-ctx.Done():
 			case <-o.wake:
 			case <-tick.C:
-				rest = o.loop.memory.applied(o.name)
+				rest, began = o.loop.memory.applied(o.name), time.Now()
 				tick.Reset(jittered(o.loop.cfg.ObserveEvery))
 			}
 		}
