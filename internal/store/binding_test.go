@@ -144,14 +144,14 @@ func TestHostNotesDuringAChange(t *testing.T) {
 			s := storetest.Open(t, engine)
 			l := newLAN(t, s, "10.0.0.0/24")
 			p := addPort(t, s, &network.Port{NetworkID: l.ID, Binding: network.Binding{Host: "h", NetNS: "n"}})
-			got, err := s.UpdatePort(t.Context(), p.ID, func(p *network.Port) error {
+			_, err := s.UpdatePort(t.Context(), p.ID, func(p *network.Port) error {
 				p.Name = "new"
 				return s.BindingObserved(t.Context(), p.ID, p.Binding.Generation, "")
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err = s.Port(t.Context(), p.ID); err != nil || got.Name != "new" || got.Status() != "ACTIVE" {
+			if got, err := s.Port(t.Context(), p.ID); err != nil || got.Name != "new" || got.Status() != "ACTIVE" {
 				t.Errorf("the port is %q and %s (%v), want new and ACTIVE", got.Name, got.Status(), err)
 			}
 		})
