@@ -174,7 +174,7 @@ func TestJudgeHAProxy(t *testing.T) {
 		"HAProxy version 2.4.22 2023":       missing,
 		"HAProxy version 2.6.12-1 +OPENSSL": fine,
 		"HAProxy version 3.0.1 +OPENSSL":    fine,
-		"HAProxy version 2.8.1 -OPENSSL":    warn,
+		"HAProxy version 2.8.1 -OPENSSL":    missing,
 	} {
 		if got := judgeHAProxy("/x", text); got.verdict != want || (got.remedy == "") != (want == fine) {
 			t.Errorf("judgeHAProxy(%q) gives %+v, want %s", text, got, want)

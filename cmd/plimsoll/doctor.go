@@ -121,7 +121,7 @@ func judgeHAProxy(path, text string) finding {
 	switch {
 	case major < 2 || major == 2 && minor < 6:
 	case !strings.Contains(text, "+OPENSSL"):
-		f.verdict, f.detail, f.remedy = warn, f.detail+", without TLS", "install a build with OpenSSL, for health monitors over HTTPS"
+		f.detail, f.remedy = f.detail+", without TLS", "install a build with OpenSSL"
 	default:
 		f.verdict, f.remedy = fine, ""
 	}
