@@ -54,6 +54,9 @@ func (h *Host) finishBridge(br netlink.Link) error {
 	if err != nil {
 		return err
 	}
+	if err := h.shield(br); err != nil {
+		return err
+	}
 	if err := h.links.LinkSetUp(br); err != nil {
 		return fmt.Errorf("set bridge %s up: %w", name, err)
 	}

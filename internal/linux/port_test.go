@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -301,5 +302,45 @@ func TestHostIsOutOfReach(t *testing.T) {
 		if n, from, err := service.ReadFrom(make([]byte, 10)); err == nil {
 			t.Errorf("%d bytes reached %s from %s", n, to, from)
 		}
+	}
+}
+
+// TestBroadcastsStayOut shows that services of the host that listen on all addresses do not hear a namespace: not even what
+// the kernel takes from anywhere, which is a broadcast of somebody who has no address yet.
+func TestBroadcastsStayOut(t *testing.T) {
+	h := testHost(t)
+	ns, p := ensureNamespace(t, h), testPort()
+	p.Addresses, p.Routes = nil, nil
+	ensurePort(t, h, ns, p, true)
+	br, err := h.links.LinkByName(BridgeName(p.NetworkID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.finishBridge(br); err != nil { // as after a crash before it was stamped
+		t.Errorf("finish the bridge again: %v", err)
+	}
+	service, err := net.ListenPacket("udp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = service.Close() }()
+	err = Within(ns, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = unix.Close(fd) }()
+		to := &unix.SockaddrInet4{Addr: [4]byte{255, 255, 255, 255}, Port: service.LocalAddr().(*net.UDPAddr).Port}
+		return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1),
+			unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, TapName(p.ID)), unix.Sendto(fd, []byte("x"), 0, to))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, from, err := service.ReadFrom(make([]byte, 10)); err == nil {
+		t.Errorf("%d bytes reached the host from %s", n, from)
 	}
 }
