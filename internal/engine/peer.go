@@ -34,12 +34,30 @@ func Listen(socket string, uid int) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	err = errors.Join(os.Chmod(socket, 0o600), os.Lchown(socket, uid, -1))
-	if err != nil {
+	if err := give(socket, uid); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("listen on %s: %w", socket, err)
 	}
 	return l, nil
+}
+
+// give lets only the user uid connect to a socket. It does not go by the name twice: who owns the folder could put a link
+// to any file of root's in the socket's place.
+func give(socket string, uid int) error {
+	f, err := os.OpenFile(socket, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return errors.New("something else was put in its place")
+	}
+	held := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	return errors.Join(os.Chmod(held, 0o600), os.Chown(held, uid, -1))
 }
 
 // Dial connects to the engine at socket. Calls fail unless its process runs as the user wantUID, which is 0 outside

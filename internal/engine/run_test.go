@@ -112,6 +112,23 @@ func TestSocketIsPrivate(t *testing.T) {
 	}
 }
 
+// TestGiveFollowsNoLink shows that a link in the socket's place gives away nothing of what it leads to.
+func TestGiveFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o644), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{file, link, filepath.Join(dir, "missing")} {
+		if err := give(bad, os.Geteuid()); err == nil {
+			t.Errorf("bad: %s: given", bad)
+		}
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("the file is now %v, %v", info.Mode(), err)
+	}
+}
+
 func TestFoldersMustBeOurs(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	if err := os.Symlink(elsewhere, filepath.Join(dir, "lbaas")); err != nil {
