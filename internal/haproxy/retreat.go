@@ -11,65 +11,136 @@ import (
 
 // Retreat is what is left of a Spec when HAProxy refuses some of its objects: these keep their form of good, the last
 // Spec that HAProxy took (nil is none), or are left out where they have none. Held are the objects that are not as
-// wanted either, because they live inside a refused one: the members of a refused pool, or a listener whose new pool is
-// refused. It is pure; ask HAProxy again about the answer.
+// wanted either, because of a refused one: the members and the monitor of a pool that is left out, or a listener whose new
+// pool is. Members of a pool that keeps its last form are as wanted. It is pure; ask HAProxy again about the answer.
 func Retreat(wanted, good *enginepb.Spec, blamed []string) (left *enginepb.Spec, held []string) {
 	if good == nil {
 		good = &enginepb.Spec{}
 	}
-	r := &retreat{left: proto.CloneOf(wanted), good: good, blamed: blamed}
+	r := &retreat{wanted: wanted, left: proto.CloneOf(wanted), good: good, blamed: blamed}
 	r.left.Sections, r.left.Servers = nil, nil
 	for _, s := range wanted.Sections {
-		r.section(s, serversOf(wanted, s))
+		r.section(s)
 	}
 	for _, s := range r.left.Sections {
 		r.reconnect(s)
 	}
 	r.untrack()
+	r.holdMissing()
 	r.left.Hash = hash(r.left)
 	slices.Sort(r.held)
 	return r.left, slices.Compact(r.held)
 }
 
 type retreat struct {
-	left, good *enginepb.Spec
-	blamed     []string
-	held       []string
+	wanted, left, good *enginepb.Spec
+	blamed             []string
+	held               []string
 }
 
-// section takes over a section, in the form that HAProxy will take.
-func (r *retreat) section(s *enginepb.Section, servers []*enginepb.Server) {
-	if !r.refused(s) {
-		r.left.Sections = append(r.left.Sections, proto.CloneOf(s))
-		for _, server := range servers {
-			r.server(server)
+// section takes over a section, in the form that HAProxy will take, with its servers.
+func (r *retreat) section(s *enginepb.Section) {
+	form := r.form(s)
+	for _, id := range s.Objects {
+		if form == nil || !slices.Equal(owned(form, id), owned(s, id)) {
+			r.hold(id)
 		}
+	}
+	if form == nil {
 		return
 	}
-	r.hold(s.Objects...)
-	for _, server := range servers {
-		r.hold(server.Name)
+	r.left.Sections = append(r.left.Sections, form)
+	for _, server := range serversOf(r.wanted, s) {
+		r.server(server, checks(form))
 	}
-	r.restore(s.Name)
 }
 
-// restore takes a section and its servers from the last good Spec, if it had them.
+// form is how a section goes on: as wanted, but for the lines of the refused among its further objects, which are as they
+// were; or all as it was, where the object that it is refused itself. Nil is not at all.
+func (r *retreat) form(s *enginepb.Section) *enginepb.Section {
+	old := find(r.good, s.Name)
+	if r.refused(owner(s, -1)) {
+		return proto.CloneOf(old)
+	}
+	form := proto.CloneOf(s)
+	for _, id := range s.Objects {
+		if !r.refused(id) {
+			continue
+		}
+		disown(form, id)
+		for _, line := range owned(old, id) {
+			form.Lines, form.Owners = append(form.Lines, line), append(form.Owners, id)
+		}
+	}
+	return form
+}
+
+// owned are the lines of a section that render an object.
+func owned(s *enginepb.Section, id string) []string {
+	var lines []string
+	for i, line := range s.GetLines() {
+		if owner(s, i) == id {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// disown takes the lines of an object away.
+func disown(s *enginepb.Section, id string) {
+	var lines, owners []string
+	for i, line := range s.Lines {
+		if owner(s, i) != id {
+			lines, owners = append(lines, line), append(owners, owner(s, i))
+		}
+	}
+	s.Lines, s.Owners = lines, owners
+}
+
+// checks tells whether the servers of a backend are checked.
+func checks(backend *enginepb.Section) bool {
+	return slices.ContainsFunc(backend.Lines, func(line string) bool { return strings.HasPrefix(line, "default-server check ") })
+}
+
+// restore takes a backend and those of its servers that are still wanted somewhere from the last good Spec, if it had them.
 func (r *retreat) restore(name string) bool {
 	s := find(r.good, name)
 	if s == nil {
 		return false
 	}
 	r.left.Sections = append(r.left.Sections, proto.CloneOf(s))
-	r.left.Servers = append(r.left.Servers, serversOf(r.good, s)...)
+	for _, server := range serversOf(r.good, s) {
+		if named(r.wanted, server.Name) {
+			r.left.Servers = append(r.left.Servers, server)
+		}
+	}
 	return true
 }
 
-func (r *retreat) server(s *enginepb.Server) {
-	if slices.Contains(r.blamed, s.Name) {
+func named(spec *enginepb.Spec, server string) bool {
+	return slices.ContainsFunc(spec.Servers, func(s *enginepb.Server) bool { return s.Name == server })
+}
+
+func (r *retreat) server(s *enginepb.Server, checked bool) {
+	if r.refused(s.Name) {
 		s = byKey(r.good.Servers)[key(s)]
 	}
-	if s != nil {
-		r.left.Servers = append(r.left.Servers, s)
+	if s == nil {
+		return
+	}
+	if checked = checked && !tracks(s); s.Checked != checked {
+		s = proto.CloneOf(s)
+		s.Checked = checked
+	}
+	r.left.Servers = append(r.left.Servers, s)
+}
+
+// holdMissing holds the members that are nowhere.
+func (r *retreat) holdMissing() {
+	for _, s := range r.wanted.Servers {
+		if !named(r.left, s.Name) {
+			r.hold(s.Name)
+		}
 	}
 }
 
@@ -98,11 +169,11 @@ func (r *retreat) reconnect(s *enginepb.Section) {
 	}
 }
 
-// untrack lets no server follow one that is not there.
+// untrack lets no server follow one that is not there or not checked.
 func (r *retreat) untrack() {
 	there := byKey(r.left.Servers)
 	for i, s := range r.left.Servers {
-		if t := target(s); t == "" || there[t] != nil {
+		if t := target(s); t == "" || there[t].GetChecked() {
 			continue
 		}
 		s = proto.CloneOf(s)
@@ -111,14 +182,12 @@ func (r *retreat) untrack() {
 	}
 }
 
-// refused tells whether HAProxy refuses any line of the section itself.
-func (r *retreat) refused(s *enginepb.Section) bool {
-	return slices.ContainsFunc(s.Objects, func(id string) bool { return slices.Contains(r.blamed, id) })
-}
+// refused tells whether HAProxy refuses an object itself.
+func (r *retreat) refused(id string) bool { return slices.Contains(r.blamed, id) }
 
 func (r *retreat) hold(ids ...string) {
 	for _, id := range ids {
-		if !slices.Contains(r.blamed, id) {
+		if !r.refused(id) {
 			r.held = append(r.held, id)
 		}
 	}

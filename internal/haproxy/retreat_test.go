@@ -89,13 +89,23 @@ func TestRetreat(t *testing.T) {
 		{name: "new pool", bad: uid(2, 2), held: []string{uid(1, 2), uid(3, 3)},
 			want: func(lb *lbaas.LoadBalancer) { lb.Listeners[1].DefaultPoolID = "" }},
 		{name: "old pool", bad: uid(2, 1), before: pool(func(p *lbaas.Pool) { p.Algorithm = lbaas.SourceIP; p.Members = p.Members[:1] }),
-			want: pool(func(p *lbaas.Pool) { p.Algorithm = lbaas.SourceIP; p.Members = p.Members[:1] }),
-			held: []string{uid(3, 1), uid(3, 2), uid(4, 1)}},
+			want: pool(func(p *lbaas.Pool) { p.Algorithm = lbaas.SourceIP })},
+		{name: "old pool, with a change of all else", bad: uid(2, 1), held: []string{uid(4, 1)},
+			before: pool(func(p *lbaas.Pool) {
+				p.Algorithm, p.HealthMonitor.Delay, p.Members[1].Weight = lbaas.SourceIP, 9, 7
+				addMember(p, 9, "10.93.48.9", 80) // deleted since
+			}),
+			want: pool(func(p *lbaas.Pool) { p.Algorithm, p.HealthMonitor.Delay = lbaas.SourceIP, 9 })},
 		{name: "new pool of an old listener", bad: uid(2, 2), held: []string{uid(1, 2), uid(3, 3)},
 			before: func(lb *lbaas.LoadBalancer) { lb.Listeners[1].DefaultPoolID = uid(2, 1) },
 			want:   func(lb *lbaas.LoadBalancer) { lb.Listeners[1].DefaultPoolID = uid(2, 1) }},
 		{name: "new monitor", bad: uid(4, 1), before: pool(func(p *lbaas.Pool) { p.HealthMonitor = nil }),
-			want: pool(func(p *lbaas.Pool) { p.HealthMonitor = nil }), held: []string{uid(2, 1), uid(3, 1), uid(3, 2)}},
+			want: pool(func(p *lbaas.Pool) { p.HealthMonitor = nil })},
+		{name: "old monitor, beside other changes", bad: uid(4, 1),
+			before: pool(func(p *lbaas.Pool) {
+				p.HealthMonitor.Delay, p.Algorithm, p.Members = 9, lbaas.SourceIP, p.Members[:1]
+			}),
+			want: pool(func(p *lbaas.Pool) { p.HealthMonitor.Delay = 9 })},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
@@ -159,8 +169,28 @@ func TestRetreatShared(t *testing.T) {
 	if plan := Diff(left, Render(want, nil, testDir)); !plan.Empty() {
 		t.Errorf("left is not as wanted: %+v", plan)
 	}
-	if diff := cmp.Diff([]string{uid(1, 2), uid(3, 1), uid(3, 2), uid(4, 1)}, held); diff != "" {
+	if diff := cmp.Diff([]string{uid(1, 2)}, held); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
+	}
+}
+
+// TestRetreatSharedMonitor refuses the new monitor of a pool that two listeners share: nobody follows servers without a check.
+func TestRetreatSharedMonitor(t *testing.T) {
+	lb := sharedTree()
+	lb.Pools[0].Members[1].MonitorPort = 0
+	wanted := Render(lb, nil, testDir)
+	lb.Pools[0].HealthMonitor = nil
+	good := Render(lb, nil, testDir)
+	left, held := Retreat(wanted, good, []string{uid(4, 1)})
+	if plan := Diff(left, good); !plan.Empty() {
+		t.Errorf("left is not as it was: %+v", plan)
+	}
+	if held != nil {
+		t.Errorf("held %v", held)
+	}
+	text, _ := File(left)
+	if output, err := accepted(t, text); err != nil {
+		t.Errorf("HAProxy refuses what is left: %s", output)
 	}
 }
 
