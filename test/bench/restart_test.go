@@ -25,6 +25,7 @@ func BenchmarkRestart(b *testing.B) {
 	lb, _ := s.create(b, s.wholeTree(s.webs[0]))
 	address := harness.JoinPort(lb.VIPAddress, 80)
 	s.answered(b, address)
+	s.WaitActive(b, lb.ID) // an engine that dies in the middle of a change has the next one reload
 	p := probe(b, s.client, address)
 	var server, engine sample
 	haproxy := s.onlyHAProxy(b)
@@ -80,5 +81,6 @@ func (s *site) killEngine(b *testing.B, p *prober, lb created) time.Duration {
 	took := p.arrival(b, s.webs[1].Name, start).Sub(start)
 	sent := s.change(b, http.MethodDelete, path+"/"+made.ID, nil)
 	p.departure(b, s.webs[1].Name, sent)
+	s.WaitActive(b, lb.ID)
 	return took
 }
