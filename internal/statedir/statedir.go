@@ -224,17 +224,34 @@ func (d *Dir) create(name string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if os.Geteuid() != 0 {
-		return f, nil
-	}
-	uid, gid, err := d.owner()
-	if err == nil {
-		err = f.Chown(uid, gid)
-	}
-	if err != nil {
+	if err := d.give(f, name); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// give makes a file the directory's owner's, when root made it. One that was reached by a link is refused: it may be
+// another of root's files in the directory.
+func (d *Dir) give(f *os.File, name string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	named, err := d.root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(named, info) || info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		return fmt.Errorf("%s is a link: remove it", d.file(name))
+	}
+	uid, gid, err := d.owner()
+	if err != nil {
+		return err
+	}
+	return f.Chown(uid, gid)
 }
 
 // explain says what an operator can do about an error of the file system.

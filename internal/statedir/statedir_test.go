@@ -147,6 +147,37 @@ func TestNoLinkLeadsOut(t *testing.T) {
 	}
 }
 
+// TestNoLinkGivesAway shows that root gives no file of its own to the directory's owner because a link to it has the name
+// of a file that is the owner's.
+func TestNoLinkGivesAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	path := t.TempDir()
+	d := newDir(t, filepath.Join(path, "state"))
+	const secret = "kept"
+	for _, name := range []string{"symbolic", "hard"} {
+		file, lock := filepath.Join(d.Path(), "of-root"), filepath.Join(d.Path(), "lock")
+		err := errors.Join(os.RemoveAll(lock), os.WriteFile(file, []byte(secret), 0o600), os.Chown(d.Path(), 65534, 65534))
+		if name == "symbolic" {
+			err = errors.Join(err, os.Symlink("of-root", lock))
+		} else {
+			err = errors.Join(err, os.Link(file, lock))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Lock(); err == nil {
+			t.Errorf("bad: a %s link was taken for the lock", name)
+		}
+		info, err := os.Stat(file)
+		text, _ := os.ReadFile(file)
+		if err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 || string(text) != secret {
+			t.Errorf("bad: a %s link gave the file away: %v %q %v", name, info, text, err)
+		}
+	}
+}
+
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	one, two := newDir(t, path), newDir(t, path)
