@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -206,9 +207,14 @@ func stateDirOf(args []string) string {
 	return config.Default().StatePath
 }
 
-// tail is the end of a file, for an error.
+// tail is the end of a log, for an error. Root follows no link to another file, which is not to be shown.
 func tail(path string) string {
-	data, err := os.ReadFile(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, logLimit))
 	if err != nil {
 		return err.Error()
 	}
