@@ -159,8 +159,7 @@ func TestServeFinishesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	body := `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"admin","domain":{"id":"default"},"password":"` +
-		strings.TrimSpace(read(filepath.Join(dir, "admin-password"))) + `"}}}}}`
+	const body = `{"auth": {"identity": {"methods": []}}}` // refused, but only once it is read, and at no cost
 	fmt.Fprintf(conn, "POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		len(body), body[:10])
 	s.get("/healthcheck") // a later connection was answered: the server has taken the one before
@@ -175,7 +174,7 @@ func TestServeFinishesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
+	if resp.StatusCode < 400 || resp.StatusCode >= 500 {
 		t.Errorf("the request that was under way got %s", resp.Status)
 	}
 	s.wait()

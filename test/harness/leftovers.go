@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"errors"
 	"context"
 	"fmt"
 	"os"
@@ -75,6 +76,9 @@ func (s *Server) sweep() {
 func links(stamp string) []string {
 	var left []string
 	all, err := netlink.LinkList()
+	for try := 1; errors.Is(err, netlink.ErrDumpInterrupted) && try < 20; try++ { // another test changed a link meanwhile
+		all, err = netlink.LinkList()
+	}
 	if err != nil {
 		return []string{fmt.Sprintf("links cannot be listed: %v", err)}
 	}
