@@ -39,6 +39,7 @@ func (p *Provider) plug(ctx context.Context, lb *lbaas.LoadBalancer) (*plan, err
 			return nil, fmt.Errorf("ensure a port in subnet %s: %w", subnet, err)
 		}
 	}
+	k.preferLinks()
 	k.surplus = slices.DeleteFunc(have, func(port *network.Port) bool { return k.used[port.ID] })
 	k.served = without(lb, k.failures)
 	return k.plan, nil
@@ -106,6 +107,17 @@ func (k *plugging) use(p *network.PortPlan, vip bool) {
 	}
 	k.used[p.PortID] = true
 	k.ports = append(k.ports, port)
+}
+
+// preferLinks drops the routes to ranges that a port of the load balancer is in: the kernel keeps one route to a
+// destination, and the link itself is the shorter.
+func (k *plugging) preferLinks() {
+	for _, port := range k.ports {
+		port.Routes = slices.DeleteFunc(port.Routes, func(r *enginepb.Route) bool {
+			to, err := netip.ParsePrefix(r.Destination)
+			return err == nil && slices.Contains(k.prefixes, to.Masked())
+		})
+	}
 }
 
 func everything(like netip.Addr) netip.Prefix {

@@ -111,7 +111,7 @@ func TestPorts(t *testing.T) {
 	route := func(to, by string) network.Route {
 		return network.Route{Destination: netip.MustParsePrefix(to), NextHop: netip.MustParseAddr(by)}
 	}
-	w.vip.HostRoutes = []network.Route{route("192.0.2.0/24", "10.0.0.2")}
+	w.vip.HostRoutes = []network.Route{route("192.0.2.0/24", "10.0.0.2"), route(w.members.CIDR.String(), "10.0.0.3")}
 	w.members.HostRoutes = []network.Route{
 		route("0.0.0.0/0", "10.93.48.2"), route("192.0.2.0/24", "10.93.48.3"), route("198.51.100.0/24", "10.93.48.4"),
 	}
