@@ -51,7 +51,8 @@ func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb
 	return s.Section
 }
 
-// admit holds the connection back for timeout_tcp_inspect and turns away clients that allowed_cidrs does not name.
+// admit turns away clients that allowed_cidrs does not name. timeout_tcp_inspect bounds how long rules over content wait for
+// it; without such a rule, which only L7 policies need, HAProxy waits for nothing.
 func (s section) admit(l *lbaas.Listener) {
 	if l.TimeoutTCPInspect > 0 {
 		s.add("tcp-request inspect-delay %s", milliseconds(l.TimeoutTCPInspect))
