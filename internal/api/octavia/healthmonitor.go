@@ -96,17 +96,6 @@ func nestedHealthMonitorOf(h *lbaas.HealthMonitor, v view) healthMonitorJSON {
 	}
 }
 
-func (a *API) listHealthMonitors(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query, a.MaxPage)
-	if err != nil {
-		return web.Reply{}, err
-	}
-	if err := r.scope(&q); err != nil {
-		return web.Reply{}, err
-	}
-	return listParts(ctx, r, "healthmonitors", q, a.Store.HealthMonitors, healthMonitorOf)
-}
-
 // healthMonitor returns the monitor that the path names, if the actor may do what the route does.
 func (a *API) healthMonitor(ctx context.Context, r *request) (*lbaas.HealthMonitor, error) {
 	id, err := r.id("id", lbaas.NounHealthMonitor)

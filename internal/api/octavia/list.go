@@ -132,7 +132,23 @@ func (r *request) scope(q *store.Query) error {
 	return nil
 }
 
-// listParts answers the list of a noun.
+// lister answers the list of a noun, of the projects that the actor may see.
+func lister[T lbaas.Part, J any](
+	a *API, plural string, rows func(context.Context, store.Query) ([]T, error), show func(T, view) J,
+) handler {
+	return func(ctx context.Context, r *request) (web.Reply, error) {
+		q, err := readQuery(r.Query, a.MaxPage)
+		if err != nil {
+			return web.Reply{}, err
+		}
+		if err := r.scope(&q); err != nil {
+			return web.Reply{}, err
+		}
+		return listParts(ctx, r, plural, q, rows, show)
+	}
+}
+
+// listParts answers a list that is asked for by q.
 func listParts[T lbaas.Part, J any](
 	ctx context.Context, r *request, plural string, q store.Query,
 	rows func(context.Context, store.Query) ([]T, error), show func(T, view) J,

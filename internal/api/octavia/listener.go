@@ -124,17 +124,6 @@ func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
 	}
 }
 
-func (a *API) listListeners(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query, a.MaxPage)
-	if err != nil {
-		return web.Reply{}, err
-	}
-	if err := r.scope(&q); err != nil {
-		return web.Reply{}, err
-	}
-	return listParts(ctx, r, "listeners", q, a.Store.Listeners, listenerOf)
-}
-
 // listener returns the listener that the path names, if the actor may do what the route does.
 func (a *API) listener(ctx context.Context, r *request) (*lbaas.Listener, error) {
 	id, err := r.id("id", lbaas.NounListener)

@@ -106,17 +106,6 @@ func fullLoadBalancerOf(lb *lbaas.LoadBalancer, v view) fullLoadBalancerJSON {
 	return j
 }
 
-func (a *API) listLoadBalancers(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query, a.MaxPage)
-	if err != nil {
-		return web.Reply{}, err
-	}
-	if err := r.scope(&q); err != nil {
-		return web.Reply{}, err
-	}
-	return listParts(ctx, r, "loadbalancers", q, a.Store.LoadBalancers, loadBalancerOf)
-}
-
 // loadBalancer returns the load balancer that the path names, if the actor may do what the route does.
 func (a *API) loadBalancer(ctx context.Context, r *request) (*lbaas.LoadBalancer, error) {
 	id, err := r.id("id", lbaas.NounLoadBalancer)

@@ -147,17 +147,6 @@ func used(lb *lbaas.LoadBalancer, p *lbaas.Pool) {
 	}
 }
 
-func (a *API) listPools(ctx context.Context, r *request) (web.Reply, error) {
-	q, err := readQuery(r.Query, a.MaxPage)
-	if err != nil {
-		return web.Reply{}, err
-	}
-	if err := r.scope(&q); err != nil {
-		return web.Reply{}, err
-	}
-	return listParts(ctx, r, "pools", q, a.Store.Pools, poolOf)
-}
-
 // pool returns the pool that the path names, if the actor may do what the route does.
 func (a *API) pool(ctx context.Context, r *request, name string) (*lbaas.Pool, error) {
 	id, err := r.id(name, lbaas.NounPool)

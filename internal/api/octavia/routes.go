@@ -24,7 +24,7 @@ var roots = []string{"/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0"}
 func (a *API) table() []row {
 	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	return []row{
-		{get, "/loadbalancers", "loadbalancer:get_all", nil, a.listLoadBalancers},
+		{get, "/loadbalancers", "loadbalancer:get_all", nil, lister(a, "loadbalancers", a.Store.LoadBalancers, loadBalancerOf)},
 		{post, "/loadbalancers", "loadbalancer:post", nil, a.createLoadBalancer},
 		{get, "/loadbalancers/{id}", "loadbalancer:get_one", nil, a.showLoadBalancer},
 		{put, "/loadbalancers/{id}", "loadbalancer:put", nil, a.updateLoadBalancer},
@@ -34,14 +34,14 @@ func (a *API) table() []row {
 		{get, "/loadbalancers/{id}/statuses", "loadbalancer:get_status", nil, a.loadBalancerStatus},
 		{put, "/loadbalancers/{id}/failover", "loadbalancer:put_failover", nil, a.failover},
 
-		{get, "/listeners", "listener:get_all", nil, a.listListeners},
+		{get, "/listeners", "listener:get_all", nil, lister(a, "listeners", a.Store.Listeners, listenerOf)},
 		{post, "/listeners", "listener:post", nil, a.createListener},
 		{get, "/listeners/{id}", "listener:get_one", nil, a.showListener},
 		{put, "/listeners/{id}", "listener:put", nil, a.updateListener},
 		{del, "/listeners/{id}", "listener:delete", nil, a.deleteListener},
 		{get, "/listeners/{id}/stats", "listener:get_stats", nil, a.listenerStats},
 
-		{get, "/pools", "pool:get_all", nil, a.listPools},
+		{get, "/pools", "pool:get_all", nil, lister(a, "pools", a.Store.Pools, poolOf)},
 		{post, "/pools", "pool:post", nil, a.createPool},
 		{get, "/pools/{id}", "pool:get_one", nil, a.showPool},
 		{put, "/pools/{id}", "pool:put", nil, a.updatePool},
@@ -54,7 +54,7 @@ func (a *API) table() []row {
 		{put, "/pools/{pool}/members/{id}", "member:put", nil, a.updateMember},
 		{del, "/pools/{pool}/members/{id}", "member:delete", nil, a.deleteMember},
 
-		{get, "/healthmonitors", "healthmonitor:get_all", nil, a.listHealthMonitors},
+		{get, "/healthmonitors", "healthmonitor:get_all", nil, lister(a, "healthmonitors", a.Store.HealthMonitors, healthMonitorOf)},
 		{post, "/healthmonitors", "healthmonitor:post", nil, a.createHealthMonitor},
 		{get, "/healthmonitors/{id}", "healthmonitor:get_one", nil, a.showHealthMonitor},
 		{put, "/healthmonitors/{id}", "healthmonitor:put", nil, a.updateHealthMonitor},
