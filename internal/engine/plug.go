@@ -193,7 +193,7 @@ func (e *Engine) keepPlugs(ctx context.Context) error {
 		began := time.Now()
 		for _, p := range e.storedPlugs() {
 			if ctx.Err() != nil {
-				return nil
+				break
 			}
 			e.mend(p)
 		}
