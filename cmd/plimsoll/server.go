@@ -82,6 +82,7 @@ func (s *server) run(ctx context.Context) error {
 		}).Run,
 		reconcile.NewBindings(reconcile.BindingsConfig{Store: st, Plugger: plugger, Host: s.config.Host, Log: s.log}).Run,
 		reconcile.NewJanitor(reconcile.JanitorConfig{Store: st, Networks: st, Log: s.log}).Run,
+		ident.Run,
 	})
 }
 

@@ -1,6 +1,7 @@
 package keystone
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -66,9 +67,16 @@ func (k *keys) rotate() error {
 	if err != nil {
 		return err
 	}
+	if !slices.Contains(numbers, stagedKey) { // an earlier rotation got no further
+		return k.generate(stagedKey)
+	}
 	next := numbers[len(numbers)-1] + 1
 	if err := os.Rename(k.path(stagedKey), k.path(next)); err != nil {
 		return fmt.Errorf("promote the staged token key: %w", err)
+	}
+	promoted := time.Now() // how long a key seals counts from here
+	if err := os.Chtimes(k.path(next), promoted, promoted); err != nil {
+		return fmt.Errorf("date the primary token key: %w", err)
 	}
 	if err := k.generate(stagedKey); err != nil {
 		return err
@@ -197,6 +205,38 @@ func (k *keys) open(text string) ([]byte, error) {
 	return nil, errSealed
 }
 
-// RotateKeys makes the staged token key the one that seals and stages a new one. Tokens under the previous key stay
-// good; those under the key before it do not.
-func (s *Service) RotateKeys() error { return s.keys.rotate() }
+// keyLife is how long a token key seals.
+const keyLife = 7 * 24 * time.Hour
+
+// Run rotates the token keys each time the one that seals has done so for a week, until ctx ends. Tokens live for much
+// less, so none is lost.
+func (s *Service) Run(ctx context.Context) error {
+	look := time.NewTicker(time.Hour)
+	defer look.Stop()
+	for {
+		if err := s.keys.rotateOld(time.Now()); err != nil {
+			s.log.Error("token keys could not be rotated", "err", err)
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// rotateOld rotates when the primary key has sealed for keyLife.
+func (k *keys) rotateOld(now time.Time) error {
+	numbers, err := k.numbers()
+	if err != nil || len(numbers) == 0 {
+		return err
+	}
+	primary, err := os.Stat(k.path(numbers[len(numbers)-1]))
+	if err != nil {
+		return fmt.Errorf("look at the primary token key: %w", err)
+	}
+	if now.Sub(primary.ModTime()) < keyLife {
+		return nil
+	}
+	return k.rotate()
+}

@@ -118,3 +118,32 @@ func TestKeysAreCompleted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRotateOld rotates once a week, and no more often.
+func TestRotateOld(t *testing.T) {
+	k, err := openKeys(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  []int
+	}{
+		{0, []int{0, 1}},
+		{keyLife - time.Hour, []int{0, 1}},
+		{keyLife + time.Hour, []int{0, 1, 2}},
+		{keyLife - time.Hour, []int{0, 1, 2}}, // the staged key was written before, but has sealed only since
+	} {
+		if err := k.rotateOld(now.Add(step.after)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := k.numbers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("after %v (-want +got):\n%s", step.after, diff)
+		}
+	}
+}
