@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -84,6 +85,7 @@ func examine(ctx context.Context, stateDir, address string) []finding {
 		examineKernel(),
 		examineFiles(),
 		examineUser(),
+		examineHAProxyUser(),
 		examineStateDir(stateDir),
 		examineEngine(ctx, stateDir),
 		examineAddress(ctx, stateDir, address),
@@ -234,6 +236,17 @@ func examineUser() finding {
 		}
 	}
 	return finding{verdict: fine, what: "user", detail: u.Name}
+}
+
+// examineHAProxyUser warns where a broken HAProxy would have the server's own rights, and with them the state directory.
+func examineHAProxyUser() finding {
+	if _, err := user.Lookup("haproxy"); err == nil {
+		return finding{verdict: fine, what: "HAProxy's user", detail: "haproxy"}
+	}
+	return finding{
+		warn, "HAProxy's user", "there is no user haproxy: HAProxy runs as nobody, whom other services may be, too",
+		"useradd --system --shell /usr/sbin/nologin haproxy",
+	}
 }
 
 func examineStateDir(path string) finding {
