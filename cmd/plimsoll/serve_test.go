@@ -45,6 +45,14 @@ func TestServe(t *testing.T) {
 	})
 	first := engineOf(t, dir)
 	t.Run("an engine that is killed comes back", func(t *testing.T) { first = killEngine(t, dir, first.GetPid()) })
+	// An engine whose supervisor is killed goes on; the next server gives it another.
+	killSupervisor(t, dir)
+	if left := engineOf(t, dir); left.GetPid() != first.GetPid() {
+		t.Errorf("after its supervisor's death the engine is %v, was %v", left, first)
+	}
+	s.stop()
+	s = serveIn(t, dir)
+	first = killEngine(t, dir, engineOf(t, dir).GetPid())
 	s.stop()
 	if left := engineOf(t, dir); left.GetPid() != first.GetPid() {
 		t.Fatalf("after the server's end its engine is %v, was %v", left, first)
@@ -95,6 +103,26 @@ func filesAreClosed(t *testing.T, dir string) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the state directory has the mode %v (%v)", info.Mode(), err)
 	}
+}
+
+func killSupervisor(t *testing.T, dir string) {
+	t.Helper()
+	state, err := statedir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	pid, err := state.Supervisor()
+	if err != nil || pid == 0 {
+		t.Fatalf("the supervisor is process %d (%v)", pid, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool {
+		pid, err := state.Supervisor()
+		return err == nil && pid == 0
+	})
 }
 
 func killEngine(t *testing.T, dir string, pid int64) (next *enginepb.HelloReply) {

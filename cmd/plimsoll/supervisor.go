@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -75,9 +74,6 @@ type supervisor struct {
 
 // run returns when ctx has ended and the program with it.
 func (s supervisor) run(ctx context.Context) error {
-	// The kernel ends the child with the thread that started it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		began := time.Now()
 		err := s.once(ctx)
@@ -100,7 +96,7 @@ func (s supervisor) once(ctx context.Context) error {
 	cmd := s.command(ctx)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = lastWord
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	// A supervisor that is killed leaves its engine at work; the next start of the server replaces it by one with a supervisor.
 	if err := cmd.Start(); err != nil {
 		return err
 	}
