@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	trafficRounds = 5
+	trafficRounds = 9
 	trafficSpan   = 2 * time.Second // of each run of wrk
 )
 
