@@ -48,6 +48,7 @@ func (e *Engine) Apply(ctx context.Context, req *enginepb.ApplyRequest) (*engine
 	a := &application{engine: e, balancer: b, spec: spec, ports: ports, reply: &enginepb.ApplyReply{Method: methodNone}}
 	if err := a.run(ctx); err != nil {
 		a.fail(spec.LoadBalancerId, false, err.Error())
+		a.reply.NeededPortIds = b.leave(spec) // nobody knows what runs
 	}
 	b.broken = ""
 	e.log.Debug("spec applied", "load_balancer", b.id, "generation", spec.Generation, "method", a.reply.Method,
@@ -101,6 +102,9 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.removePorts(); err != nil {
 		return err
 	}
+	b.settle()
+	b.follow()
+	a.reply.NeededPortIds = b.needed(a.spec)
 	return a.finish(done)
 }
 
@@ -222,6 +226,7 @@ func (a *application) atRunTime(running, wanted *enginepb.Spec) bool {
 		a.why = err.Error()
 		return false
 	}
+	b.removals = plan.Removals
 	if len(plan.Steps) > 0 {
 		if err := b.verify(wanted); err != nil {
 			a.why = err.Error()
@@ -229,12 +234,11 @@ func (a *application) atRunTime(running, wanted *enginepb.Spec) bool {
 		}
 		a.reply.Method, a.reply.RuntimeChanges = methodRuntime, int32(len(plan.Steps))
 	}
-	b.removals = plan.Removals
 	b.removeIdle()
 	return true
 }
 
-// verify compares what HAProxy reports with what was wanted of it.
+// verify compares what HAProxy reports with what was wanted of it. On the way it learns which servers have yet to be deleted.
 func (b *balancer) verify(wanted *enginepb.Spec) error {
 	states, err := b.serverStates()
 	if err != nil {
@@ -247,6 +251,7 @@ func (b *balancer) verify(wanted *enginepb.Spec) error {
 	case len(plan.Steps) > 0:
 		return fmt.Errorf("HAProxy did not take a change: %s is due", plan.Steps[0].Command)
 	}
+	b.removals = plan.Removals
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -30,7 +31,9 @@ type balancer struct {
 	removals []haproxy.Step // servers that are deleted once they are idle
 	broken   string         // why a person would say that it does not work as applied, when we last looked
 	statuses map[string]string
-	removed  bool // no longer in the engine's list
+	leaving  map[string]time.Time // since when ports leave, by id
+	left     bool                 // a port was found to be needed no more
+	removed  bool                 // no longer in the engine's list
 }
 
 func (b *balancer) unlock() { b.lock <- struct{}{} }

@@ -100,7 +100,13 @@ func (e *Engine) look(b *balancer, o *enginepb.Observation) (drift string) {
 	if err := b.verify(b.spec()); err != nil {
 		return err.Error()
 	}
-	return e.lookAtPorts(b)
+	if reason := e.lookAtPorts(b); reason != "" {
+		return reason
+	}
+	if id := b.unneeded(); id != "" {
+		return "port " + id + " is not needed any more"
+	}
+	return ""
 }
 
 func (e *Engine) lookAtPorts(b *balancer) string {

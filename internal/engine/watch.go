@@ -116,10 +116,11 @@ func (e *Engine) poll(b *balancer) {
 	if !linux.Inside(namespaceName(b.id), b.current.PID) {
 		broken = "the network namespace was replaced or removed"
 	}
-	if broken != b.broken && broken != "" {
+	left := b.unneeded() != ""
+	if broken != b.broken && broken != "" || left && !b.left {
 		e.hub.publish(b.id)
 	}
-	b.broken = broken
+	b.broken, b.left = broken, left
 	if b.checked() {
 		e.pollServers(b)
 	}

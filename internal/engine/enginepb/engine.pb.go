@@ -432,13 +432,15 @@ func (x *Server) GetComment() string {
 
 // Port is what a port needs in a network namespace. It names no bridge: plug drivers do.
 type Port struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	NetworkId     string                 `protobuf:"bytes,2,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
-	Mac           string                 `protobuf:"bytes,3,opt,name=mac,proto3" json:"mac,omitempty"`
-	Mtu           int32                  `protobuf:"varint,4,opt,name=mtu,proto3" json:"mtu,omitempty"`
-	Addresses     []string               `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"` // with prefix length: "10.0.0.5/26"
-	Routes        []*Route               `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	NetworkId string                 `protobuf:"bytes,2,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
+	Mac       string                 `protobuf:"bytes,3,opt,name=mac,proto3" json:"mac,omitempty"`
+	Mtu       int32                  `protobuf:"varint,4,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	Addresses []string               `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"` // with prefix length: "10.0.0.5/26"
+	Routes    []*Route               `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
+	// Nothing new needs the port. It stays for the connections that were made over it, and goes when it is left out.
+	Leaving       bool `protobuf:"varint,7,opt,name=leaving,proto3" json:"leaving,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -513,6 +515,13 @@ func (x *Port) GetRoutes() []*Route {
 		return x.Routes
 	}
 	return nil
+}
+
+func (x *Port) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
 }
 
 type Route struct {
@@ -617,8 +626,11 @@ type ApplyReply struct {
 	// How it was done, for logs, metrics and tests: "none", "runtime", "reload" or "start".
 	Method         string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
 	RuntimeChanges int32  `protobuf:"varint,3,opt,name=runtime_changes,json=runtimeChanges,proto3" json:"runtime_changes,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The leaving ports that connections may still need. Those that are not among them can be left out of the next Spec. A port
+	// is needed for hard_stop_after_seconds at most.
+	NeededPortIds []string `protobuf:"bytes,4,rep,name=needed_port_ids,json=neededPortIds,proto3" json:"needed_port_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyReply) Reset() {
@@ -670,6 +682,13 @@ func (x *ApplyReply) GetRuntimeChanges() int32 {
 		return x.RuntimeChanges
 	}
 	return 0
+}
+
+func (x *ApplyReply) GetNeededPortIds() []string {
+	if x != nil {
+		return x.NeededPortIds
+	}
+	return nil
 }
 
 type Failure struct {
@@ -923,7 +942,7 @@ type Observation struct {
 	Generation     int64                  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	Hash           string                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
 	Running        bool                   `protobuf:"varint,5,opt,name=running,proto3" json:"running,omitempty"` // HAProxy answers and runs the last Spec
-	Drifted        bool                   `protobuf:"varint,6,opt,name=drifted,proto3" json:"drifted,omitempty"` // links, namespace, process or servers differ from the last Spec
+	Drifted        bool                   `protobuf:"varint,6,opt,name=drifted,proto3" json:"drifted,omitempty"` // links, namespace, process or servers differ from the last Spec, or a leaving port is not needed any more
 	Reason         string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`    // of the drift
 	Frontends      []*Frontend            `protobuf:"bytes,8,rep,name=frontends,proto3" json:"frontends,omitempty"`
 	Servers        []*ServerState         `protobuf:"bytes,9,rep,name=servers,proto3" json:"servers,omitempty"`
@@ -1597,7 +1616,7 @@ const file_engine_proto_rawDesc = "" +
 	"\achecked\x18\b \x01(\bR\achecked\x12\x18\n" +
 	"\aoptions\x18\t \x03(\tR\aoptions\x12\x18\n" +
 	"\acomment\x18\n" +
-	" \x01(\tR\acomment\"\xaa\x01\n" +
+	" \x01(\tR\acomment\"\xc4\x01\n" +
 	"\x04Port\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -1605,17 +1624,19 @@ const file_engine_proto_rawDesc = "" +
 	"\x03mac\x18\x03 \x01(\tR\x03mac\x12\x10\n" +
 	"\x03mtu\x18\x04 \x01(\x05R\x03mtu\x12\x1c\n" +
 	"\taddresses\x18\x05 \x03(\tR\taddresses\x121\n" +
-	"\x06routes\x18\x06 \x03(\v2\x19.plimsoll.engine.v1.RouteR\x06routes\"D\n" +
+	"\x06routes\x18\x06 \x03(\v2\x19.plimsoll.engine.v1.RouteR\x06routes\x12\x18\n" +
+	"\aleaving\x18\a \x01(\bR\aleaving\"D\n" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x19\n" +
 	"\bnext_hop\x18\x02 \x01(\tR\anextHop\"<\n" +
 	"\fApplyRequest\x12,\n" +
-	"\x04spec\x18\x01 \x01(\v2\x18.plimsoll.engine.v1.SpecR\x04spec\"\x86\x01\n" +
+	"\x04spec\x18\x01 \x01(\v2\x18.plimsoll.engine.v1.SpecR\x04spec\"\xae\x01\n" +
 	"\n" +
 	"ApplyReply\x127\n" +
 	"\bfailures\x18\x01 \x03(\v2\x1b.plimsoll.engine.v1.FailureR\bfailures\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12'\n" +
-	"\x0fruntime_changes\x18\x03 \x01(\x05R\x0eruntimeChanges\"\\\n" +
+	"\x0fruntime_changes\x18\x03 \x01(\x05R\x0eruntimeChanges\x12&\n" +
+	"\x0fneeded_port_ids\x18\x04 \x03(\tR\rneededPortIds\"\\\n" +
 	"\aFailure\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x1c\n" +
 	"\tpermanent\x18\x02 \x01(\bR\tpermanent\x12\x16\n" +

@@ -36,6 +36,7 @@ type fakeEngine struct {
 	done   map[string]*enginepb.Spec // as achieved; absent when lost
 	refuse string                    // the name of an object
 	broken error                     // what every call is answered with
+	busy   bool                      // connections need the leaving ports
 	calls  []string
 	events []string
 }
@@ -79,6 +80,9 @@ func (e *fakeEngine) Apply(_ context.Context, r *enginepb.ApplyRequest, _ ...grp
 		reply.Failures = []*enginepb.Failure{{ObjectId: blamed[0], Permanent: true, Reason: "HAProxy refuses it"}}
 	}
 	e.done[spec.LoadBalancerId] = spec
+	if e.busy {
+		reply.NeededPortIds = leaving(spec)
+	}
 	return reply, nil
 }
 
@@ -114,7 +118,7 @@ func (e *fakeEngine) observation(spec *enginepb.Spec) *enginepb.Observation {
 	if done == nil {
 		return o
 	}
-	o.Running = true
+	o.Running, o.Drifted = true, !e.busy && len(leaving(spec)) > 0
 	for _, s := range done.Sections {
 		if name, ok := strings.CutPrefix(s.Name, "frontend "); ok {
 			o.Frontends = append(o.Frontends, &enginepb.Frontend{Name: name, Status: "OPEN"})
@@ -151,6 +155,17 @@ func (s *fakeStream) Recv() (*enginepb.WatchEvent, error) {
 	id := s.events[0]
 	s.events = s.events[1:]
 	return &enginepb.WatchEvent{LoadBalancerId: id}, nil
+}
+
+// leaving are the leaving ports of a Spec.
+func leaving(spec *enginepb.Spec) []string {
+	var ids []string
+	for _, p := range spec.Ports {
+		if p.Leaving {
+			ids = append(ids, p.Id)
+		}
+	}
+	return ids
 }
 
 // uses tells whether a port is plugged.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/network"
 	"plimsoll/internal/provider"
@@ -17,8 +19,8 @@ import (
 // A plan is how a load balancer is reached by, and reaches, its networks.
 type plan struct {
 	served   *lbaas.LoadBalancer // without the members that cannot be reached
-	ports    []*enginepb.Port    // the VIP's first
-	surplus  []*network.Port     // not to be used any more; freed after the engine let go of them
+	ports    []*enginepb.Port    // the VIP's first, those that leave last
+	surplus  []*network.Port     // no member needs them any more; freed after the engine let go of them
 	failures map[string]provider.Failure
 }
 
@@ -39,8 +41,10 @@ func (p *Provider) plug(ctx context.Context, lb *lbaas.LoadBalancer) (*plan, err
 			return nil, fmt.Errorf("ensure a port in subnet %s: %w", subnet, err)
 		}
 	}
-	k.preferLinks()
 	k.surplus = slices.DeleteFunc(have, func(port *network.Port) bool { return k.used[port.ID] })
+	if err := p.leave(ctx, k); err != nil {
+		return nil, err
+	}
 	k.served = without(lb, k.failures)
 	return k.plan, nil
 }
@@ -76,6 +80,34 @@ func (p *Provider) join(ctx context.Context, k *plugging, lb *lbaas.LoadBalancer
 	return nil
 }
 
+// leave adds the ports that no member needs any more to the plan: connections may go by them yet. They come last, so that
+// they give no route that another has, and one that is in the way of another is not kept.
+func (p *Provider) leave(ctx context.Context, k *plugging) error {
+	for _, port := range k.surplus {
+		plan, err := p.networks.PortPlan(ctx, port.ID)
+		if unreachable(err) != "" {
+			continue // nobody can say any more what it was
+		}
+		if err != nil {
+			return fmt.Errorf("plan port %s, which leaves: %w", port.ID, err)
+		}
+		if slices.ContainsFunc(plan.Addresses, func(a netip.Prefix) bool { return k.overlap(a.Masked()).IsValid() }) {
+			continue
+		}
+		k.use(plan, false)
+		k.ports[len(k.ports)-1].Leaving = true
+	}
+	return nil
+}
+
+// drop takes the leaving ports that are not needed out of a plan, and tells whether there were any.
+func (p *plan) drop(needed []string) bool {
+	before := len(p.ports)
+	p.ports = slices.DeleteFunc(p.ports, func(port *enginepb.Port) bool { return port.Leaving && !slices.Contains(needed, port.Id) })
+	p.surplus = slices.DeleteFunc(p.surplus, func(port *network.Port) bool { return slices.Contains(needed, port.ID) })
+	return len(p.ports) < before
+}
+
 // plugging is a plan in the making.
 type plugging struct {
 	*plan
@@ -109,15 +141,28 @@ func (k *plugging) use(p *network.PortPlan, vip bool) {
 	k.ports = append(k.ports, port)
 }
 
-// preferLinks drops the routes to ranges that a port of the load balancer is in: the kernel keeps one route to a
+// preferLinks returns ports without the routes to ranges that one of them is in: the kernel keeps one route to a
 // destination, and the link itself is the shorter.
-func (k *plugging) preferLinks() {
-	for _, port := range k.ports {
-		port.Routes = slices.DeleteFunc(port.Routes, func(r *enginepb.Route) bool {
-			to, err := netip.ParsePrefix(r.Destination)
-			return err == nil && slices.Contains(k.prefixes, to.Masked())
-		})
+func preferLinks(ports []*enginepb.Port) []*enginepb.Port {
+	links := map[netip.Prefix]bool{}
+	for _, port := range ports {
+		for _, a := range port.Addresses {
+			links[masked(a)] = true
+		}
 	}
+	var all []*enginepb.Port
+	for _, port := range ports {
+		port = proto.CloneOf(port)
+		port.Routes = slices.DeleteFunc(port.Routes, func(r *enginepb.Route) bool { return links[masked(r.Destination)] })
+		all = append(all, port)
+	}
+	return all
+}
+
+// masked is the range that a prefix, written by use, is in.
+func masked(prefix string) netip.Prefix {
+	p, _ := netip.ParsePrefix(prefix)
+	return p.Masked()
 }
 
 func everything(like netip.Addr) netip.Prefix {

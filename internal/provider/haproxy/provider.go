@@ -49,22 +49,41 @@ func New(engine enginepb.EngineClient, networks Networks, opts Options) *Provide
 }
 
 // Apply ensures the load balancer's ports, has the engine make the data plane as wanted, and then frees the ports that
-// it no longer uses.
+// it no longer uses. One that connections still need is kept: when they have ended the engine reports a drift, and the next
+// Apply frees it.
 func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.Result, error) {
 	defer p.locks.lock(lb.ID)()
 	plan, err := p.plug(ctx, lb)
 	if err != nil {
 		return provider.Result{}, err
 	}
-	spec := haproxy.Render(plan.served, plan.ports, p.opts.Options)
-	reply, err := p.engine.Apply(ctx, &enginepb.ApplyRequest{Spec: spec})
+	reply, err := p.apply(ctx, plan)
 	if err != nil {
-		return provider.Result{}, p.explain(err)
+		return provider.Result{}, err
 	}
 	if err := p.free(ctx, plan.surplus); err != nil {
 		return provider.Result{}, err
 	}
 	return provider.Result{Failures: failures(plan.failures, reply), Method: reply.Method}, nil
+}
+
+// apply has the engine carry out a plan, and then again without the leaving ports that it says it does not need.
+func (p *Provider) apply(ctx context.Context, plan *plan) (*enginepb.ApplyReply, error) {
+	method := ""
+	for {
+		spec := haproxy.Render(plan.served, preferLinks(plan.ports), p.opts.Options)
+		reply, err := p.engine.Apply(ctx, &enginepb.ApplyRequest{Spec: spec})
+		if err != nil {
+			return nil, p.explain(err)
+		}
+		if method == "" {
+			method = reply.Method
+		}
+		if !plan.drop(reply.NeededPortIds) {
+			reply.Method = method
+			return reply, nil
+		}
+	}
 }
 
 func failures(own map[string]provider.Failure, reply *enginepb.ApplyReply) map[string]provider.Failure {

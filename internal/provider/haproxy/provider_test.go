@@ -105,6 +105,95 @@ func TestSurplusPorts(t *testing.T) {
 	}
 }
 
+// TestNeededPort has connections outlive their subnet's last member: the port stays until they have ended.
+func TestNeededPort(t *testing.T) {
+	setUp := func(t *testing.T) (*world, *lbaas.LoadBalancer, *lbaas.LoadBalancer, string) {
+		w := newWorld()
+		toMembers := network.Route{Destination: w.members.CIDR, NextHop: netip.MustParseAddr("10.0.0.3")}
+		w.vip.HostRoutes = []network.Route{toMembers, {Destination: netip.MustParsePrefix("192.0.2.0/24"), NextHop: netip.MustParseAddr("10.0.0.2")}}
+		w.members.HostRoutes = []network.Route{{Destination: netip.MustParsePrefix("192.0.2.0/24"), NextHop: netip.MustParseAddr("10.93.48.2")}}
+		lb := w.Tree(t)
+		w.failuresOf(t, lb)
+		w.engine.busy = true
+		less := providertest.Clone(lb)
+		less.Progress.Generation++
+		less.Pools[0].Members = less.Pools[0].Members[:1]
+		w.failuresOf(t, less)
+		return w, lb, less, w.portsOf(lb)[0].ID
+	}
+	t.Run("until they end", func(t *testing.T) {
+		w, _, lb, port := setUp(t)
+		for range 2 {
+			w.plugged(t, lb, []string{"192.0.2.0/24 0.0.0.0/0", "leaving"})
+			w.drifted(t, lb, false)
+			w.failuresOf(t, lb)
+		}
+		w.engine.busy = false
+		w.drifted(t, lb, true)
+		w.failuresOf(t, lb)
+		w.plugged(t, lb, []string{"10.93.48.0/24 192.0.2.0/24 0.0.0.0/0"})
+		w.drifted(t, lb, false)
+		if _, err := w.networks.PortPlan(t.Context(), port); !errors.Is(err, lbaas.NotFound) {
+			t.Errorf("the port is there: %v", err)
+		}
+	})
+	t.Run("until a member comes back", func(t *testing.T) {
+		w, lb, _, port := setUp(t)
+		lb.Progress.Generation += 2
+		w.failuresOf(t, lb)
+		w.plugged(t, lb, []string{"192.0.2.0/24 0.0.0.0/0", ""})
+		if ports := w.portsOf(lb); len(ports) != 1 || ports[0].ID != port {
+			t.Errorf("ports %v, want %s", ports, port)
+		}
+		w.Check(t, lb)
+	})
+	t.Run("until another subnet overlaps", func(t *testing.T) {
+		w, _, lb, port := setUp(t)
+		lb.Progress.Generation++
+		lb.Pools[0].Members[0].SubnetID = w.networks.addSubnet("10.93.48.0/25").ID
+		if failures := w.failuresOf(t, lb); len(failures) > 0 {
+			t.Errorf("failures %v", failures)
+		}
+		if w.engine.uses(port) || len(w.portsOf(lb)) != 1 {
+			t.Error("the port is there")
+		}
+	})
+	t.Run("until the load balancer is removed", func(t *testing.T) {
+		w, _, lb, _ := setUp(t)
+		if err := w.provider.Remove(t.Context(), lb); err != nil {
+			t.Fatal(err)
+		}
+		w.CheckGone(t, lb)
+	})
+}
+
+// plugged wants the engine to have ports with these destinations, or leaving.
+func (w *world) plugged(t *testing.T, lb *lbaas.LoadBalancer, want []string) {
+	t.Helper()
+	var got []string
+	for _, p := range w.engine.taken[lb.ID].Ports {
+		var what []string
+		for _, r := range p.Routes {
+			what = append(what, r.Destination)
+		}
+		if p.Leaving {
+			what = append(what, "leaving")
+		}
+		got = append(got, strings.Join(what, " "))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
+	}
+}
+
+func (w *world) drifted(t *testing.T, lb *lbaas.LoadBalancer, want bool) {
+	t.Helper()
+	seen, err := w.provider.Observe(t.Context(), []*lbaas.LoadBalancer{lb})
+	if err != nil || seen[lb.ID].Drifted != want {
+		t.Errorf("drifted %v, want %v; %v", seen[lb.ID].Drifted, want, err)
+	}
+}
+
 // TestPorts shows what the engine is told of the networks.
 func TestPorts(t *testing.T) {
 	w := newWorld()
