@@ -50,7 +50,8 @@ type Observation struct {
 	Operating map[string]lbaas.OperatingStatus
 	// Statistics by listener id, monotonic across reloads.
 	Statistics map[string]lbaas.Statistics
-	// Drifted means that the data plane no longer is what the last Apply made of it: Apply again.
+	// Drifted means that the data plane no longer is what the last Apply made of it, or that what Apply kept for the sake of
+	// connections can go: Apply again.
 	Drifted bool
 	// Generation and Epoch of the last Apply that the data plane took.
 	Generation int64

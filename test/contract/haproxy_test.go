@@ -159,6 +159,12 @@ func (h *host) check(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	if err != nil {
 		return err
 	}
+	if len(reply.Observations) == 1 && strings.HasSuffix(reply.Observations[0].Reason, "is not needed any more") {
+		if _, err := h.provider.Apply(ctx, lb); err != nil { // as the loop does
+			return err
+		}
+		return errors.New("a port was kept for connections")
+	}
 	if len(reply.Observations) != 1 || reply.Observations[0].Drifted || !reply.Observations[0].Running {
 		return fmt.Errorf("the engine reports %v", reply.Observations)
 	}
