@@ -84,6 +84,7 @@ func examine(ctx context.Context, stateDir, address string) []finding {
 		examineRights(),
 		examineKernel(),
 		examineFiles(),
+		examineNeighbours(),
 		examineUser(),
 		examineHAProxyUser(),
 		examineStateDir(stateDir),
@@ -220,6 +221,28 @@ func examineFiles() finding {
 		f.verdict = warn
 		f.detail += fmt.Sprintf(": a load balancer serves less than %d connections at a time", limit.Max/2)
 		f.remedy = "raise the hard limit: ulimit -Hn, or LimitNOFILE in the service's unit"
+	}
+	return f
+}
+
+// fewNeighbours is what the kernel allows by default, which some hundreds of load balancers with their members use up.
+const fewNeighbours = 1024
+
+// examineNeighbours looks at the neighbour table, which all network namespaces of a host share.
+func examineNeighbours() finding {
+	f := finding{verdict: fine, what: "neighbours"}
+	text, err := os.ReadFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+	if err != nil {
+		f.detail = "the size of the neighbour table is not known"
+		return f
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	f.detail = fmt.Sprintf("at most %d in the table that all namespaces share", n)
+	if err == nil && n <= fewNeighbours {
+		f.verdict = warn
+		f.detail += ": members of some hundreds of load balancers become unreachable"
+		f.remedy = "sysctl -w net.ipv4.neigh.default.gc_thresh3=65536 net.ipv4.neigh.default.gc_thresh2=32768, and the same for ipv6; " +
+			"keep it in /etc/sysctl.d"
 	}
 	return f
 }
