@@ -74,22 +74,21 @@ type supervisor struct {
 
 // run returns when ctx has ended and the program with it.
 func (s supervisor) run(ctx context.Context) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, lastPause) {
 		began := time.Now()
 		err := s.once(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if time.Since(began) > steady {
 			pause = firstPause
 		}
-		s.log.Error("engine ended; starting it again", "err", err, "after", time.Since(began), "pause", pause)
+		if ctx.Err() == nil {
+			s.log.Error("engine ended; starting it again", "err", err, "after", time.Since(began), "pause", pause)
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 func (s supervisor) once(ctx context.Context) error {
