@@ -28,6 +28,7 @@ type way struct {
 // HTTP to a member itself. Each of them is a namespace with one link to the same bridge, and the runs take turns.
 func BenchmarkTraffic(b *testing.B) {
 	s := newSite(b, 0)
+	manyPorts(b, s.client)
 	lb, hand, direct := s.ways(b)
 	for _, keep := range []bool{true, false} {
 		name := map[bool]string{true: "keep-alive", false: "connection-per-request"}[keep]
@@ -76,6 +77,17 @@ func (s *site) ways(b *testing.B) (lb, hand, direct way) {
 		lb.process = p
 	}
 	return lb, hand, way{name: "direct", address: members[0].Address + ":8080"}
+}
+
+// manyPorts lets a node open connection after connection: as the kernel is by default, its 28,000 ports all wait for a minute after
+// some seconds of a connection per request, and what is measured then is how long it looks for a free one.
+func manyPorts(b *testing.B, n *harness.Node) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), "ip", "netns", "exec", n.NetNS, "sh", "-c",
+		"echo 1024 65535 >/proc/sys/net/ipv4/ip_local_port_range && echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("give the client ports: %v\n%s", err, out)
+	}
 }
 
 func configuration(b *testing.B, name string) string {
