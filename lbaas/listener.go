@@ -60,6 +60,15 @@ type Listener struct {
 	HSTSMaxAge              *int
 	HSTSIncludeSubdomains   bool
 	HSTSPreload             bool
+
+	L7Policies        []*L7Policy        // by position; in lists by their ids only
+	RateLimitPolicies []*RateLimitPolicy // in lists by their ids only
+}
+
+// uses tells whether requests may go to a pool.
+func (l *Listener) uses(poolID string) bool {
+	return l.DefaultPoolID == poolID ||
+		slices.ContainsFunc(l.L7Policies, func(p *L7Policy) bool { return p.sendsTo(poolID) })
 }
 
 // Noun is «Listener».

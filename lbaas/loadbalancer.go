@@ -13,10 +13,25 @@ type LoadBalancer struct {
 	VIPNetworkID   string
 	VIPQoSPolicyID string // "" is null
 	VIPPortOwned   bool   // we made the VIP port, so we delete it
+	VIPVNICType    string // "normal", or "direct" where the flavor asks for SR-IOV
+
+	// VIPSecurityGroupIDs are the user's own security groups of the VIP port, in place of those that the provider makes.
+	VIPSecurityGroupIDs []string
+
+	// AdditionalVIPs are more addresses of the VIP's port, each in another subnet of its network.
+	AdditionalVIPs []AdditionalVIP
 
 	Provider         string
 	FlavorID         string // "" is null
 	AvailabilityZone string // "" is null
+
+	// Flavor and Zone are the data of the flavor's and the availability zone's profiles, where providers are given a
+	// whole tree; nil without.
+	Flavor, Zone map[string]any
+
+	// FailedOver is the generation at which a failover was last asked for; 0 is never. A provider makes instances anew that are
+	// older.
+	FailedOver int64
 
 	// Host is the host whose engine serves it, for providers that bind a load balancer to the host it was made on.
 	Host string
@@ -27,6 +42,19 @@ type LoadBalancer struct {
 	Listeners []*Listener
 	Pools     []*Pool
 }
+
+// AdditionalVIP is an address of a load balancer beside its VIP.
+type AdditionalVIP struct {
+	SubnetID string
+	Address  netip.Addr
+	PortID   string
+}
+
+// The kinds of virtual NIC that answers name.
+const (
+	VNICNormal = "normal"
+	VNICDirect = "direct"
+)
 
 // Noun is «Load Balancer».
 func (*LoadBalancer) Noun() Noun { return NounLoadBalancer }
@@ -51,15 +79,40 @@ func (lb *LoadBalancer) Pool(id string) *Pool {
 	return nil
 }
 
-// ListenersOf returns the listeners that use a pool, in the tree's order.
+// ListenersOf returns the listeners that use a pool, in the tree's order: as their default pool, or by an enabled L7
+// policy that has a rule.
 func (lb *LoadBalancer) ListenersOf(poolID string) []*Listener {
 	var users []*Listener
 	for _, l := range lb.Listeners {
-		if l.DefaultPoolID == poolID && poolID != "" {
+		if poolID != "" && l.uses(poolID) {
 			users = append(users, l)
 		}
 	}
 	return users
+}
+
+// L7Policy returns the policy of that id, or nil.
+func (lb *LoadBalancer) L7Policy(id string) *L7Policy {
+	for _, l := range lb.Listeners {
+		for _, p := range l.L7Policies {
+			if p.ID == id {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// RateLimitPolicy returns the policy of that id, or nil.
+func (lb *LoadBalancer) RateLimitPolicy(id string) *RateLimitPolicy {
+	for _, l := range lb.Listeners {
+		for _, p := range l.RateLimitPolicies {
+			if p.ID == id {
+				return p
+			}
+		}
+	}
+	return nil
 }
 
 // Parts returns every object of the tree, the load balancer first, parents before children.
@@ -67,6 +120,18 @@ func (lb *LoadBalancer) Parts() []Part {
 	parts := []Part{lb}
 	for _, l := range lb.Listeners {
 		parts = append(parts, l)
+		for _, p := range l.L7Policies {
+			parts = append(parts, p)
+			for _, r := range p.Rules {
+				parts = append(parts, r)
+			}
+		}
+		for _, p := range l.RateLimitPolicies {
+			parts = append(parts, p)
+			for _, r := range p.Rules {
+				parts = append(parts, r)
+			}
+		}
 	}
 	for _, p := range lb.Pools {
 		parts = append(parts, p)

@@ -14,6 +14,18 @@ const (
 	NounHealthMonitor Noun = "Health Monitor"
 	NounL7Policy      Noun = "L7 Policy"
 	NounL7Rule        Noun = "L7 Rule"
+
+	NounRateLimitPolicy Noun = "Rate Limit Policy"
+	NounRateLimitRule   Noun = "Rate Limit Rule"
+)
+
+// The nouns of what stands beside the trees.
+const (
+	NounAmphora                 Noun = "Amphora"
+	NounFlavor                  Noun = "Flavor"
+	NounFlavorProfile           Noun = "Flavor Profile"
+	NounAvailabilityZone        Noun = "Availability Zone"
+	NounAvailabilityZoneProfile Noun = "Availability Zone Profile"
 )
 
 // Object is what every part of a load balancer's tree has in common. It is embedded in each of them: writing it out

@@ -34,6 +34,8 @@ type Result struct {
 	Failures map[string]Failure
 	// Method says how it was done, in the provider's own word, for logs: "runtime", "reload".
 	Method string
+	// Amphorae are the instances that the data plane of the load balancer now consists of, where the provider has any.
+	Amphorae []lbaas.Amphora
 }
 
 // Failure is why one object could not be made real; it keeps its last good form in the data plane.
@@ -70,8 +72,16 @@ type Capabilities struct {
 	Protocols   []lbaas.Protocol
 	Algorithms  []lbaas.Algorithm
 	Monitors    []lbaas.MonitorType
+	// FlavorKeys and ZoneKeys are what the data of flavor profiles and availability zone profiles may say. Nil means that
+	// the provider has no flavors, or no zones, of its own.
+	FlavorKeys, ZoneKeys []Key
 	// OverlappingSubnets: one load balancer may have members on subnets that have addresses in common.
 	OverlappingSubnets bool
+}
+
+// Key is something that a profile's data may say.
+type Key struct {
+	Name, Description string
 }
 
 // Face is what the APIs know of a provider, without being able to reach it.
@@ -79,6 +89,13 @@ type Face struct {
 	Name         string
 	Aliases      []string
 	Capabilities Capabilities
+	// OnHost: a load balancer is bound to the host that it was made on, and only that host works on it.
+	OnHost bool
+	// Failover: instances can be made anew when a user asks (lbaas.LoadBalancer.FailedOver).
+	Failover bool
+	// CheckFlavor and CheckZone judge the data of a profile; they may ask the data plane. An error that is no *lbaas.Error is
+	// the provider's own failure. Nil means that there are none.
+	CheckFlavor, CheckZone func(ctx context.Context, data map[string]any) error
 	// Unsupported is pure: it names the options of the tree that the provider lacks.
 	Unsupported func(lb *lbaas.LoadBalancer) []OptionError
 }

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	trafficRounds = 9
-	trafficSpan   = 2 * time.Second // of each run of wrk
+	trafficRounds = 17
+	trafficSpan   = time.Second // of each run of wrk
 )
 
 // way is one way from the client to a member.

@@ -236,7 +236,10 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 		}
 		return lbaas.Errorf(lbaas.Invalid, "Provider '%s' is not enabled.", lb.Provider)
 	}
-	lb.Provider, lb.Host, lb.Operating = face.Name, a.Host, lbaas.Offline
+	lb.Provider, lb.Operating = face.Name, lbaas.Offline
+	if face.OnHost {
+		lb.Host = a.Host
+	}
 	if err := t.options.check(t.form, lb); err != nil {
 		return err
 	}

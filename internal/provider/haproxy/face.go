@@ -28,6 +28,7 @@ func Face() provider.Face {
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
 			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS},
 		},
+		OnHost:      true,
 		Unsupported: Unsupported,
 	}
 }

@@ -1,0 +1,18 @@
+package lbaas
+
+// AvailabilityZone is a place that an operator offers to users (API section 1.17). Its name is its key.
+type AvailabilityZone struct {
+	Name        string
+	Description string
+	Enabled     bool
+	ProfileID   string
+}
+
+// AvailabilityZoneProfile is what an availability zone means to its provider. While a zone uses it neither the provider nor
+// the data change.
+type AvailabilityZoneProfile struct {
+	ID       string
+	Name     string // not unique
+	Provider string
+	Data     string // a JSON object
+}

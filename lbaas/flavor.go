@@ -1,0 +1,24 @@
+package lbaas
+
+// NoFlavorID names the flavor of load balancers whose flavor is gone; no flavor has it.
+const NoFlavorID = "00000000-0000-0000-0000-000000000000"
+
+// MaxProfileData bounds the data of a flavor profile or an availability zone profile, in characters.
+const MaxProfileData = 4096
+
+// Flavor is a choice that an operator offers to users: how a provider makes a load balancer (API section 1.17).
+type Flavor struct {
+	ID              string
+	Name            string // unique
+	Description     string
+	Enabled         bool
+	FlavorProfileID string
+}
+
+// FlavorProfile is what a flavor means to its provider. While a flavor uses it neither the provider nor the data change.
+type FlavorProfile struct {
+	ID       string
+	Name     string // not unique
+	Provider string
+	Data     string // a JSON object
+}
