@@ -148,21 +148,30 @@ func lister[T lbaas.Part, J any](
 	}
 }
 
-// listParts answers a list that is asked for by q.
+// listParts answers a list of parts of trees that is asked for by q.
 func listParts[T lbaas.Part, J any](
 	ctx context.Context, r *request, plural string, q store.Query,
 	rows func(context.Context, store.Query) ([]T, error), show func(T, view) J,
 ) (web.Reply, error) {
-	parts, err := rows(ctx, q)
+	return listOf(ctx, r, plural, plural+"_links", q, rows, func(p T) string { return p.Base().ID }, show)
+}
+
+// listOf answers a list of anything that is asked for by q. The marker is what a page's last row is called in the link to
+// the next one; linksKey is the name of the links.
+func listOf[T, J any](
+	ctx context.Context, r *request, plural, linksKey string, q store.Query,
+	rows func(context.Context, store.Query) ([]T, error), marker func(T) string, show func(T, view) J,
+) (web.Reply, error) {
+	found, err := rows(ctx, q)
 	if err != nil {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
-	items := make([]any, len(parts))
-	for i, p := range parts {
-		items[i] = v.of(show(p, v))
+	items := make([]any, len(found))
+	for i, one := range found {
+		items[i] = v.of(show(one, v))
 	}
-	return web.Reply{Status: http.StatusOK, Body: map[string]any{plural: items, plural + "_links": links(r, q, parts)}}, nil
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{plural: items, linksKey: links(r, q, found, marker)}}, nil
 }
 
 // link is a way to another page.
@@ -173,16 +182,16 @@ type link struct {
 
 // links are the ways to the pages before and after this one. They carry the whole query, filters included, since
 // clients follow them and nothing else.
-func links[T lbaas.Part](r *request, q store.Query, parts []T) []link {
+func links[T any](r *request, q store.Query, page []T, marker func(T) string) []link {
 	out := []link{}
-	if len(parts) == 0 {
+	if len(page) == 0 {
 		return out
 	}
-	if q.Limit > 0 && len(parts) >= q.Limit {
-		out = append(out, link{pageURL(r, q.Limit, parts[len(parts)-1].Base().ID, false), "next"})
+	if q.Limit > 0 && len(page) >= q.Limit {
+		out = append(out, link{pageURL(r, q.Limit, marker(page[len(page)-1]), false), "next"})
 	}
 	if q.Marker != "" {
-		out = append(out, link{pageURL(r, q.Limit, parts[0].Base().ID, true), "previous"})
+		out = append(out, link{pageURL(r, q.Limit, marker(page[0]), true), "previous"})
 	}
 	return out
 }
