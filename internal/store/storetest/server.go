@@ -96,8 +96,11 @@ func connect(engine store.Engine, connection string) (*Server, error) {
 
 // open opens a connection of the form that store.Open takes.
 func open(engine store.Engine, connection string) (*sql.DB, error) {
-	if engine == store.PostgreSQL {
+	switch engine {
+	case store.PostgreSQL:
 		return sql.Open("pgx", connection)
+	case store.SQLite:
+		return sql.Open("sqlite", "file:"+strings.TrimPrefix(connection, "sqlite:///")+"?_pragma=busy_timeout(10000)&_txlock=immediate")
 	}
 	u, err := url.Parse(connection)
 	if err != nil {
