@@ -13,6 +13,8 @@ import (
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/provider"
 	haproxyprovider "plimsoll/internal/provider/haproxy"
+	"plimsoll/internal/provider/noop"
+	"plimsoll/internal/statedir"
 	"plimsoll/lbaas"
 )
 
@@ -22,6 +24,7 @@ type workshop struct {
 	networks haproxyprovider.Networks
 	host     string
 	haproxy  haproxy.Options
+	dir      *statedir.Dir
 }
 
 // driver is a provider that this program has.
@@ -36,6 +39,7 @@ func drivers() map[string]driver {
 		haproxyprovider.Name: {haproxyprovider.Face, func(w workshop) provider.Provider {
 			return haproxyprovider.New(w.engine, w.networks, haproxyprovider.Options{Options: w.haproxy, Host: w.host})
 		}},
+		noop.Name: {noop.Face, func(w workshop) provider.Provider { return noop.New(w.dir.Folder(noop.Folder)) }},
 	}
 }
 

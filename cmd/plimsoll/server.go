@@ -61,7 +61,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer closer.Close()
-	enabled, err := enable(s.config, workshop{engine: client, networks: st, host: s.config.Host, haproxy: s.host})
+	enabled, err := enable(s.config, workshop{engine: client, networks: st, host: s.config.Host, haproxy: s.host, dir: s.dir})
 	if err != nil {
 		return err
 	}

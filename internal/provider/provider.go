@@ -28,6 +28,13 @@ type Watcher interface {
 	Watch(ctx context.Context, changed func(loadBalancerID string)) error
 }
 
+// Steady is a provider whose data plane may never change by itself. What Observe says of a load balancer right after an Apply
+// holds until the next, and nobody looks at it again meanwhile.
+type Steady interface {
+	// Steady tells whether it is so. The answer is always the same.
+	Steady() bool
+}
+
 // Result says what an Apply did not achieve.
 type Result struct {
 	// Failures by object id. An object that is not named is done.

@@ -196,14 +196,15 @@ func (d *Dir) once(name string, content func() string) (string, error) {
 // write replaces a file, which only the directory's owner can read. A crash or a full disk leaves the old one whole.
 func (d *Dir) write(name, content string) error {
 	temp := name + tempSuffix
-	if err := d.writeTemp(temp, content); err != nil {
+	if err := d.writeTemp(temp, content, true); err != nil {
 		_ = d.root.Remove(temp) // what is left of it is of no use to anybody
 		return explain(d.path, err)
 	}
 	return explain(d.path, d.root.Rename(temp, name))
 }
 
-func (d *Dir) writeTemp(name, content string) error {
+// writeTemp makes a file; a durable one is on the disk when it returns.
+func (d *Dir) writeTemp(name, content string, durable bool) error {
 	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -212,7 +213,7 @@ func (d *Dir) writeTemp(name, content string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := io.WriteString(f, content); err != nil {
+	if _, err := io.WriteString(f, content); err != nil || !durable {
 		return err
 	}
 	return f.Sync()
