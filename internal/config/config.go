@@ -26,6 +26,12 @@ type Config struct {
 	Database  Database
 	Providers []ServiceProvider
 	Reconcile Reconcile
+	Quotas    Quotas
+}
+
+// Quotas is [quotas]: how much a project may have that was given no limits of its own. -1 is no bound.
+type Quotas struct {
+	LoadBalancer, Listener, Member, Pool, HealthMonitor, L7Policy, L7Rule int
 }
 
 // Reconcile is [reconcile]: the times of the loop, in seconds.
@@ -82,6 +88,7 @@ func Default() Config {
 			EnabledProviders: []EnabledProvider{{Name: "haproxy"}},
 		},
 		Reconcile: Reconcile{LeaseTTL: 15, Deadline: 60, Audit: 30},
+		Quotas:    Quotas{-1, -1, -1, -1, -1, -1, -1},
 	}
 }
 

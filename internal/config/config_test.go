@@ -28,6 +28,8 @@ func TestParseRefuses(t *testing.T) {
 		{"bad empty host", "[api_settings]\nbind_host =\n", "must not be empty"},
 		{"bad base URI", "[api_settings]\napi_base_uri = lb.example.com\n", "is not a URL of the form"},
 		{"bad page", "[api_settings]\npagination_max_limit = 0\n", `"0" is neither a number of rows nor infinite`},
+		{"bad quota below", "[quotas]\ndefault_pool_quota = -2\n", `"-2" is not a whole number from -1 to 2000000000`},
+		{"bad quota above", "[quotas]\ndefault_pool_quota = 2000000001\n", `"2000000001" is not a whole number from -1 to 2000000000`},
 		{"bad line", "[DEFAULT]\nwhat is this\n", "key-value delimiter not found"},
 		{"bad service", "[service_providers]\nservice_provider = FIREWALL:a:b\n", `only LOADBALANCERV2 is served`},
 		{"bad shape", "[service_providers]\nservice_provider = LOADBALANCERV2:haproxy\n", "is not of the form"},
@@ -66,6 +68,15 @@ pagination_max_limit = infinite
 default_provider_driver = edge
 enabled_provider_drivers = haproxy: The one that ships, edge
 
+[quotas]
+default_load_balancer_quota = 10
+default_listener_quota = -1
+default_member_quota = 2000000000
+default_pool_quota = 0
+default_health_monitor_quota = 4
+default_l7policy_quota = 5
+default_l7rule_quota = 6
+
 [reconcile]
 lease_ttl = 5
 deadline = 20
@@ -95,6 +106,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 		},
 	}
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
+	want.Quotas = config.Quotas{LoadBalancer: 10, Listener: -1, Member: 2000000000, Pool: 0, HealthMonitor: 4, L7Policy: 5, L7Rule: 6}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}

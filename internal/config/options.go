@@ -32,6 +32,13 @@ func (c *Config) options() []option {
 		{section: "api_settings", name: "default_provider_driver", set: required(&c.API.DefaultProvider)},
 		{section: "api_settings", name: "enabled_provider_drivers", set: drivers(&c.API.EnabledProviders)},
 		{section: "database", name: "connection", set: text(&c.Database.Connection)},
+		{section: "quotas", name: "default_load_balancer_quota", set: quota(&c.Quotas.LoadBalancer)},
+		{section: "quotas", name: "default_listener_quota", set: quota(&c.Quotas.Listener)},
+		{section: "quotas", name: "default_member_quota", set: quota(&c.Quotas.Member)},
+		{section: "quotas", name: "default_pool_quota", set: quota(&c.Quotas.Pool)},
+		{section: "quotas", name: "default_health_monitor_quota", set: quota(&c.Quotas.HealthMonitor)},
+		{section: "quotas", name: "default_l7policy_quota", set: quota(&c.Quotas.L7Policy)},
+		{section: "quotas", name: "default_l7rule_quota", set: quota(&c.Quotas.L7Rule)},
 		{section: "reconcile", name: "lease_ttl", set: number(&c.Reconcile.LeaseTTL, 1, 600)},
 		{section: "reconcile", name: "deadline", set: number(&c.Reconcile.Deadline, 1, 86400)},
 		{section: "reconcile", name: "audit_interval", set: number(&c.Reconcile.Audit, 1, 3600)},
@@ -51,7 +58,6 @@ var absent = map[string]string{
 	"glance":             "a real Glance",
 	"barbican":           "a real Barbican",
 	"certificates":       "a certificate manager",
-	"quotas":             "quotas",
 	"avi_adc":            "the provider avi",
 	"haproxy_amphora":    "the provider amphora",
 	"controller_worker":  "the provider amphora",
@@ -129,6 +135,9 @@ func number(into *int, low, high int) func([]string) error {
 		})
 	}
 }
+
+// quota reads the bound on a noun; -1 is none.
+func quota(into *int) func([]string) error { return number(into, -1, 2000000000) }
 
 // limit reads pagination_max_limit, for which "infinite" and negative numbers mean that there is none.
 func limit(into *int) func([]string) error {
