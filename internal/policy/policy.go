@@ -22,9 +22,9 @@ const (
 	readOrService
 )
 
-// Allowed tells whether the actor may do what the rule names to an object of the project. For lists over all projects
+// allowed tells whether the actor may do what the rule names to an object of the project. For lists over all projects
 // ("…-global") and for what belongs to nobody, the project does not count. An unknown rule allows nothing.
-func Allowed(actor *identity.Actor, rule, projectID string) bool {
+func allowed(actor *identity.Actor, rule, projectID string) bool {
 	b, known := rules[rule]
 	if !known || actor == nil {
 		return false

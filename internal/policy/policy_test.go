@@ -43,7 +43,7 @@ func TestAllowed(t *testing.T) {
 			a.Roles = []string{role}
 			for _, rule := range Rules() {
 				want := may[rules[rule]]&scope != 0
-				if got := Allowed(&a, rule, "p"); got != want {
+				if got := allowed(&a, rule, "p"); got != want {
 					t.Errorf("Allowed(%q of project %q, system %v, %s) = %v, want %v", role, a.ProjectID, a.System, rule, got, want)
 				}
 			}
@@ -61,13 +61,13 @@ func everything(scopes int) map[block]int {
 
 func TestAllowedRefuses(t *testing.T) {
 	admin := &identity.Actor{Roles: []string{"admin"}}
-	if Allowed(admin, Prefix+"loadbalancer:explode", "p") {
+	if allowed(admin, Prefix+"loadbalancer:explode", "p") {
 		t.Error("an unknown rule is allowed")
 	}
-	if Allowed(nil, Prefix+"loadbalancer:get_one", "p") {
+	if allowed(nil, Prefix+"loadbalancer:get_one", "p") {
 		t.Error("nobody is allowed")
 	}
-	if Allowed(&identity.Actor{Roles: []string{"member"}}, Prefix+"loadbalancer:post", "") {
+	if allowed(&identity.Actor{Roles: []string{"member"}}, Prefix+"loadbalancer:post", "") {
 		t.Error("a token without a project owns what belongs to nobody")
 	}
 }

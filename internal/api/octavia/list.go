@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"plimsoll/internal/policy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -113,7 +112,7 @@ func readSort(values url.Values, q *store.Query) error {
 // scope restricts a list to what the actor may see: all projects for those who may look at all, else the project that
 // was asked for or the token's own.
 func (r *request) scope(q *store.Query) error {
-	if policy.Allowed(r.Actor, policy.Prefix+r.rule+"-global", "") {
+	if r.allowed(r.rule+"-global", "") {
 		return nil
 	}
 	project := r.Actor.ProjectID

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"plimsoll/internal/network"
-	"plimsoll/internal/policy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -217,7 +216,7 @@ func (r *request) allowSecurityGroups(f *form, projectID string) error {
 	if !f.has("vip_sg_ids") {
 		return nil
 	}
-	if !policy.Allowed(r.Actor, policy.Prefix+r.rule+":vip_sg_ids", projectID) {
+	if !r.allowed(r.rule+":vip_sg_ids", projectID) {
 		return errPolicy()
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"plimsoll/internal/policy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -287,7 +286,7 @@ func mayReplace(r *request, projectID string, additive bool) error {
 		rules = append(rules, "member:delete")
 	}
 	for _, rule := range rules {
-		if !policy.Allowed(r.Actor, policy.Prefix+rule, projectID) {
+		if !r.allowed(rule, projectID) {
 			return errPolicy()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"plimsoll/internal/network"
+	"plimsoll/internal/policy"
 	"plimsoll/internal/provider"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
@@ -36,6 +37,9 @@ type Config struct {
 	Providers       []provider.Face
 	DefaultProvider string
 
+	// Policy says who may do what; nil stands for the defaults.
+	Policy *policy.Enforcer
+
 	// MaxPage is Octavia's pagination_max_limit: the rows of a page where none are asked for, and the most that may be.
 	// 0 stands for 1000; a negative number is no bound.
 	MaxPage int
@@ -59,6 +63,9 @@ type API struct {
 func New(c Config) http.Handler {
 	if c.DefaultProvider == "" {
 		c.DefaultProvider = lbaas.DefaultProvider
+	}
+	if c.Policy == nil {
+		c.Policy = policy.Default()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

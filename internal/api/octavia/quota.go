@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"plimsoll/internal/policy"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
 )
@@ -35,7 +34,7 @@ func noQuota(projectID string) quotaJSON {
 
 // listQuotas answers the projects that were given a quota: none.
 func (a *API) listQuotas(_ context.Context, r *request) (web.Reply, error) {
-	if !policy.Allowed(r.Actor, policy.Prefix+"quota:get_all-global", "") {
+	if !r.allowed("quota:get_all-global", "") {
 		if err := r.allow(r.Actor.ProjectID); err != nil {
 			return web.Reply{}, err
 		}

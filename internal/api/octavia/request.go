@@ -15,7 +15,8 @@ import (
 // request is a web.Request with the policy rule of its route.
 type request struct {
 	*web.Request
-	rule string // without policy.Prefix; "" where everybody who has a token may
+	rule   string // without policy.Prefix; "" where everybody who has a token may
+	policy *policy.Enforcer
 }
 
 type handler func(ctx context.Context, r *request) (web.Reply, error)
@@ -23,7 +24,7 @@ type handler func(ctx context.Context, r *request) (web.Reply, error)
 // handle makes the web's handler of ours, with what all routes check first.
 func (a *API) handle(rule string, arguments []string, h handler) web.Handler {
 	return func(ctx context.Context, wr *web.Request) (web.Reply, error) {
-		r := &request{Request: wr, rule: rule}
+		r := &request{Request: wr, rule: rule, policy: a.Policy}
 		if err := r.precheck(arguments); err != nil {
 			return web.Reply{}, err
 		}
@@ -74,10 +75,15 @@ func acceptsJSON(headers []string) bool {
 func (r *request) allow(projectID string) error { return r.may(r.rule, projectID) }
 
 func (r *request) may(rule, projectID string) error {
-	if policy.Allowed(r.Actor, policy.Prefix+rule, projectID) {
+	if r.allowed(rule, projectID) {
 		return nil
 	}
 	return errPolicy()
+}
+
+// allowed answers what the policy says of a rule, which is named without policy.Prefix.
+func (r *request) allowed(rule, projectID string) bool {
+	return r.policy.Allowed(r.Actor, policy.Prefix+rule, projectID)
 }
 
 func errPolicy() error {
