@@ -51,7 +51,7 @@ type attribute struct {
 	value  func(string) (any, error) // how the text of a filter compares; nil compares as text
 }
 
-// attributes maps the API's names. It must have created_at and id. Columns must not be null: a null has no place in an
+// attributes maps the API's names. It must have created_at and id, the key that markers name. Columns must not be null: a null has no place in an
 // order.
 type attributes map[string]attribute
 
@@ -105,7 +105,8 @@ func (q Query) page(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table
 		return nil, err
 	}
 	if q.Marker != "" {
-		if sel, err = q.after(ctx, db, sel, table, order); err != nil {
+		at := db.NewSelect().TableExpr(table).Where("? = ?", bun.Safe(known["id"].column), q.Marker)
+		if sel, err = q.after(ctx, at, sel, order); err != nil {
 			return nil, err
 		}
 	}
@@ -156,9 +157,8 @@ func (q Query) order(known attributes) ([]sortKey, error) {
 	return keys, nil
 }
 
-// after asks for the rows beyond the marker: (a > x) or (a = x and b > y) or …
-func (q Query) after(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table string, order []sortKey) (*bun.SelectQuery, error) {
-	at := db.NewSelect().TableExpr(table).Where("id = ?", q.Marker)
+// after asks for the rows beyond the one that at selects: (a > x) or (a = x and b > y) or …
+func (q Query) after(ctx context.Context, at, sel *bun.SelectQuery, order []sortKey) (*bun.SelectQuery, error) {
 	for _, k := range order {
 		at = at.ColumnExpr(k.column)
 	}

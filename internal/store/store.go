@@ -22,6 +22,8 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"plimsoll/lbaas"
 )
 
 // Engine is a kind of database.
@@ -43,6 +45,7 @@ type Store struct {
 	log    *slog.Logger
 
 	identityEpoch atomic.Uint64 // see IdentityEpoch
+	quotaDefaults map[lbaas.Noun]int
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of

@@ -50,9 +50,15 @@ func (s *Store) snapshot(ctx context.Context, fn func(ctx context.Context, tx bu
 	return s.read.RunInTx(ctx, opts, fn)
 }
 
+// errAnew makes a transaction start anew, as the database's own refusals do.
+var errAnew = errors.New("another transaction was faster")
+
 // retryable tells whether the database refused a transaction for a conflict with another one, so that the same again
 // may succeed: deadlocks, serialisation failures, lock time-outs, and Galera's failed certifications.
 func retryable(err error) bool {
+	if errors.Is(err, errAnew) {
+		return true
+	}
 	var my *mysql.MySQLError
 	if errors.As(err, &my) {
 		switch my.Number {
