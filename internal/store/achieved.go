@@ -90,7 +90,7 @@ func (a *achievement) fail() error {
 		reason = bounded(reason)
 		byReason[reason] = append(byReason[reason], id)
 	}
-	for _, noun := range []lbaas.Noun{lbaas.NounListener, lbaas.NounPool, lbaas.NounMember, lbaas.NounHealthMonitor} {
+	for _, noun := range childNouns {
 		_, err := a.older(a.tx.NewUpdate().Table(tables[noun]).Set("failed = ?", false).Set("reason = ''")).
 			Where("failed OR reason <> ''").Exec(a.ctx)
 		if err != nil {
@@ -123,14 +123,12 @@ func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) err
 	return err
 }
 
-// children records the success of one table's rows. A pool stays until nothing is left in it, be it wanted or not.
+// children records the success of one table's rows. A parent stays until nothing is left in it, be it wanted or not.
 func (a *achievement) children(table string) error {
 	down := a.tx.NewDelete().Table(table).Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation).
 		Where("deleted = ?", true).Where("failed = ? OR ?", false, len(a.failures) == 0)
-	if table == tablePools {
-		for _, inside := range []string{tableMembers, tableHealthMonitors} {
-			down = down.Where("NOT EXISTS (SELECT 1 FROM ? c WHERE c.pool_id = pools.id)", bun.Safe(inside))
-		}
+	for _, child := range inside[table] {
+		down = down.Where("NOT EXISTS (SELECT 1 FROM ? c WHERE c.? = ?.id)", bun.Safe(child.table), bun.Safe(child.column), bun.Safe(table))
 	}
 	gone, err := affected(down.Exec(a.ctx))
 	if err != nil {

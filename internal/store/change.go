@@ -27,8 +27,14 @@ type Change struct {
 	pools     shelf[poolRow]
 	members   shelf[memberRow]
 	monitors  shelf[healthMonitorRow]
-	numbers   map[string]int64    // the last number of the pools that got members
-	doomed    map[string][]string // by table, the ids to mark as deleted, before anything on the shelves is written
+
+	l7Policies        shelf[l7PolicyRow]
+	l7Rules           shelf[l7RuleRow]
+	rateLimitPolicies shelf[rateLimitPolicyRow]
+	rateLimitRules    shelf[rateLimitRuleRow]
+
+	numbers map[string]int64    // the last number of the pools that got members
+	doomed  map[string][]string // by table, the ids to mark as deleted, before anything on the shelves is written
 }
 
 // ChangeLoadBalancer runs fn in one transaction in which the load balancer's generation has been bumped and its whole live
@@ -99,8 +105,14 @@ func newChange(ctx context.Context, tx bun.Tx, t time.Time, rows treeRows) *Chan
 		pools:     newShelf(rows.pools),
 		members:   newShelf(rows.members),
 		monitors:  newShelf(rows.monitors),
-		numbers:   map[string]int64{},
-		doomed:    map[string][]string{},
+
+		l7Policies:        newShelf(rows.l7Policies),
+		l7Rules:           newShelf(rows.l7Rules),
+		rateLimitPolicies: newShelf(rows.rateLimitPolicies),
+		rateLimitRules:    newShelf(rows.rateLimitRules),
+
+		numbers: map[string]int64{},
+		doomed:  map[string][]string{},
 	}
 }
 
@@ -108,6 +120,7 @@ func newChange(ctx context.Context, tx bun.Tx, t time.Time, rows treeRows) *Chan
 // progress. Its errors are those of Change.Put.
 func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	identify(lb)
+	parts, wanted := lb.Parts()[1:], positionsOf(lb)
 	err := s.change(ctx, "store.createLoadBalancer", func(ctx context.Context, tx bun.Tx) error {
 		t := now()
 		lb.CreatedAt, lb.UpdatedAt = t, time.Time{}
@@ -120,8 +133,8 @@ func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) 
 			return fmt.Errorf("insert load balancer %s: %w", lb.ID, err)
 		}
 		c := newChange(ctx, tx, t, treeRows{lb: row})
-		parts := lb.Parts()[1:]
 		c.LB = bare(lb) // the parts come in one by one, each checked against those before it
+		wanted.restore()
 		if err := c.Put(parts...); err != nil {
 			return err
 		}
@@ -141,7 +154,7 @@ func bare(lb *lbaas.LoadBalancer) *lbaas.LoadBalancer {
 	return &b
 }
 
-// identify gives ids to the objects of a tree that have none, and tells members and monitors whose they are.
+// identify gives ids to the objects of a tree that have none, and tells those below listeners and pools whose they are.
 func identify(lb *lbaas.LoadBalancer) {
 	for _, p := range lb.Parts() {
 		giveID(p.Base())
@@ -154,4 +167,28 @@ func identify(lb *lbaas.LoadBalancer) {
 			p.HealthMonitor.PoolID = p.ID
 		}
 	}
+	for _, l := range lb.Listeners {
+		identifyBelow(l)
+	}
+}
+
+func identifyBelow(l *lbaas.Listener) {
+	for _, p := range l.L7Policies {
+		p.ListenerID = l.ID
+		for _, r := range p.Rules {
+			r.L7PolicyID = p.ID
+		}
+	}
+	for _, p := range l.RateLimitPolicies {
+		p.ListenerID = l.ID
+		for _, r := range p.Rules {
+			r.RateLimitPolicyID = p.ID
+		}
+	}
+}
+
+// FailOver asks for new instances of the data plane in place of those that are older than this change.
+func (c *Change) FailOver() error {
+	c.LB.FailedOver = c.LB.Progress.Generation
+	return c.Put(c.LB)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -9,27 +10,28 @@ import (
 	"plimsoll/lbaas"
 )
 
-// Delete wants objects gone: from now on they count for nothing, and they vanish once the loop has made it true. A pool takes its
-// members and its monitor with it, and the listeners that use it lose it; the load balancer takes everything. What is not in the
-// tree needs no deleting.
+// Delete wants objects gone: from now on they count for nothing, and they vanish once the loop has made it true. A listener takes its
+// policies with it and a policy its rules; the L7 policies behind one move up. A pool takes its members and its monitor, and the listeners
+// whose default it is lose it; one to which an L7 policy redirects that is to stay is refused with Conflict. The load balancer takes
+// everything. What is not in the tree needs no deleting.
 func (c *Change) Delete(parts ...lbaas.Part) error {
 	doomed := map[string][]string{}
-	for _, part := range parts {
+	for _, part := range poolsLast(parts) {
 		if lb, ok := part.(*lbaas.LoadBalancer); ok {
 			return c.deleteAll(lb)
 		}
-		if pool, ok := part.(*lbaas.Pool); ok {
-			if err := c.empty(pool.ID, doomed); err != nil {
-				return err
-			}
+		if err := c.release(part); err != nil {
+			return err
 		}
-		c.forget(part)
-		c.progress(part.Base(), true)
-		table := tables[part.Noun()]
-		doomed[table] = append(doomed[table], part.Base().ID)
+		for _, p := range append(below(c.LB, part), part) {
+			c.doomOne(p, doomed)
+		}
+		if p, ok := part.(*lbaas.L7Policy); ok {
+			c.closeGap(p.ListenerID)
+		}
 	}
 	// What was put before may be what is deleted now: it must not come after.
-	if c.pools.full() || c.listeners.full() || c.monitors.full() || c.members.full() {
+	if c.full() {
 		if err := c.flush(); err != nil {
 			return err
 		}
@@ -38,6 +40,84 @@ func (c *Change) Delete(parts ...lbaas.Part) error {
 		c.doomed[table] = append(c.doomed[table], ids...)
 	}
 	return nil
+}
+
+// poolsLast lets an L7 policy go before the pool that it redirects to.
+func poolsLast(parts []lbaas.Part) []lbaas.Part {
+	return slices.SortedStableFunc(slices.Values(parts), func(a, b lbaas.Part) int {
+		return cmp.Compare(last(a), last(b))
+	})
+}
+
+func last(part lbaas.Part) int {
+	if part.Noun() == lbaas.NounPool {
+		return 1
+	}
+	return 0
+}
+
+// full tells whether there is something to write that was put or touched.
+func (c *Change) full() bool {
+	return c.pools.full() || c.listeners.full() || c.monitors.full() || c.members.full() ||
+		c.l7Policies.full() || c.l7Rules.full() || c.rateLimitPolicies.full() || c.rateLimitRules.full()
+}
+
+// doomOne takes an object out of the tree and notes that it is to go.
+func (c *Change) doomOne(part lbaas.Part, doomed map[string][]string) {
+	c.forget(part)
+	c.progress(part.Base(), true)
+	table := tables[part.Noun()]
+	doomed[table] = append(doomed[table], part.Base().ID)
+}
+
+// below are the parts of a tree that go with a part: the deepest first.
+func below(lb *lbaas.LoadBalancer, part lbaas.Part) []lbaas.Part {
+	id := part.Base().ID
+	switch part.(type) {
+	case *lbaas.Listener:
+		return belowListener(lb, lb.Listener(id))
+	case *lbaas.L7Policy:
+		if p := lb.L7Policy(id); p != nil {
+			return asParts(p.Rules)
+		}
+	case *lbaas.RateLimitPolicy:
+		if p := lb.RateLimitPolicy(id); p != nil {
+			return asParts(p.Rules)
+		}
+	case *lbaas.Pool:
+		return belowPool(lb.Pool(id))
+	}
+	return nil
+}
+
+func belowListener(lb *lbaas.LoadBalancer, l *lbaas.Listener) []lbaas.Part {
+	if l == nil {
+		return nil
+	}
+	var parts []lbaas.Part
+	for _, p := range append(asParts(l.L7Policies), asParts(l.RateLimitPolicies)...) {
+		parts = append(append(parts, below(lb, p)...), p)
+	}
+	return parts
+}
+
+func belowPool(p *lbaas.Pool) []lbaas.Part {
+	if p == nil {
+		return nil
+	}
+	parts := asParts(p.Members)
+	if p.HealthMonitor != nil {
+		parts = append(parts, p.HealthMonitor)
+	}
+	return parts
+}
+
+func asParts[P lbaas.Part](list []P) []lbaas.Part {
+	parts := make([]lbaas.Part, len(list))
+	for i, p := range list {
+		parts[i] = p
+	}
+	return parts
 }
 
 func (c *Change) deleteAll(lb *lbaas.LoadBalancer) error {
@@ -61,23 +141,23 @@ func (c *Change) deleteAll(lb *lbaas.LoadBalancer) error {
 	return nil
 }
 
-// empty dooms what a pool has, and takes the pool away from its listeners.
-func (c *Change) empty(poolID string, doomed map[string][]string) error {
-	pool := c.LB.Pool(poolID)
-	if pool == nil {
+// release takes a pool away from the listeners whose default it is. L7 policies do not let it go.
+func (c *Change) release(part lbaas.Part) error {
+	pool, ok := part.(*lbaas.Pool)
+	if !ok {
 		return nil
 	}
-	for _, m := range slices.Clone(pool.Members) {
-		c.forget(m)
-		c.progress(&m.Object, true)
-		doomed[tableMembers] = append(doomed[tableMembers], m.ID)
+	for _, l := range c.LB.Listeners {
+		for _, p := range l.L7Policies {
+			if p.RedirectPoolID == pool.ID {
+				return lbaas.Errorf(lbaas.Conflict, "Pool %s is in use by L7 policy %s", pool.ID, p.ID)
+			}
+		}
 	}
-	if h := pool.HealthMonitor; h != nil {
-		c.forget(h)
-		c.progress(&h.Object, true)
-		doomed[tableHealthMonitors] = append(doomed[tableHealthMonitors], h.ID)
-	}
-	for _, l := range c.LB.ListenersOf(poolID) {
+	for _, l := range c.LB.Listeners {
+		if l.DefaultPoolID != pool.ID {
+			continue
+		}
 		l.DefaultPoolID = ""
 		if err := c.Put(l); err != nil {
 			return err
@@ -103,7 +183,7 @@ func (c *Change) doom(table, condition string, arg any) error {
 	up := c.tx.NewUpdate().Table(table).
 		Set("deleted = ?", true).Set("failed = ?", false).Set("reason = ''").
 		Set("generation = ?", c.LB.Progress.Generation).Set("updated_at = ?", micros(c.time))
-	if table != tablePools { // which have no unique key to count for nothing in
+	if keyed[table] {
 		up = up.Set("live = NULL")
 	}
 	_, err := up.Where("load_balancer_id = ?", c.LB.ID).Where("deleted = ?", false).Where(condition, arg).Exec(c.ctx)
@@ -133,6 +213,34 @@ func (c *Change) forget(part lbaas.Part) {
 		if pool := c.LB.Pool(p.PoolID); pool != nil {
 			pool.HealthMonitor = nil
 		}
+	default:
+		c.forgetL7(part)
+	}
+}
+
+func (c *Change) forgetL7(part lbaas.Part) {
+	id := part.Base().ID
+	switch p := part.(type) {
+	case *lbaas.L7Policy:
+		delete(c.l7Policies.kept, id)
+		if l := c.LB.Listener(p.ListenerID); l != nil {
+			l.L7Policies = without(l.L7Policies, id)
+		}
+	case *lbaas.L7Rule:
+		delete(c.l7Rules.kept, id)
+		if policy := c.LB.L7Policy(p.L7PolicyID); policy != nil {
+			policy.Rules = without(policy.Rules, id)
+		}
+	case *lbaas.RateLimitPolicy:
+		delete(c.rateLimitPolicies.kept, id)
+		if l := c.LB.Listener(p.ListenerID); l != nil {
+			l.RateLimitPolicies = without(l.RateLimitPolicies, id)
+		}
+	case *lbaas.RateLimitRule:
+		delete(c.rateLimitRules.kept, id)
+		if policy := c.LB.RateLimitPolicy(p.RateLimitPolicyID); policy != nil {
+			policy.Rules = without(policy.Rules, id)
+		}
 	}
 }
 
@@ -161,6 +269,14 @@ func (c *Change) Touch(parts ...lbaas.Part) error {
 			c.monitors.stamped = append(c.monitors.stamped, id)
 		case *lbaas.Member:
 			c.members.stamped = append(c.members.stamped, id)
+		case *lbaas.L7Policy:
+			c.l7Policies.stamped = append(c.l7Policies.stamped, id)
+		case *lbaas.L7Rule:
+			c.l7Rules.stamped = append(c.l7Rules.stamped, id)
+		case *lbaas.RateLimitPolicy:
+			c.rateLimitPolicies.stamped = append(c.rateLimitPolicies.stamped, id)
+		case *lbaas.RateLimitRule:
+			c.rateLimitRules.stamped = append(c.rateLimitRules.stamped, id)
 		}
 	}
 	return nil

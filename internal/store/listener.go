@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -120,24 +121,57 @@ var listenerAttributes = objectAttributes(attributes{
 	"hsts_preload":                {column: "hsts_preload", value: boolean},
 })
 
-// Listener returns one listener, also while it is wanted deleted, until it is gone.
+// Listener returns one listener, also while it is wanted deleted, until it is gone. Its policies carry their ids only.
 func (s *Store) Listener(ctx context.Context, id string) (*lbaas.Listener, error) {
 	row, err := one[listenerRow](ctx, s.read, lbaas.NounListener, id)
 	if err != nil {
 		return nil, err
 	}
-	return row.domain(), nil
+	listeners, err := s.listenersWithPolicies(ctx, []listenerRow{*row})
+	if err != nil {
+		return nil, err
+	}
+	return listeners[0], nil
 }
 
-// Listeners returns those that a query asks for.
+// Listeners returns those that a query asks for, as Listener does.
 func (s *Store) Listeners(ctx context.Context, q Query) ([]*lbaas.Listener, error) {
 	rows, err := list[listenerRow](ctx, s.read, q, tableListeners, listenerAttributes)
 	if err != nil {
 		return nil, fmt.Errorf("list listeners: %w", err)
 	}
+	return s.listenersWithPolicies(ctx, rows)
+}
+
+// listenersWithPolicies asks for both sorts of policies at once: few listeners have any.
+func (s *Store) listenersWithPolicies(ctx context.Context, rows []listenerRow) ([]*lbaas.Listener, error) {
 	listeners := make([]*lbaas.Listener, len(rows))
+	byID := make(map[string]*lbaas.Listener, len(rows))
+	ids := make([]string, len(rows))
 	for i := range rows {
-		listeners[i] = rows[i].domain()
+		listeners[i], ids[i] = rows[i].domain(), rows[i].ID
+		byID[ids[i]] = listeners[i]
+	}
+	for some := range slices.Chunk(ids, idChunk) {
+		var policies []struct {
+			ID, ListenerID      string
+			Limits              bool
+			Position, CreatedAt int64 // the order
+		}
+		err := s.read.NewRaw("SELECT id, listener_id, ? AS limits, position, created_at FROM l7policies WHERE listener_id IN (?)"+
+			" UNION ALL SELECT id, listener_id, ?, 0, created_at FROM rate_limit_policies WHERE listener_id IN (?)"+
+			" ORDER BY position, created_at, id", false, bun.List(some), true, bun.List(some)).Scan(ctx, &policies)
+		if err != nil {
+			return nil, fmt.Errorf("read the policies of %d listeners: %w", len(ids), err)
+		}
+		for _, p := range policies {
+			l, id := byID[p.ListenerID], lbaas.Object{ID: p.ID}
+			if p.Limits {
+				l.RateLimitPolicies = append(l.RateLimitPolicies, &lbaas.RateLimitPolicy{Object: id})
+			} else {
+				l.L7Policies = append(l.L7Policies, &lbaas.L7Policy{Object: id})
+			}
+		}
 	}
 	return listeners, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/uptrace/bun"
 
@@ -25,6 +26,14 @@ type loadBalancerRow struct {
 	Host             string `bun:"host"`
 	LeaseName        string `bun:"lease_name,skipupdate"`
 	PendingSince     int64  `bun:"pending_since,skipupdate"`
+	VIPVNICType      string `bun:"vip_vnic_type"`
+	VIPSGIDs         string `bun:"vip_sg_ids"`
+	AdditionalVIPs   string `bun:"additional_vips"`
+	FailedOver       int64  `bun:"failed_over"`
+
+	// Whether there is more to read of a tree.
+	HasL7Policies bool `bun:"has_l7_policies,scanonly"`
+	HasRateLimits bool `bun:"has_rate_limits,scanonly"`
 }
 
 func newLoadBalancerRow(lb *lbaas.LoadBalancer) loadBalancerRow {
@@ -34,6 +43,8 @@ func newLoadBalancerRow(lb *lbaas.LoadBalancer) loadBalancerRow {
 		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: lb.VIPQoSPolicyID, VIPPortOwned: lb.VIPPortOwned,
 		Provider: lb.Provider, FlavorID: lb.FlavorID, AvailabilityZone: lb.AvailabilityZone,
 		Host: lb.Host, LeaseName: LeaseName(lb),
+		VIPVNICType: lb.VIPVNICType, VIPSGIDs: listText(lb.VIPSecurityGroupIDs),
+		AdditionalVIPs: vipsText(lb.AdditionalVIPs), FailedOver: lb.FailedOver,
 	}
 }
 
@@ -43,7 +54,37 @@ func (r *loadBalancerRow) domain() *lbaas.LoadBalancer {
 		VIPAddress: textAddress(r.VIPAddress), VIPPortID: r.VIPPortID, VIPSubnetID: r.VIPSubnetID,
 		VIPNetworkID: r.VIPNetworkID, VIPQoSPolicyID: r.VIPQoSPolicyID, VIPPortOwned: r.VIPPortOwned,
 		Provider: r.Provider, FlavorID: r.FlavorID, AvailabilityZone: r.AvailabilityZone, Host: r.Host,
+		VIPVNICType: r.VIPVNICType, VIPSecurityGroupIDs: textList(r.VIPSGIDs),
+		AdditionalVIPs: textVIPs(r.AdditionalVIPs), FailedOver: r.FailedOver,
 	}
+}
+
+// vip is how an additional VIP is kept.
+type vip struct {
+	SubnetID string     `json:"subnet_id"`
+	Address  netip.Addr `json:"ip_address"`
+	PortID   string     `json:"port_id"`
+}
+
+func vipsText(vips []lbaas.AdditionalVIP) string {
+	if len(vips) == 0 {
+		return ""
+	}
+	kept := make([]vip, len(vips))
+	for i, v := range vips {
+		kept[i] = vip(v)
+	}
+	return jsonText(kept)
+}
+
+func textVIPs(text string) []lbaas.AdditionalVIP {
+	var kept []vip
+	textJSON(text, &kept)
+	var vips []lbaas.AdditionalVIP
+	for _, v := range kept {
+		vips = append(vips, lbaas.AdditionalVIP(v))
+	}
+	return vips
 }
 
 var loadBalancerAttributes = objectAttributes(attributes{
@@ -52,6 +93,7 @@ var loadBalancerAttributes = objectAttributes(attributes{
 	"vip_subnet_id":     {column: "vip_subnet_id"},
 	"vip_network_id":    {column: "vip_network_id"},
 	"vip_qos_policy_id": {column: "vip_qos_policy_id"},
+	"vip_vnic_type":     {column: "vip_vnic_type"},
 	"provider":          {column: "provider"},
 	"flavor_id":         {column: "flavor_id"},
 	"availability_zone": {column: "availability_zone"},

@@ -16,7 +16,8 @@ import (
 // The migrations are written once, in the SQL that the three engines share. {{.Table}} ends each CREATE TABLE, since
 // MariaDB must be told to compare text byte by byte, trailing spaces included. {{.Text}} is text that may be longer than
 // MariaDB's TEXT of 64 KiB. MariaDB commits after each statement, so each must do no harm when it is repeated after a crash:
-// IF NOT EXISTS. A released file is never changed.
+// IF NOT EXISTS, and {{.AddColumn}} for ADD COLUMN IF NOT EXISTS, which SQLite does not know and, since there a migration is one
+// transaction, does not need. A released file is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -60,7 +61,10 @@ func (s *Store) migrateOnce(ctx context.Context) error {
 
 // rendered returns the migrations as one engine takes them.
 func rendered(engine Engine) (fs.FS, error) {
-	words := map[string]string{"Table": "", "Text": "TEXT"}
+	words := map[string]string{"Table": "", "Text": "TEXT", "AddColumn": "ADD COLUMN IF NOT EXISTS"}
+	if engine == SQLite {
+		words["AddColumn"] = "ADD COLUMN"
+	}
 	if engine == MariaDB {
 		words["Table"] = "ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 		words["Text"] = "MEDIUMTEXT"

@@ -16,12 +16,37 @@ const (
 	tablePools          = "pools"
 	tableMembers        = "members"
 	tableHealthMonitors = "health_monitors"
+	tableL7Policies     = "l7policies"
+	tableL7Rules        = "l7rules"
 	tableStatistics     = "listener_statistics"
+
+	tableRateLimitPolicies = "rate_limit_policies"
+	tableRateLimitRules    = "rate_limit_rules"
 )
 
-// childTables are those of the parts below a load balancer. Nothing but the name differs in how progress is kept. Pools come
-// after what they have.
-var childTables = [...]string{tableListeners, tableMembers, tableHealthMonitors, tablePools}
+// childTables are those of the parts below a load balancer. Nothing but the name differs in how progress is kept. What has
+// children comes after them.
+var childTables = [...]string{
+	tableL7Rules, tableL7Policies, tableRateLimitRules, tableRateLimitPolicies, tableListeners,
+	tableMembers, tableHealthMonitors, tablePools,
+}
+
+// childNouns are what childTables hold, in the same order.
+var childNouns = [len(childTables)]lbaas.Noun{
+	lbaas.NounL7Rule, lbaas.NounL7Policy, lbaas.NounRateLimitRule, lbaas.NounRateLimitPolicy, lbaas.NounListener,
+	lbaas.NounMember, lbaas.NounHealthMonitor, lbaas.NounPool,
+}
+
+// inside are the columns that name the parent, by the parent's table.
+var inside = map[string][]struct{ table, column string }{
+	tableL7Policies:        {{tableL7Rules, "l7policy_id"}},
+	tableRateLimitPolicies: {{tableRateLimitRules, "rate_limit_policy_id"}},
+	tableListeners:         {{tableL7Policies, "listener_id"}, {tableRateLimitPolicies, "listener_id"}},
+	tablePools:             {{tableMembers, "pool_id"}, {tableHealthMonitors, "pool_id"}},
+}
+
+// keyed are the tables with a unique key in which only live rows count.
+var keyed = map[string]bool{tableListeners: true, tableMembers: true, tableHealthMonitors: true}
 
 var tables = map[lbaas.Noun]string{
 	lbaas.NounLoadBalancer:  tableLoadBalancers,
@@ -29,6 +54,11 @@ var tables = map[lbaas.Noun]string{
 	lbaas.NounPool:          tablePools,
 	lbaas.NounMember:        tableMembers,
 	lbaas.NounHealthMonitor: tableHealthMonitors,
+	lbaas.NounL7Policy:      tableL7Policies,
+	lbaas.NounL7Rule:        tableL7Rules,
+
+	lbaas.NounRateLimitPolicy: tableRateLimitPolicies,
+	lbaas.NounRateLimitRule:   tableRateLimitRules,
 }
 
 // objectRow holds the columns that all parts of a tree have. An UPDATE of a whole row leaves alone what it must not turn

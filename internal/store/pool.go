@@ -116,7 +116,7 @@ func (s *Store) poolsWithChildren(ctx context.Context, rows []poolRow) ([]*lbaas
 	for i := range rows {
 		pools[i], ids[i] = rows[i].domain(), rows[i].ID
 	}
-	listeners, err := idsBy(ctx, s.read, tableListeners, "default_pool_id", ids)
+	listeners, err := s.listenersOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,29 @@ func (s *Store) poolsWithChildren(ctx context.Context, rows []poolRow) ([]*lbaas
 		}
 	}
 	return pools, nil
+}
+
+// listenersOf returns the ids of the listeners that use pools, by the pool's and oldest first: lbaas.LoadBalancer.ListenersOf in SQL.
+func (s *Store) listenersOf(ctx context.Context, poolIDs []string) (map[string][]string, error) {
+	found := map[string][]string{}
+	for some := range slices.Chunk(poolIDs, idChunk) {
+		var rows []struct {
+			ID, PoolID string
+			CreatedAt  int64 // the order
+		}
+		err := s.read.NewRaw("SELECT id, default_pool_id AS pool_id, created_at FROM listeners WHERE default_pool_id IN (?)"+
+			" UNION SELECT l.id, p.redirect_pool_id, l.created_at FROM l7policies p JOIN listeners l ON l.id = p.listener_id"+
+			" WHERE p.redirect_pool_id IN (?) AND p.deleted = ? AND p.admin_state_up = ?"+
+			" AND EXISTS (SELECT 1 FROM l7rules r WHERE r.l7policy_id = p.id AND r.deleted = ?)"+
+			" ORDER BY created_at, id", bun.List(some), bun.List(some), false, true, false).Scan(ctx, &rows)
+		if err != nil {
+			return nil, fmt.Errorf("read the listeners of %d pools: %w", len(poolIDs), err)
+		}
+		for _, r := range rows {
+			found[r.PoolID] = append(found[r.PoolID], r.ID)
+		}
+	}
+	return found, nil
 }
 
 // monitorsOf returns the health monitor's id by the pool's. Of one that is wanted deleted and its successor it is the latter.

@@ -13,9 +13,11 @@ import (
 
 // Put inserts objects whose id the load balancer does not have, giving an id where there is none, and updates the others. All are
 // stamped with the generation and linked into c.LB. It fills in what the store decides: project, times, progress, the operating
-// status (kept as observed, once an object exists) and a new member's number. Pools come before what refers to them, whatever
-// the order of the arguments. Errors are the API's: Conflict for a port, an address or a monitor that is taken, NotFound for a pool
-// that is not there. What is put goes to the database together, when fn has returned.
+// status (kept as observed, once an object exists), a new member's number and an L7 policy's position: one that is put at 0 or beyond the
+// end is appended, and those behind a place that is taken or left move and are stamped too. Pools come before what refers to them,
+// whatever the order of the arguments, and what is below an object is put by itself: an object keeps what the tree has below it. Errors
+// are the API's: Conflict for a port, an address or a monitor that is taken and for a rule too many, NotFound for a listener, a pool or a
+// policy that is not there. What is put goes to the database together, when fn has returned.
 func (c *Change) Put(parts ...lbaas.Part) error {
 	for _, p := range inPutOrder(parts) {
 		if err := c.put(p); err != nil {
@@ -26,7 +28,8 @@ func (c *Change) Put(parts ...lbaas.Part) error {
 }
 
 var putOrder = map[lbaas.Noun]int{
-	lbaas.NounPool: 1, lbaas.NounListener: 2, lbaas.NounHealthMonitor: 3, lbaas.NounMember: 4,
+	lbaas.NounPool: 1, lbaas.NounListener: 2, lbaas.NounL7Policy: 3, lbaas.NounL7Rule: 4,
+	lbaas.NounRateLimitPolicy: 5, lbaas.NounRateLimitRule: 6, lbaas.NounHealthMonitor: 7, lbaas.NounMember: 8,
 }
 
 func inPutOrder(parts []lbaas.Part) []lbaas.Part {
@@ -48,6 +51,14 @@ func (c *Change) put(part lbaas.Part) error {
 		return c.putHealthMonitor(p)
 	case *lbaas.Member:
 		return c.putMember(p)
+	case *lbaas.L7Policy:
+		return c.putL7Policy(p)
+	case *lbaas.L7Rule:
+		return c.putL7Rule(p)
+	case *lbaas.RateLimitPolicy:
+		return c.putRateLimitPolicy(p)
+	case *lbaas.RateLimitRule:
+		return c.putRateLimitRule(p)
 	}
 	return fmt.Errorf("keep a %s: there is no table for it", part.Noun())
 }
@@ -78,6 +89,11 @@ func (c *Change) putListener(l *lbaas.Listener) error {
 	l.LoadBalancerID = c.LB.ID
 	c.settle(&l.Object, was(&c.listeners, l.ID), lbaas.Offline)
 	put(&c.listeners, newListenerRow(l))
+	below := c.LB.Listener(l.ID)
+	if below == nil {
+		below = &lbaas.Listener{}
+	}
+	l.L7Policies, l.RateLimitPolicies = below.L7Policies, below.RateLimitPolicies
 	c.LB.Listeners = linked(c.LB.Listeners, l)
 	return nil
 }
@@ -123,6 +139,66 @@ func (c *Change) putMember(m *lbaas.Member) error {
 	return nil
 }
 
+func (c *Change) putL7Policy(p *lbaas.L7Policy) error {
+	l := c.LB.Listener(p.ListenerID)
+	if l == nil {
+		return lbaas.Missing(lbaas.NounListener, p.ListenerID)
+	}
+	if p.RedirectPoolID != "" && c.LB.Pool(p.RedirectPoolID) == nil {
+		return lbaas.Missing(lbaas.NounPool, p.RedirectPoolID)
+	}
+	p.LoadBalancerID, p.Rules = c.LB.ID, nil
+	if old := c.LB.L7Policy(p.ID); old != nil {
+		p.Rules = old.Rules
+	}
+	c.settle(&p.Object, was(&c.l7Policies, p.ID), lbaas.Offline)
+	c.place(l, p)
+	put(&c.l7Policies, newL7PolicyRow(p))
+	return nil
+}
+
+func (c *Change) putL7Rule(r *lbaas.L7Rule) error {
+	policy := c.LB.L7Policy(r.L7PolicyID)
+	if policy == nil {
+		return lbaas.Missing(lbaas.NounL7Policy, r.L7PolicyID)
+	}
+	if len(policy.Rules) >= lbaas.MaxRules && policy.Rule(r.ID) == nil {
+		return lbaas.Errorf(lbaas.Conflict, "Too many rules on L7 policy %s", policy.ID)
+	}
+	r.LoadBalancerID = c.LB.ID
+	c.settle(&r.Object, was(&c.l7Rules, r.ID), lbaas.Offline)
+	put(&c.l7Rules, newL7RuleRow(r))
+	policy.Rules = linked(policy.Rules, r)
+	return nil
+}
+
+func (c *Change) putRateLimitPolicy(p *lbaas.RateLimitPolicy) error {
+	l := c.LB.Listener(p.ListenerID)
+	if l == nil {
+		return lbaas.Missing(lbaas.NounListener, p.ListenerID)
+	}
+	p.LoadBalancerID, p.Rules = c.LB.ID, nil
+	if old := c.LB.RateLimitPolicy(p.ID); old != nil {
+		p.Rules = old.Rules
+	}
+	c.settle(&p.Object, was(&c.rateLimitPolicies, p.ID), lbaas.Offline)
+	put(&c.rateLimitPolicies, newRateLimitPolicyRow(p))
+	l.RateLimitPolicies = linked(l.RateLimitPolicies, p)
+	return nil
+}
+
+func (c *Change) putRateLimitRule(r *lbaas.RateLimitRule) error {
+	policy := c.LB.RateLimitPolicy(r.RateLimitPolicyID)
+	if policy == nil {
+		return lbaas.Missing(lbaas.NounRateLimitPolicy, r.RateLimitPolicyID)
+	}
+	r.LoadBalancerID = c.LB.ID
+	c.settle(&r.Object, was(&c.rateLimitRules, r.ID), lbaas.Offline)
+	put(&c.rateLimitRules, newRateLimitRuleRow(r))
+	policy.Rules = linked(policy.Rules, r)
+	return nil
+}
+
 // number is the member's own, or for a new one the next of its pool. The number of one that went is not given again, since
 // the data plane may still be draining it.
 func (c *Change) number(m *lbaas.Member) int {
@@ -147,6 +223,9 @@ func (c *Change) settle(o *lbaas.Object, old *objectRow, initial lbaas.Operating
 	}
 	o.Progress.Observed = old.Observed
 	o.CreatedAt, o.UpdatedAt, o.Operating = fromMicros(old.CreatedAt), c.time, lbaas.OperatingStatus(old.OperatingStatus)
+	if old.Generation == o.Progress.Generation && old.UpdatedAt == 0 {
+		o.UpdatedAt = time.Time{} // it was made in this very change
+	}
 }
 
 // linked is a tree's list with a part in it, in the place of the one that has its id.
@@ -165,19 +244,24 @@ func (c *Change) flush() error {
 	if err := c.writeDoomed(); err != nil {
 		return err
 	}
-	if err := write(c, tablePools, &c.pools); err != nil {
-		return err
+	moved := c.moved()
+	for _, write := range []func() error{
+		func() error { return write(c, tablePools, &c.pools) },
+		func() error { return write(c, tableListeners, &c.listeners) },
+		func() error { return write(c, tableL7Policies, &c.l7Policies) },
+		func() error { return write(c, tableL7Rules, &c.l7Rules) },
+		func() error { return write(c, tableRateLimitPolicies, &c.rateLimitPolicies) },
+		func() error { return write(c, tableRateLimitRules, &c.rateLimitRules) },
+		func() error { return write(c, tableHealthMonitors, &c.monitors) },
+		func() error { return write(c, tableMembers, &c.members) },
+		func() error { return c.writePositions(moved) },
+		c.writeNumbers,
+	} {
+		if err := write(); err != nil {
+			return err
+		}
 	}
-	if err := write(c, tableListeners, &c.listeners); err != nil {
-		return err
-	}
-	if err := write(c, tableHealthMonitors, &c.monitors); err != nil {
-		return err
-	}
-	if err := write(c, tableMembers, &c.members); err != nil {
-		return err
-	}
-	return c.writeNumbers()
+	return nil
 }
 
 func (c *Change) writeNumbers() error {

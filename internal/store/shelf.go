@@ -9,10 +9,11 @@ import (
 
 // shelf holds one table's rows of a load balancer during a change, and what has to be written.
 type shelf[R any] struct {
-	kept    map[string]R // the live rows, by id, as they are now
-	fresh   []R          // to insert
-	changed []R          // to update
-	stamped []string     // only to be given the generation
+	kept    map[string]R  // the live rows, by id, as they are now
+	fresh   []*R          // to insert
+	changed []*R          // to update
+	stamped []string      // only to be given the generation
+	noted   map[string]*R // those to insert or to update, by id: what is put again is written once
 }
 
 // row is what a shelf asks of a row.
@@ -23,7 +24,7 @@ type row[R any] interface {
 }
 
 func newShelf[R any, P row[R]](rows []R) shelf[R] {
-	sh := shelf[R]{kept: make(map[string]R, len(rows))}
+	sh := shelf[R]{kept: make(map[string]R, len(rows)), noted: map[string]*R{}}
 	for i := range rows {
 		sh.kept[P(&rows[i]).head().ID] = rows[i]
 	}
@@ -43,13 +44,17 @@ func was[R any, P row[R]](sh *shelf[R], id string) *objectRow {
 func put[R any, P row[R]](sh *shelf[R], r R) {
 	id := P(&r).head().ID
 	old, known := sh.kept[id]
-	switch {
+	switch again := sh.noted[id]; {
+	case again != nil:
+		*again = r
 	case !known:
-		sh.fresh = append(sh.fresh, r)
+		sh.fresh = append(sh.fresh, &r)
+		sh.noted[id] = &r
 	case P(&r).same(old):
 		sh.stamped = append(sh.stamped, id)
 	default:
-		sh.changed = append(sh.changed, r)
+		sh.changed = append(sh.changed, &r)
+		sh.noted[id] = &r
 	}
 	sh.kept[id] = r
 }
@@ -59,20 +64,20 @@ func put[R any, P row[R]](sh *shelf[R], r R) {
 func write[R any, P row[R]](c *Change, table string, sh *shelf[R]) error {
 	if err := insert(c.ctx, c.tx, sh.fresh); err != nil {
 		if duplicate(err) {
-			return taken(sh.fresh[0])
+			return taken(*sh.fresh[0])
 		}
 		return fmt.Errorf("insert %s: %w", table, err)
 	}
-	for i := range sh.changed {
-		r := P(&sh.changed[i])
+	for _, r := range sh.changed {
 		if _, err := c.tx.NewUpdate().Model(r).WherePK().Exec(c.ctx); err != nil {
-			return fmt.Errorf("update %s %s: %w", table, r.head().ID, err)
+			return fmt.Errorf("update %s %s: %w", table, P(r).head().ID, err)
 		}
 	}
 	if err := c.stamp(table, sh.stamped); err != nil {
 		return err
 	}
 	sh.fresh, sh.changed, sh.stamped = nil, nil, nil
+	clear(sh.noted)
 	return nil
 }
 

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/lbaas"
+)
+
+// place puts an L7 policy into its listener's list, at the position that it asks for or at the end, and makes the positions of the others
+// follow. The order of the list is the truth; moved finds what has to be written.
+func (c *Change) place(l *lbaas.Listener, p *lbaas.L7Policy) {
+	others := without(l.L7Policies, p.ID)
+	at := p.Position - 1
+	if at < 0 || at > len(others) {
+		at = len(others)
+	}
+	l.L7Policies = slices.Insert(others, at, p)
+	c.renumber(l)
+}
+
+// closeGap makes those move up that were behind a policy that went.
+func (c *Change) closeGap(listenerID string) {
+	if l := c.LB.Listener(listenerID); l != nil {
+		c.renumber(l)
+	}
+}
+
+// renumber gives the policies of a listener dense positions from 1. Whose position changes is stamped.
+func (c *Change) renumber(l *lbaas.Listener) {
+	for i, p := range l.L7Policies {
+		if p.Position == i+1 {
+			continue
+		}
+		p.Position = i + 1
+		if p.Progress.Generation != c.LB.Progress.Generation {
+			c.progress(&p.Object, false)
+		}
+	}
+}
+
+// moved are the ids and the positions of L7 policies whose rows have another one. Rows that are written anyway get it at once.
+func (c *Change) moved() map[string]int {
+	moved := map[string]int{}
+	for _, l := range c.LB.Listeners {
+		c.renumber(l)
+		for _, p := range l.L7Policies {
+			row, ok := c.l7Policies.kept[p.ID]
+			if !ok || row.Position == int64(p.Position) {
+				continue
+			}
+			row.Position = int64(p.Position)
+			c.l7Policies.kept[p.ID] = row
+			if noted := c.l7Policies.noted[p.ID]; noted != nil {
+				noted.Position = row.Position
+			} else {
+				moved[p.ID] = p.Position
+			}
+		}
+	}
+	return moved
+}
+
+// writePositions writes what moved and nothing else of it, some at a time.
+func (c *Change) writePositions(moved map[string]int) error {
+	ids := make([]string, 0, len(moved))
+	for id := range moved {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for some := range slices.Chunk(ids, insertChunk) {
+		var args []any
+		for _, id := range some {
+			args = append(args, id, moved[id])
+		}
+		_, err := c.tx.NewUpdate().Table(tableL7Policies).
+			Set("position = CASE id"+strings.Repeat(" WHEN ? THEN ?", len(some))+" ELSE position END", args...).
+			Where("id IN (?)", bun.List(some)).Exec(c.ctx)
+		if err != nil {
+			return fmt.Errorf("move L7 policies: %w", err)
+		}
+	}
+	return c.stamp(tableL7Policies, ids)
+}
+
+// positions are those that the L7 policies of a new tree ask for. A transaction that starts anew must see them again, not those that its
+// first try gave.
+type positions map[*lbaas.L7Policy]int
+
+func positionsOf(lb *lbaas.LoadBalancer) positions {
+	wanted := positions{}
+	for _, l := range lb.Listeners {
+		for _, p := range l.L7Policies {
+			wanted[p] = p.Position
+		}
+	}
+	return wanted
+}
+
+func (wanted positions) restore() {
+	for p, n := range wanted {
+		p.Position = n
+	}
+}
