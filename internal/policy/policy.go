@@ -89,7 +89,7 @@ var rules = table(
 			"healthmonitor:get_all-global", "l7policy:get_all-global",
 		},
 		write: {
-			"loadbalancer:post", "loadbalancer:post:vip_sg_ids", "loadbalancer:put", "loadbalancer:put:vip_sg_ids", "loadbalancer:delete",
+			"loadbalancer:post", "loadbalancer:post:vip_sg_ids", "loadbalancer:put", "loadbalancer:put:vip_sg_ids", "loadbalancer:put_resize", "loadbalancer:delete",
 			"listener:post", "listener:put", "listener:delete", "pool:post", "pool:put", "pool:delete",
 			"member:post", "member:put", "member:delete", "healthmonitor:post", "healthmonitor:put", "healthmonitor:delete",
 			"l7policy:post", "l7policy:put", "l7policy:delete", "l7rule:post", "l7rule:put", "l7rule:delete",
