@@ -116,7 +116,7 @@ func (h *HealthMonitor) validateHTTP() error {
 	if err := OneOf("http_method", h.HTTPMethod, methods); err != nil {
 		return err
 	}
-	if err := validatePath(h.URLPath); err != nil {
+	if err := validatePath("url_path", h.URLPath); err != nil {
 		return err
 	}
 	if !expectedCodes.MatchString(h.ExpectedCodes) {
@@ -140,12 +140,12 @@ func (h *HealthMonitor) notForType(attribute string) error {
 	return InvalidOption(attribute, "health monitors of type "+string(h.Type))
 }
 
-func validatePath(path string) error {
-	bad := InvalidField("url_path", path, "Value must be a valid URL Path string")
+func validatePath(field, path string) error {
+	bad := InvalidField(field, path, "Value must be a valid URL Path string")
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, notURL) {
 		return bad
 	}
-	if err := Within("url_path", path, MaxName); err != nil {
+	if err := Within(field, path, MaxName); err != nil {
 		return err
 	}
 	if _, err := url.ParseRequestURI(path); err != nil {
