@@ -12,6 +12,7 @@ func (lb *LoadBalancer) RollUp(r Reported) map[string]OperatingStatus {
 	all := map[string]OperatingStatus{}
 	for _, l := range lb.Listeners {
 		all[l.ID] = lb.listenerStatus(l, r)
+		l.switches(all)
 	}
 	for _, p := range lb.Pools {
 		for _, m := range p.Members {
@@ -24,6 +25,22 @@ func (lb *LoadBalancer) RollUp(r Reported) map[string]OperatingStatus {
 	}
 	all[lb.ID] = lb.status(all)
 	return all
+}
+
+// switches gives what decides about a listener's requests the statuses of a switch: it is on, or it is off.
+func (l *Listener) switches(all map[string]OperatingStatus) {
+	for _, p := range l.L7Policies {
+		all[p.ID] = switched(p.AdminStateUp)
+		for _, r := range p.Rules {
+			all[r.ID] = switched(r.AdminStateUp)
+		}
+	}
+	for _, p := range l.RateLimitPolicies {
+		all[p.ID] = switched(p.AdminStateUp)
+		for _, r := range p.Rules {
+			all[r.ID] = switched(r.AdminStateUp)
+		}
+	}
 }
 
 func (lb *LoadBalancer) listenerStatus(l *Listener, r Reported) OperatingStatus {

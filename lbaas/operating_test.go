@@ -6,13 +6,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rollUpTree is an ACTIVE load balancer lb with listener l, its pool p with members m1 and m2, and a pool q that is not used, with a
-// member n and no monitor.
+// rollUpTree is an ACTIVE load balancer lb with listener l, its L7 policy a with rule b and its rate limit c with rule d, its pool p with
+// members m1 and m2, and a pool q that is not used, with a member n and no monitor.
 func rollUpTree() *LoadBalancer {
 	object := func(id string) Object { return Object{ID: id, AdminStateUp: true} }
 	return &LoadBalancer{
-		Object:    object("lb"),
-		Listeners: []*Listener{{Object: object("l"), DefaultPoolID: "p"}},
+		Object: object("lb"),
+		Listeners: []*Listener{{
+			Object: object("l"), DefaultPoolID: "p",
+			L7Policies:        []*L7Policy{{Object: object("a"), Rules: []*L7Rule{{Object: object("b")}}}},
+			RateLimitPolicies: []*RateLimitPolicy{{Object: object("c"), Rules: []*RateLimitRule{{Object: object("d")}}}},
+		}},
 		Pools: []*Pool{
 			{Object: object("p"), HealthMonitor: &HealthMonitor{Object: object("h")}, Members: []*Member{
 				{Object: object("m1"), Weight: 1}, {Object: object("m2"), Weight: 1},
@@ -25,7 +29,8 @@ func rollUpTree() *LoadBalancer {
 type statuses = map[string]OperatingStatus
 
 func TestRollUp(t *testing.T) {
-	good := statuses{"lb": Online, "l": Online, "p": Online, "h": Online, "m1": Online, "m2": Online, "q": Offline, "n": NoMonitor}
+	good := statuses{"lb": Online, "l": Online, "p": Online, "h": Online, "m1": Online, "m2": Online, "q": Offline, "n": NoMonitor,
+		"a": Online, "b": Online, "c": Online, "d": Online}
 	cases := []struct {
 		name    string
 		change  func(lb *LoadBalancer, r *Reported)
@@ -41,6 +46,12 @@ func TestRollUp(t *testing.T) {
 		{"listener off", func(lb *LoadBalancer, r *Reported) { lb.Listeners[0].AdminStateUp, *r = false, Reported{} },
 			statuses{"l": Offline, "p": Offline, "m1": Offline, "m2": Offline}},
 		{"listener full", func(_ *LoadBalancer, r *Reported) { r.Listeners["l"] = Degraded }, statuses{"lb": Degraded, "l": Degraded}},
+		{"policy off", func(lb *LoadBalancer, _ *Reported) { lb.Listeners[0].L7Policies[0].AdminStateUp = false }, statuses{"a": Offline}},
+		{"rule off", func(lb *LoadBalancer, _ *Reported) { lb.Listeners[0].L7Policies[0].Rules[0].AdminStateUp = false }, statuses{"b": Offline}},
+		{"rate limit off", func(lb *LoadBalancer, _ *Reported) {
+			lb.Listeners[0].RateLimitPolicies[0].AdminStateUp, lb.Listeners[0].RateLimitPolicies[0].Rules[0].AdminStateUp = false, false
+		}, statuses{"c": Offline, "d": Offline}},
+		{"pool used by a policy", func(lb *LoadBalancer, _ *Reported) { lb.Listeners[0].L7Policies[0].RedirectPoolID = "q" }, statuses{"q": Online}},
 		{"a member down", func(_ *LoadBalancer, r *Reported) { r.Members["m1"] = Broken },
 			statuses{"lb": Degraded, "p": Degraded, "m1": Broken}},
 		{"all members down", func(_ *LoadBalancer, r *Reported) { r.Members["m1"], r.Members["m2"] = Broken, Broken },

@@ -124,13 +124,8 @@ func (s *Store) differences(ctx context.Context, seen map[string]Seen) (*differe
 		}
 	}
 	slices.Sort(ids)
-	if err := d.compareStatuses(ctx, s.read, tableLoadBalancers, "id", ids, operating); err != nil {
+	if err := d.compareStatuses(ctx, s.read, ids, operating); err != nil {
 		return nil, err
-	}
-	for _, table := range childTables {
-		if err := d.compareStatuses(ctx, s.read, table, "load_balancer_id", ids, operating); err != nil {
-			return nil, err
-		}
 	}
 	kept, err := statisticsOf(ctx, s.read, ids)
 	if err != nil {
@@ -146,19 +141,20 @@ func (s *Store) differences(ctx context.Context, seen map[string]Seen) (*differe
 	return d, nil
 }
 
-func (d *differences) compareStatuses(ctx context.Context, db bun.IDB, table, column string, loadBalancerIDs []string,
-	seen map[string]lbaas.OperatingStatus,
-) error {
+// compareStatuses asks all tables at once.
+func (d *differences) compareStatuses(ctx context.Context, db bun.IDB, loadBalancerIDs []string, seen map[string]lbaas.OperatingStatus) error {
 	for some := range slices.Chunk(loadBalancerIDs, idChunk) {
-		var rows []struct{ ID, OperatingStatus string }
-		err := db.NewSelect().TableExpr(table).ColumnExpr("id, operating_status").
-			Where("? IN (?)", bun.Safe(column), bun.List(some)).OrderExpr("id").Scan(ctx, &rows)
-		if err != nil {
+		query := "SELECT id, operating_status, '" + tableLoadBalancers + "' AS kept FROM " + tableLoadBalancers + " WHERE id IN (?0)"
+		for _, table := range childTables {
+			query += " UNION ALL SELECT id, operating_status, '" + table + "' FROM " + table + " WHERE load_balancer_id IN (?0)"
+		}
+		var rows []struct{ ID, OperatingStatus, Kept string }
+		if err := db.NewRaw(query, bun.List(some)).Scan(ctx, &rows); err != nil {
 			return err
 		}
 		for _, r := range rows {
 			if status, ok := seen[r.ID]; ok && string(status) != r.OperatingStatus {
-				d.status(table, status, r.ID)
+				d.status(r.Kept, status, r.ID)
 			}
 		}
 	}
@@ -175,6 +171,7 @@ func (d *differences) status(table string, status lbaas.OperatingStatus, id stri
 func (d *differences) writeStatuses(ctx context.Context, tx bun.Tx) error {
 	for _, table := range append([]string{tableLoadBalancers}, childTables[:]...) {
 		for status, ids := range d.statuses[table] {
+			slices.Sort(ids) // whoever else locks them does so in this order
 			for some := range slices.Chunk(ids, idChunk) {
 				_, err := tx.NewUpdate().Table(table).Set("operating_status = ?", string(status)).
 					Where("id IN (?)", bun.List(some)).Exec(ctx)

@@ -60,8 +60,8 @@ func TestObserve(t *testing.T) {
 				delete(seen.Statistics, id)
 			}
 		}
-		if n := observe(both); n != 7 {
-			t.Errorf("an observation without news took %d statements, want 7 that read", n)
+		if n := observe(both); n != 3 {
+			t.Errorf("an observation without news took %d statements, want 3 that read", n)
 		}
 
 		// A change of the same objects leaves what was observed alone.

@@ -22,6 +22,8 @@ type treeRows struct {
 	l7Rules           []l7RuleRow
 	rateLimitPolicies []rateLimitPolicyRow
 	rateLimitRules    []rateLimitRuleRow
+
+	flavor, zone map[string]any // the data of their profiles
 }
 
 // Tree returns a load balancer with its whole live tree as it was at one moment: children that are wanted deleted are not
@@ -77,7 +79,27 @@ func readTree(ctx context.Context, db bun.IDB, id string, deleted bool) (treeRow
 			return treeRows{}, fmt.Errorf("read the tree of load balancer %s: %w", id, err)
 		}
 	}
-	return t, nil
+	return t, t.profiles(ctx, db)
+}
+
+// profiles reads the data of the flavor's and the availability zone's profiles, where the load balancer has such.
+func (t *treeRows) profiles(ctx context.Context, db bun.IDB) error {
+	if t.lb.FlavorID == "" && t.lb.AvailabilityZone == "" {
+		return nil
+	}
+	var flavor, zone string
+	err := db.NewSelect().
+		ColumnExpr("COALESCE((SELECT p.flavor_data FROM flavors f JOIN flavor_profiles p ON p.id = f.flavor_profile_id"+
+			" WHERE f.id = ?), '')", t.lb.FlavorID).
+		ColumnExpr("COALESCE((SELECT p.availability_zone_data FROM availability_zones z"+
+			" JOIN availability_zone_profiles p ON p.id = z.availability_zone_profile_id WHERE z.name = ?), '')", t.lb.AvailabilityZone).
+		Scan(ctx, &flavor, &zone)
+	if err != nil {
+		return fmt.Errorf("read the profiles of load balancer %s: %w", t.lb.ID, err)
+	}
+	textJSON(flavor, &t.flavor)
+	textJSON(zone, &t.zone)
+	return nil
 }
 
 // head reads the load balancer's own row.
@@ -97,6 +119,7 @@ func (t *treeRows) head(ctx context.Context, db bun.IDB, id string) error {
 
 func (t *treeRows) domain() *lbaas.LoadBalancer {
 	lb := t.lb.domain()
+	lb.Flavor, lb.Zone = t.flavor, t.zone
 	listeners := make(map[string]*lbaas.Listener, len(t.listeners))
 	for i := range t.listeners {
 		l := t.listeners[i].domain()
