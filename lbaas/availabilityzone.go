@@ -16,3 +16,17 @@ type AvailabilityZoneProfile struct {
 	Provider string
 	Data     string // a JSON object
 }
+
+// Validate checks the zone by itself.
+func (z *AvailabilityZone) Validate() error {
+	return first(Within("name", z.Name, MaxName), Within("description", z.Description, MaxName))
+}
+
+// Validate checks the profile by itself; what its data may say is the provider's to judge.
+func (p *AvailabilityZoneProfile) Validate() error {
+	return first(
+		Within("name", p.Name, MaxName),
+		Within("provider_name", p.Provider, MaxName),
+		Within("availability_zone_data", p.Data, MaxProfileData),
+	)
+}

@@ -22,3 +22,17 @@ type FlavorProfile struct {
 	Provider string
 	Data     string // a JSON object
 }
+
+// Validate checks the flavor by itself.
+func (f *Flavor) Validate() error {
+	return first(Within("name", f.Name, MaxName), Within("description", f.Description, MaxName))
+}
+
+// Validate checks the profile by itself; what its data may say is the provider's to judge.
+func (p *FlavorProfile) Validate() error {
+	return first(
+		Within("name", p.Name, MaxName),
+		Within("provider_name", p.Provider, MaxName),
+		Within("flavor_data", p.Data, MaxProfileData),
+	)
+}

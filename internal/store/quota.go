@@ -60,6 +60,9 @@ func (r *quotaRow) domain() *lbaas.Quota {
 // used; without it everything is unlimited.
 func (s *Store) SetQuotaDefaults(defaults map[lbaas.Noun]int) { s.quotaDefaults = defaults }
 
+// QuotaDefaults are the limits of projects that have none of their own.
+func (s *Store) QuotaDefaults() map[lbaas.Noun]int { return s.quotaDefaults }
+
 // Quota returns a project's own limits: none where it was given none.
 func (s *Store) Quota(ctx context.Context, projectID string) (*lbaas.Quota, error) {
 	row, err := quotaOf(ctx, s.read, projectID)

@@ -8,7 +8,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-// What the API has and this deployment lacks: there are no L7 policies, flavors, availability zones and amphorae. Lists
+// What the API has and this deployment lacks: there are no L7 policies. Lists
 // of them are truly empty, one of them is truly not found, and to make one is refused in so many words.
 
 // absent is a noun of which there is none.
@@ -22,11 +22,6 @@ type absent struct {
 func absents() []absent {
 	return []absent{
 		{path: "/l7policies", plural: "l7policies", links: "l7policies_links", noun: "L7 Policy", rules: "l7policy", global: true},
-		{path: "/flavors", plural: "flavors", links: "flavors_links", noun: "Flavor", rules: "flavor"},
-		{path: "/flavorprofiles", plural: "flavorprofiles", links: "flavorprofile_links", noun: "Flavor Profile", rules: "flavor-profile"},
-		{path: "/availabilityzones", plural: "availability_zones", links: "availability_zones_links", noun: "Availability Zone", rules: "availability-zone"},
-		{path: "/availabilityzoneprofiles", plural: "availability_zone_profiles", links: "availability_zone_profile_links",
-			noun: "Availability Zone Profile", rules: "availability-zone-profile"},
 	}
 }
 
@@ -87,23 +82,5 @@ func (a *API) refuse(n absent) handler {
 			return web.Reply{}, err
 		}
 		return web.Reply{}, notImplemented(a.DefaultProvider, "create "+n.noun)
-	}
-}
-
-// amphoraRows are the paths below /v2/octavia. No enabled provider has amphorae.
-func (a *API) amphoraRows() []row {
-	refuse := func(_ context.Context, r *request) (web.Reply, error) {
-		if err := r.allow(""); err != nil {
-			return web.Reply{}, err
-		}
-		return web.Reply{}, notImplemented(a.DefaultProvider, "amphorae")
-	}
-	return []row{
-		{http.MethodGet, "/amphorae", "amphora:get_all", nil, refuse},
-		{http.MethodGet, "/amphorae/{id}", "amphora:get_one", nil, refuse},
-		{http.MethodDelete, "/amphorae/{id}", "amphora:delete", nil, refuse},
-		{http.MethodGet, "/amphorae/{id}/stats", "amphora:get_stats", nil, refuse},
-		{http.MethodPut, "/amphorae/{id}/config", "amphora:put_config", nil, refuse},
-		{http.MethodPut, "/amphorae/{id}/failover", "amphora:put_failover", nil, refuse},
 	}
 }

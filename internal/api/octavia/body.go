@@ -18,11 +18,13 @@ func readForm(r *request, argument, key string, create bool) (*form, error) {
 	if err != nil {
 		return nil, lbaas.InvalidField(key, plainText(raw), "Value should be object")
 	}
-	return newForm(argument+"."+key, o, create), nil
+	f := newForm(argument+"."+key, o, create)
+	f.deployment = r.deployment
+	return f, nil
 }
 
-// readEnvelope returns what stands under the key, the only one that the body may have.
-func readEnvelope(r *request, argument, key string) (json.RawMessage, error) {
+// readObject reads the request's body, an object.
+func readObject(r *request, argument string) (web.Object, error) {
 	data, err := web.ReadBody(r.Request)
 	if err != nil {
 		return nil, err
@@ -36,6 +38,15 @@ func readEnvelope(r *request, argument, key string) (json.RawMessage, error) {
 	o, err := web.ParseObject(data)
 	if err != nil || o == nil {
 		return nil, lbaas.InvalidField(argument, plainText(data), "Value should be object")
+	}
+	return o, nil
+}
+
+// readEnvelope returns what stands under the key, the only one that the body may have.
+func readEnvelope(r *request, argument, key string) (json.RawMessage, error) {
+	o, err := readObject(r, argument)
+	if err != nil {
+		return nil, err
 	}
 	raw, ok := o[key]
 	delete(o, key)

@@ -72,12 +72,18 @@ func explain(err error) (code int, text string) {
 	if errors.As(err, &bad) {
 		return http.StatusBadRequest, badQuery(bad)
 	}
+	var failed *providerError
+	if errors.As(err, &failed) {
+		return http.StatusInternalServerError, "Provider '" + failed.provider + "' reports error: it could not be asked. " + seeRequestID
+	}
 	var known *lbaas.Error
 	if errors.As(err, &known) && codes[known.Kind] != 0 {
 		return codes[known.Kind], known.Text
 	}
-	return http.StatusInternalServerError, "An unexpected error occurred. Its request id is in the header x-openstack-request-id."
+	return http.StatusInternalServerError, "An unexpected error occurred. " + seeRequestID
 }
+
+const seeRequestID = "The request id is in the header x-openstack-request-id."
 
 func badQuery(bad *store.BadQuery) string {
 	switch bad.Part {

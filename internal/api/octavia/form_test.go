@@ -150,7 +150,7 @@ func TestRoutesHaveRules(t *testing.T) {
 		known[rule] = true
 	}
 	a := &API{}
-	for _, row := range append(append(a.table(), a.absentRows()...), a.amphoraRows()...) {
+	for _, row := range append(append(a.table(), a.absentRows()...), a.amphoraTable()...) {
 		if row.rule == "" {
 			continue
 		}

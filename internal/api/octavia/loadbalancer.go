@@ -1,6 +1,7 @@
 package octavia
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -30,17 +31,13 @@ type options struct {
 }
 
 // check refuses options whose objects do not exist here: the embedded network service has neither QoS policies nor
-// security groups, and there are neither flavors nor availability zones.
-func (o options) check(f *form, lb *lbaas.LoadBalancer) error {
+// security groups.
+func (o options) check(lb *lbaas.LoadBalancer) error {
 	switch {
 	case o.qosPolicy != "":
 		return lbaas.ValidationFailure("VIP QoS policy is not allowed in this deployment.")
 	case len(o.securityGroups) > 0:
 		return missingResource("Security Group", o.securityGroups[0])
-	case f.create && f.has("flavor_id"):
-		return lbaas.ValidationFailure("Invalid flavor_id.")
-	case f.create && f.has("availability_zone"):
-		return lbaas.ValidationFailure("Invalid availability zone.")
 	case o.additionalVIPs > 0:
 		return unsupportedOption(lb.Provider, "additional_vips")
 	}
@@ -84,7 +81,7 @@ func basicLoadBalancerOf(lb *lbaas.LoadBalancer, v view) loadBalancerJSON {
 		objectJSON: objectOf(&lb.Object, v), Description: lb.Description,
 		VIPAddress: lb.VIPAddress.String(), VIPPortID: lb.VIPPortID, VIPSubnetID: lb.VIPSubnetID,
 		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: orNull(lb.VIPQoSPolicyID), VIPSecurityIDs: []string{},
-		VIPVNICType: "normal", AdditionalVIPs: []additionalVIPJSON{}, Provider: lb.Provider,
+		VIPVNICType: cmp.Or(lb.VIPVNICType, lbaas.VNICNormal), AdditionalVIPs: []additionalVIPJSON{}, Provider: lb.Provider,
 		FlavorID: orNull(lb.FlavorID), AvailabilityZone: orNull(lb.AvailabilityZone),
 	}
 }
@@ -225,21 +222,10 @@ func (r *request) allowSecurityGroups(f *form, projectID string) error {
 // settle fills in what the request left open, and refuses what cannot be had, before anything is made.
 func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	lb := t.lb
-	if lb.Provider == "" {
-		lb.Provider = a.DefaultProvider
+	if err := a.chooseProvider(ctx, t.form, lb); err != nil {
+		return err
 	}
-	face := a.face(lb.Provider)
-	if face == nil {
-		if err := t.options.check(t.form, lb); err != nil {
-			return err
-		}
-		return lbaas.Errorf(lbaas.Invalid, "Provider '%s' is not enabled.", lb.Provider)
-	}
-	lb.Provider, lb.Operating = face.Name, lbaas.Offline
-	if face.OnHost {
-		lb.Host = a.Host
-	}
-	if err := t.options.check(t.form, lb); err != nil {
+	if err := t.options.check(lb); err != nil {
 		return err
 	}
 	lb.ID = uuid.NewString()
@@ -289,7 +275,7 @@ func (a *API) updateLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := first(r.allowSecurityGroups(f, old.ProjectID), pending(old), o.check(f, old)); err != nil {
+	if err := first(r.allowSecurityGroups(f, old.ProjectID), pending(old), o.check(old)); err != nil {
 		return web.Reply{}, err
 	}
 	var lb *lbaas.LoadBalancer
@@ -334,13 +320,4 @@ func (a *API) deleteLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	return noContent()
-}
-
-// failover is for providers that have instances to fail over from.
-func (a *API) failover(ctx context.Context, r *request) (web.Reply, error) {
-	lb, err := a.loadBalancer(ctx, r)
-	if err != nil {
-		return web.Reply{}, err
-	}
-	return web.Reply{}, notImplemented(lb.Provider, "loadbalancer failover")
 }

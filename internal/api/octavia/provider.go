@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"plimsoll/internal/provider"
 	"plimsoll/internal/web"
-	"plimsoll/lbaas"
 )
 
 type providerJSON struct {
@@ -24,25 +24,40 @@ func (a *API) listProviders(_ context.Context, r *request) (web.Reply, error) {
 	return reply(http.StatusOK, "providers", out)
 }
 
-// capabilities answers what flavors or availability zones of a provider may say: none of ours takes any.
-func (a *API) capabilities(of string) handler {
-	return func(_ context.Context, r *request) (web.Reply, error) {
-		if err := r.allow(r.Actor.ProjectID); err != nil {
-			return web.Reply{}, err
-		}
-		face := a.face(r.PathValue("name"))
-		if face == nil {
-			return web.Reply{}, lbaas.Errorf(lbaas.Invalid, "Provider '%s' is not enabled.", r.PathValue("name"))
-		}
-		return web.Reply{}, notImplemented(face.Name, of+" capabilities")
-	}
+// The ways in which Octavia's providers say that there is nothing that profiles could say.
+const (
+	noFlavorKeys = "This provider does not support getting the supported flavor metadata."
+	noZoneKeys   = "This provider does not support getting the supported availability zone metadata."
+)
+
+// flavorCapabilities answers what the data of a provider's flavor profiles may say.
+func (a *API) flavorCapabilities(_ context.Context, r *request) (web.Reply, error) {
+	return a.capabilities(r, "flavor_capabilities", noFlavorKeys, func(c provider.Capabilities) []provider.Key { return c.FlavorKeys })
 }
 
-// listExtensions names what this API has beyond Octavia's. None of it shows unless it is asked for.
-func (a *API) listExtensions(context.Context, *request) (web.Reply, error) {
-	return reply(http.StatusOK, "extensions", []map[string]any{{
-		"alias": "status_reason", "name": "Status reason",
-		"description": "Why an object is in ERROR, or still pending. Ask for it with fields=status_reason or with the header " +
-			extensionsHeader + ": status_reason.",
-	}})
+// zoneCapabilities answers what the data of a provider's availability zone profiles may say.
+func (a *API) zoneCapabilities(_ context.Context, r *request) (web.Reply, error) {
+	return a.capabilities(r, "availability_zone_capabilities", noZoneKeys, func(c provider.Capabilities) []provider.Key { return c.ZoneKeys })
+}
+
+func (a *API) capabilities(r *request, plural, none string, of func(provider.Capabilities) []provider.Key) (web.Reply, error) {
+	if err := r.allow(r.Actor.ProjectID); err != nil {
+		return web.Reply{}, err
+	}
+	face, err := a.enabled(r.PathValue("name"))
+	if err != nil {
+		return web.Reply{}, err
+	}
+	keys := of(face.Capabilities)
+	if keys == nil {
+		return web.Reply{}, notImplemented(face.Name, none)
+	}
+	name, description := r.Query.Get("name"), r.Query.Get("description")
+	v, out := viewOf(r.Request), []any{}
+	for _, k := range keys {
+		if (name == "" || name == k.Name) && (description == "" || description == k.Description) {
+			out = append(out, v.of(providerJSON(k)))
+		}
+	}
+	return reply(http.StatusOK, plural, out)
 }

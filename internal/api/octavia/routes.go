@@ -33,6 +33,7 @@ func (a *API) table() []row {
 		{get, "/loadbalancers/{id}/status", "loadbalancer:get_status", nil, a.loadBalancerStatus},
 		{get, "/loadbalancers/{id}/statuses", "loadbalancer:get_status", nil, a.loadBalancerStatus},
 		{put, "/loadbalancers/{id}/failover", "loadbalancer:put_failover", nil, a.failover},
+		{put, "/loadbalancers/{id}/resize", "loadbalancer:put_resize", nil, a.resize},
 
 		{get, "/listeners", "listener:get_all", nil, lister(a, "listeners", a.Store.Listeners, listenerOf)},
 		{post, "/listeners", "listener:post", nil, a.createListener},
@@ -62,16 +63,59 @@ func (a *API) table() []row {
 
 		{get, "/providers", "provider:get_all", nil, a.listProviders},
 		{get, "/providers/{name}", "provider:get_all", nil, notAllowed},
-		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.capabilities("flavor")},
-		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.capabilities("availability zone")},
+		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.flavorCapabilities},
+		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.zoneCapabilities},
 
 		{get, "/quotas", "quota:get_all", nil, a.listQuotas},
 		{get, "/quotas/{project}", "quota:get_one", nil, a.showQuota},
-		{get, "/quotas/{project}/default", "quota:get_defaults", nil, a.showQuota},
+		{get, "/quotas/{project}/default", "quota:get_defaults", nil, a.showDefaultQuota},
 		{put, "/quotas/{project}", "quota:put", nil, a.updateQuota},
 		{del, "/quotas/{project}", "quota:delete", nil, a.deleteQuota},
 
+		{get, "/flavors", "flavor:get_all", nil, catalogLister(a, "flavors", "flavors_links", a.Store.Flavors,
+			func(f *lbaas.Flavor) string { return f.ID }, flavorOf)},
+		{post, "/flavors", "flavor:post", nil, a.createFlavor},
+		{get, "/flavors/{id}", "flavor:get_one", nil, a.showFlavor},
+		{put, "/flavors/{id}", "flavor:put", nil, a.updateFlavor},
+		{del, "/flavors/{id}", "flavor:delete", nil, a.deleteFlavor},
+
+		{get, "/flavorprofiles", "flavor-profile:get_all", nil, catalogLister(a, "flavorprofiles", "flavorprofile_links",
+			a.Store.FlavorProfiles, func(p *lbaas.FlavorProfile) string { return p.ID }, flavorProfileOf)},
+		{post, "/flavorprofiles", "flavor-profile:post", nil, a.createFlavorProfile},
+		{get, "/flavorprofiles/{id}", "flavor-profile:get_one", nil, a.showFlavorProfile},
+		{put, "/flavorprofiles/{id}", "flavor-profile:put", nil, a.updateFlavorProfile},
+		{del, "/flavorprofiles/{id}", "flavor-profile:delete", nil, a.deleteFlavorProfile},
+
+		{get, "/availabilityzones", "availability-zone:get_all", nil, catalogLister(a, "availability_zones", "availability_zones_links",
+			a.Store.AvailabilityZones, func(z *lbaas.AvailabilityZone) string { return z.Name }, zoneOf)},
+		{post, "/availabilityzones", "availability-zone:post", nil, a.createZone},
+		{get, "/availabilityzones/{name}", "availability-zone:get_one", nil, a.showZone},
+		{put, "/availabilityzones/{name}", "availability-zone:put", nil, a.updateZone},
+		{del, "/availabilityzones/{name}", "availability-zone:delete", nil, a.deleteZone},
+
+		{get, "/availabilityzoneprofiles", "availability-zone-profile:get_all", nil, catalogLister(a, "availability_zone_profiles",
+			"availability_zone_profile_links", a.Store.AvailabilityZoneProfiles,
+			func(p *lbaas.AvailabilityZoneProfile) string { return p.ID }, zoneProfileOf)},
+		{post, "/availabilityzoneprofiles", "availability-zone-profile:post", nil, a.createZoneProfile},
+		{get, "/availabilityzoneprofiles/{id}", "availability-zone-profile:get_one", nil, a.showZoneProfile},
+		{put, "/availabilityzoneprofiles/{id}", "availability-zone-profile:put", nil, a.updateZoneProfile},
+		{del, "/availabilityzoneprofiles/{id}", "availability-zone-profile:delete", nil, a.deleteZoneProfile},
+
 		{get, "/extensions", "", nil, a.listExtensions},
+	}
+}
+
+// amphoraTable is what stands below /v2/octavia.
+func (a *API) amphoraTable() []row {
+	const get, put, del = http.MethodGet, http.MethodPut, http.MethodDelete
+	return []row{
+		{get, "/amphorae", "amphora:get_all", nil, catalogLister(a, "amphorae", "amphorae_links", a.Store.Amphorae,
+			func(a *lbaas.Amphora) string { return a.ID }, amphoraOf)},
+		{get, "/amphorae/{id}", "amphora:get_one", nil, a.showAmphora},
+		{del, "/amphorae/{id}", "amphora:delete", nil, a.deleteAmphora},
+		{get, "/amphorae/{id}/stats", "amphora:get_stats", nil, a.amphoraStats},
+		{put, "/amphorae/{id}/config", "amphora:put_config", nil, a.configureAmphora},
+		{put, "/amphorae/{id}/failover", "amphora:put_failover", nil, a.failOverAmphora},
 	}
 }
 
@@ -94,7 +138,7 @@ func (a *API) routes() []web.Route {
 	}
 	for _, root := range []string{"/v2/octavia", "/v2.0/octavia"} {
 		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
-		for _, row := range a.amphoraRows() {
+		for _, row := range a.amphoraTable() {
 			routes = append(routes, route(a, root, row))
 		}
 	}

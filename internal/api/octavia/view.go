@@ -105,12 +105,15 @@ const extensionsHeader = "X-Plimsoll-Extensions"
 
 func viewOf(r *web.Request) view {
 	v := view{fields: r.Query["fields"]}
-	v.reason = slices.Contains(v.fields, "status_reason") || slices.ContainsFunc(r.Header.Values(extensionsHeader), namesReason)
+	v.reason = slices.Contains(v.fields, extensionStatusReason) || extended(r, extensionStatusReason)
 	return v
 }
 
-func namesReason(header string) bool {
-	return slices.ContainsFunc(strings.Split(header, ","), func(s string) bool { return strings.TrimSpace(s) == "status_reason" })
+// extended tells whether the request's header names an extension.
+func extended(r *web.Request, alias string) bool {
+	return slices.ContainsFunc(r.Header.Values(extensionsHeader), func(header string) bool {
+		return slices.ContainsFunc(strings.Split(header, ","), func(s string) bool { return strings.TrimSpace(s) == alias })
+	})
 }
 
 // of drops the attributes that were not asked for.

@@ -1,0 +1,37 @@
+package octavia
+
+import (
+	"context"
+	"net/http"
+
+	"plimsoll/internal/web"
+)
+
+// Extensions are what this API has beyond Octavia's. None of it shows unless it is asked for.
+
+// The aliases of extensions that requests name.
+const (
+	extensionStatusReason = "status_reason"
+	extensionQuotaUsage   = "quota_usage"
+)
+
+type extensionJSON struct {
+	Alias       string `json:"alias"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+}
+
+// extensions has a line for each.
+func extensions() []extensionJSON {
+	return []extensionJSON{
+		{extensionStatusReason, "Status reason", "Why an object is in ERROR, or still pending. Ask for it with fields=status_reason or " +
+			"with the header " + extensionsHeader + ": status_reason."},
+		{extensionQuotaUsage, "Quota usage", "How much a project has of what its quota bounds. Ask for it with usage=true or with the " +
+			"header " + extensionsHeader + ": quota_usage."},
+		{"resize", "Resize", `Another flavor for a load balancer: PUT /loadbalancers/{id}/resize with {"new_flavor_id": "…"}.`},
+	}
+}
+
+func (a *API) listExtensions(context.Context, *request) (web.Reply, error) {
+	return reply(http.StatusOK, "extensions", extensions())
+}
