@@ -83,7 +83,7 @@ func explain(err error) (code int, text string) {
 	return http.StatusInternalServerError, "An unexpected error occurred. " + seeRequestID
 }
 
-const seeRequestID = "The request id is in the header x-openstack-request-id."
+const seeRequestID = "Its request id is in the header x-openstack-request-id."
 
 func badQuery(bad *store.BadQuery) string {
 	switch bad.Part {
