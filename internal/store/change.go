@@ -35,12 +35,13 @@ type Change struct {
 
 	numbers map[string]int64    // the last number of the pools that got members
 	doomed  map[string][]string // by table, the ids to mark as deleted, before anything on the shelves is written
+	grown   map[string]int64    // by table, how many rows were inserted, less those that were marked as deleted
 }
 
 // ChangeLoadBalancer runs fn in one transaction in which the load balancer's generation has been bumped and its whole live
 // tree read; the loop is told once it is committed. The database may make it start anew, with a fresh tree. fn must not call other
 // methods of the store that write: SQLite has one writer, and this is it. The error is NotFound for a load balancer that is not
-// there, Immutable for one that is wanted deleted, and else what fn gives.
+// there, Immutable for one that is wanted deleted, QuotaExceeded for a project that would have too much, and else what fn gives.
 func (s *Store) ChangeLoadBalancer(ctx context.Context, id string, fn func(c *Change) error) error {
 	err := s.change(ctx, "store.changeLoadBalancer", func(ctx context.Context, tx bun.Tx) error {
 		c, err := s.begin(ctx, tx, id)
@@ -50,7 +51,10 @@ func (s *Store) ChangeLoadBalancer(ctx context.Context, id string, fn func(c *Ch
 		if err := fn(c); err != nil {
 			return err
 		}
-		return c.flush()
+		if err := c.flush(); err != nil {
+			return err
+		}
+		return s.checkQuotas(ctx, tx, c.LB.ProjectID, c.grown)
 	})
 	if err != nil {
 		return err
@@ -113,11 +117,12 @@ func newChange(ctx context.Context, tx bun.Tx, t time.Time, rows treeRows) *Chan
 
 		numbers: map[string]int64{},
 		doomed:  map[string][]string{},
+		grown:   map[string]int64{},
 	}
 }
 
 // CreateLoadBalancer inserts a load balancer with the tree that it carries, at generation 1, and fills in ids, times and
-// progress. Its errors are those of Change.Put.
+// progress. Its errors are those of Change.Put, NotFound for a flavor or an availability zone that is not there, and QuotaExceeded.
 func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	identify(lb)
 	parts, wanted := lb.Parts()[1:], positionsOf(lb)
@@ -138,7 +143,14 @@ func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) 
 		if err := c.Put(parts...); err != nil {
 			return err
 		}
-		return c.flush()
+		if err := c.flush(); err != nil {
+			return err
+		}
+		if err := c.rely(lb, "", ""); err != nil { // late, since others wait for what is held
+			return err
+		}
+		c.grown[tableLoadBalancers]++
+		return s.checkQuotas(ctx, tx, lb.ProjectID, c.grown)
 	})
 	if err != nil {
 		return err

@@ -186,10 +186,11 @@ func (c *Change) doom(table, condition string, arg any) error {
 	if keyed[table] {
 		up = up.Set("live = NULL")
 	}
-	_, err := up.Where("load_balancer_id = ?", c.LB.ID).Where("deleted = ?", false).Where(condition, arg).Exec(c.ctx)
+	n, err := affected(up.Where("load_balancer_id = ?", c.LB.ID).Where("deleted = ?", false).Where(condition, arg).Exec(c.ctx))
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", table, err)
 	}
+	c.grown[table] -= n
 	return nil
 }
 

@@ -12,7 +12,8 @@ import (
 
 // place puts an L7 policy into its listener's list, at the position that it asks for or at the end, and makes the positions of the others
 // follow. The order of the list is the truth; moved finds what has to be written.
-func (c *Change) place(l *lbaas.Listener, p *lbaas.L7Policy) {
+func (c *Change) place(p *lbaas.L7Policy) {
+	l := c.LB.Listener(p.ListenerID)
 	others := without(l.L7Policies, p.ID)
 	at := p.Position - 1
 	if at < 0 || at > len(others) {

@@ -73,6 +73,9 @@ func (c *Change) putLoadBalancer(lb *lbaas.LoadBalancer) error {
 	if lb.ID != c.LB.ID {
 		return fmt.Errorf("put load balancer %s into a change of %s", lb.ID, c.LB.ID)
 	}
+	if err := c.rely(lb, c.lb.FlavorID, c.lb.AvailabilityZone); err != nil {
+		return err
+	}
 	c.settle(&lb.Object, &c.lb.objectRow, "")
 	row := newLoadBalancerRow(lb)
 	if _, err := c.tx.NewUpdate().Model(&row).WherePK().Exec(c.ctx); err != nil {
@@ -140,19 +143,15 @@ func (c *Change) putMember(m *lbaas.Member) error {
 }
 
 func (c *Change) putL7Policy(p *lbaas.L7Policy) error {
-	l := c.LB.Listener(p.ListenerID)
-	if l == nil {
-		return lbaas.Missing(lbaas.NounListener, p.ListenerID)
-	}
-	if p.RedirectPoolID != "" && c.LB.Pool(p.RedirectPoolID) == nil {
-		return lbaas.Missing(lbaas.NounPool, p.RedirectPoolID)
+	if err := c.LB.CheckL7Policy(p); err != nil {
+		return err
 	}
 	p.LoadBalancerID, p.Rules = c.LB.ID, nil
 	if old := c.LB.L7Policy(p.ID); old != nil {
 		p.Rules = old.Rules
 	}
 	c.settle(&p.Object, was(&c.l7Policies, p.ID), lbaas.Offline)
-	c.place(l, p)
+	c.place(p)
 	put(&c.l7Policies, newL7PolicyRow(p))
 	return nil
 }
@@ -162,8 +161,8 @@ func (c *Change) putL7Rule(r *lbaas.L7Rule) error {
 	if policy == nil {
 		return lbaas.Missing(lbaas.NounL7Policy, r.L7PolicyID)
 	}
-	if len(policy.Rules) >= lbaas.MaxRules && policy.Rule(r.ID) == nil {
-		return lbaas.Errorf(lbaas.Conflict, "Too many rules on L7 policy %s", policy.ID)
+	if err := policy.CheckL7Rule(r); err != nil {
+		return err
 	}
 	r.LoadBalancerID = c.LB.ID
 	c.settle(&r.Object, was(&c.l7Rules, r.ID), lbaas.Offline)

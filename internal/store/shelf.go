@@ -73,6 +73,7 @@ func write[R any, P row[R]](c *Change, table string, sh *shelf[R]) error {
 			return fmt.Errorf("update %s %s: %w", table, P(r).head().ID, err)
 		}
 	}
+	c.grown[table] += int64(len(sh.fresh))
 	if err := c.stamp(table, sh.stamped); err != nil {
 		return err
 	}
