@@ -54,9 +54,6 @@ const (
 	DefaultCodes  = "200"
 )
 
-// minDatagramDelay is the shortest delay of a UDP-CONNECT monitor, in seconds.
-const minDatagramDelay = 3
-
 // NewHealthMonitor returns a health monitor with the API's defaults; those of the HTTP attributes come with
 // DefaultHTTP, once the type is known.
 func NewHealthMonitor() *HealthMonitor {
@@ -219,10 +216,7 @@ func (p *Pool) CheckMonitor(h *HealthMonitor) error {
 	case datagram:
 		return ValidationFailure("The associated pool protocol is %s, so only a UDP-CONNECT/SCTP/TCP/HTTP health monitor is supported.", p.Protocol)
 	default:
-		return ValidationFailure("The %s type is only supported for pools of type UDP or SCTP.", h.Type)
-	}
-	if h.Type == MonitorUDPConnect && h.Delay < minDatagramDelay {
-		return ValidationFailure("The request delay value %d should be larger than %d for UDP-CONNECT health monitor type.", h.Delay, minDatagramDelay)
+		return ValidationFailure("The %s type is only supported for pools of type UDP/SCTP.", h.Type)
 	}
 	return nil
 }

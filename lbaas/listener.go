@@ -97,24 +97,20 @@ func (l *Listener) UsesTLS() bool {
 	return l.Protocol == TerminatedHTTPS || l.Protocol == Prometheus && l.hasServerCertificate()
 }
 
-// DefaultTLS gives the TLS lists that are not set the API's defaults, where the listener ends TLS.
-func (l *Listener) DefaultTLS() {
-	if l.Protocol != TerminatedHTTPS {
-		return
-	}
-	if l.TLSCiphers == "" {
-		l.TLSCiphers = DefaultCiphers
-	}
-	if l.TLSVersions == nil {
-		l.TLSVersions = DefaultTLSVersions()
-	}
-	if l.ALPNProtocols == nil {
-		l.ALPNProtocols = DefaultALPN()
+// DefaultTLS gives the TLS lists that are not set their defaults, where the listener ends TLS.
+func (l *Listener) DefaultTLS(d TLSDefaults) {
+	if l.Protocol == TerminatedHTTPS {
+		d.fill(&l.TLSCiphers, &l.TLSVersions, &l.ALPNProtocols)
 	}
 }
 
-// Validate checks the listener by itself.
+// Validate checks the listener by itself, as far as that has nothing to do with the deployment.
 func (l *Listener) Validate() error {
+	return first(l.validateTypes(), l.validateHeaders(), l.validateDatagram(), l.validateCertificates(), l.validateTLSLists(), l.validateHSTS())
+}
+
+// validateTypes checks what each attribute may be by itself.
+func (l *Listener) validateTypes() error {
 	return first(
 		l.Object.validate(),
 		OneOf("protocol", l.Protocol, ListenerProtocols()),
@@ -124,12 +120,18 @@ func (l *Listener) Validate() error {
 		Between("timeout_member_connect", l.TimeoutMemberConnect, 0, MaxTimeoutMs),
 		Between("timeout_member_data", l.TimeoutMemberData, 0, MaxTimeoutMs),
 		Between("timeout_tcp_inspect", l.TimeoutTCPInspect, 0, MaxTimeoutMs),
-		l.validateHeaders(),
 		l.validateReferences(),
-		l.validateCertificates(),
-		tls(l.TLSCiphers, l.TLSVersions, l.ALPNProtocols),
-		l.validateHSTS(),
+		validateTLSTypes(l.TLSCiphers, l.TLSVersions, l.ALPNProtocols),
+		l.validateMaxAge(),
 	)
+}
+
+// validateTLSLists checks the lists of a listener that ends TLS; those of others mean nothing.
+func (l *Listener) validateTLSLists() error {
+	if !l.UsesTLS() {
+		return nil
+	}
+	return first(validateVersions(l.TLSVersions), validateALPN(l.ALPNProtocols))
 }
 
 func (l *Listener) validateLimit() error {
@@ -155,20 +157,29 @@ func (l *Listener) validateHeaders() error {
 	if l.Protocol != HTTP && l.Protocol != TerminatedHTTPS {
 		return InvalidOption("insert-headers", "a "+string(l.Protocol)+" protocol listener.")
 	}
-	for _, name := range sortedKeys(l.InsertHeaders) {
-		if err := Within("insert_headers", l.InsertHeaders[name], MaxName); err != nil {
-			return err
-		}
-		switch {
-		case slices.Contains(plainHeaders, name):
-		case !slices.Contains(tlsHeaders, name):
-			return InvalidOption("['"+name+"']", "insert_headers")
-		case l.Protocol != TerminatedHTTPS:
-			return InvalidOption("['"+name+"']", string(l.Protocol)+" protocol listener.")
-		}
+	names := sortedKeys(l.InsertHeaders)
+	known := func(name string) bool {
+		return slices.Contains(plainHeaders, name) || slices.Contains(tlsHeaders, name)
+	}
+	if !all(names, known) {
+		return InvalidOption(pythonList(names), "insert_headers")
+	}
+	if l.Protocol == TerminatedHTTPS {
+		return nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(plainHeaders, name) })
+	if len(names) > 0 {
+		return InvalidOption(pythonList(names), string(l.Protocol)+" protocol listener.")
 	}
 	return nil
 }
+
+func all(texts []string, ok func(string) bool) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !ok(s) })
+}
+
+// pythonList writes texts as the API's messages do.
+func pythonList(texts []string) string { return "['" + strings.Join(texts, "', '") + "']" }
 
 func sortedKeys(m map[string]string) []string {
 	keys := make([]string, 0, len(m))
@@ -187,20 +198,38 @@ func (l *Listener) validateReferences() error {
 		Within("client_crl_container_ref", l.ClientCRLContainerRef, MaxName),
 		OneOf("client_authentication", l.ClientAuthentication,
 			[]ClientAuthentication{ClientAuthNone, ClientAuthOptional, ClientAuthMandatory}),
+		l.validateHeaderValues(),
 	)
+}
+
+func (l *Listener) validateHeaderValues() error {
+	for _, name := range sortedKeys(l.InsertHeaders) {
+		if err := Within("insert_headers", l.InsertHeaders[name], MaxName); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Listener) hasServerCertificate() bool {
 	return l.DefaultTLSContainerRef != "" || len(l.SNIContainerRefs) > 0
 }
 
+func (l *Listener) hasCertificate() bool {
+	return l.hasServerCertificate() || l.ClientCATLSContainerRef != ""
+}
+
+func (l *Listener) validateDatagram() error {
+	if (l.Protocol == UDP || l.Protocol == SCTP) && l.hasCertificate() {
+		return ValidationFailure("%s protocol listener does not support TLS.", l.Protocol)
+	}
+	return nil
+}
+
 // validateCertificates keeps the order of Octavia's checks.
 func (l *Listener) validateCertificates() error {
-	certificates := l.hasServerCertificate() || l.ClientCATLSContainerRef != ""
 	switch {
-	case (l.Protocol == UDP || l.Protocol == SCTP) && certificates:
-		return ValidationFailure("%s protocol listener does not support TLS.", l.Protocol)
-	case l.Protocol != TerminatedHTTPS && l.Protocol != Prometheus && certificates:
+	case l.Protocol != TerminatedHTTPS && l.Protocol != Prometheus && l.hasCertificate():
 		return ValidationFailure("Certificate container references are not allowed on %s protocol listeners.", l.Protocol)
 	case l.ClientCATLSContainerRef != "" && !l.hasServerCertificate():
 		return ValidationFailure("An SNI or default certificate container reference must be provided with a client CA container reference.")
@@ -222,7 +251,14 @@ func (l *Listener) validateHSTS() error {
 		return nil
 	}
 	if l.Protocol != TerminatedHTTPS {
-		return ValidationFailure("The HSTS feature can only be used for %s listeners.", TerminatedHTTPS)
+		return ValidationFailure("The HSTS feature can only be used for listeners using the %s protocol.", TerminatedHTTPS)
+	}
+	return nil
+}
+
+func (l *Listener) validateMaxAge() error {
+	if l.HSTSMaxAge == nil {
+		return nil
 	}
 	return Between("hsts_max_age", *l.HSTSMaxAge, 0, 1<<31-1)
 }
@@ -280,17 +316,37 @@ func CheckProtocols(listener, pool Protocol) error {
 	return ValidationFailure("The pool protocol '%s' is invalid while the listener protocol is '%s'.", pool, listener)
 }
 
+// checkCIDRs checks that each CIDR is of the family of one of the VIPs, as far as these are known.
 func (lb *LoadBalancer) checkCIDRs(l *Listener) error {
+	vips := lb.VIPs()
 	for _, cidr := range l.AllowedCIDRs {
 		p, err := netip.ParsePrefix(cidr)
 		if err != nil {
 			return InvalidField("allowed_cidrs", cidr, "Value should be IPv4 or IPv6 CIDR format")
 		}
-		if lb.VIPAddress.IsValid() && p.Addr().Is4() != lb.VIPAddress.Is4() {
-			return ValidationFailure("CIDR %s IP version incompatible with all VIPs. VIPs: %s", cidr, lb.VIPAddress)
+		same := func(vip netip.Addr) bool { return vip.Is4() == p.Addr().Is4() }
+		if len(vips) > 0 && !slices.ContainsFunc(vips, same) {
+			return ValidationFailure("CIDR %s IP version incompatible with all VIPs %s IP version.", cidr, pythonList(texts(vips)))
 		}
 	}
 	return nil
+}
+
+// CheckAccess refuses CIDRs for a listener where the user's own security groups say who may reach the VIP. Octavia asks that only
+// when CIDRs are written.
+func (lb *LoadBalancer) CheckAccess(l *Listener) error {
+	if len(l.AllowedCIDRs) == 0 || len(lb.VIPSecurityGroupIDs) == 0 {
+		return nil
+	}
+	return ValidationFailure("Allowed CIDRs are not allowed when using custom VIP Security Groups.")
+}
+
+func texts(addresses []netip.Addr) []string {
+	list := make([]string, len(addresses))
+	for i, a := range addresses {
+		list[i] = a.String()
+	}
+	return list
 }
 
 // ParseCIDR reads a CIDR as the API does: host bits are dropped, and an address alone is itself.

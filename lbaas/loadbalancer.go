@@ -59,6 +59,20 @@ const (
 // Noun is «Load Balancer».
 func (*LoadBalancer) Noun() Noun { return NounLoadBalancer }
 
+// VIPs are the addresses of a load balancer, its VIP first. It has none before its port is made.
+func (lb *LoadBalancer) VIPs() []netip.Addr {
+	var vips []netip.Addr
+	if lb.VIPAddress.IsValid() {
+		vips = append(vips, lb.VIPAddress)
+	}
+	for _, v := range lb.AdditionalVIPs {
+		if v.Address.IsValid() {
+			vips = append(vips, v.Address)
+		}
+	}
+	return vips
+}
+
 // Listener returns the listener of that id, or nil.
 func (lb *LoadBalancer) Listener(id string) *Listener {
 	for _, l := range lb.Listeners {

@@ -30,7 +30,7 @@ func NewMember() *Member {
 	return &Member{Object: Object{AdminStateUp: true}, Weight: DefaultWeight, VNICType: "normal"}
 }
 
-// Validate checks the member by itself.
+// Validate checks the member by itself, as far as that has nothing to do with the deployment.
 func (m *Member) Validate() error {
 	return first(
 		m.Object.validate(),
@@ -49,15 +49,10 @@ func (m *Member) validateMonitorAddress() error {
 	return m.validateAddress("monitor_address", m.MonitorAddress)
 }
 
-// metadata is the address of a cloud's metadata service, which members may not be (Octavia's reserved_ips).
-var metadata = netip.AddrFrom4([4]byte{169, 254, 169, 254})
-
 func (m *Member) validateAddress(field string, a netip.Addr) error {
 	switch {
 	case !a.IsValid():
 		return Required(field)
-	case a.Unmap() == metadata:
-		return InvalidOption(a, "member address")
 	case a.Unmap().IsUnspecified(), a.Unmap().IsMulticast():
 		return InvalidOption(a, "member "+field)
 	}

@@ -84,23 +84,14 @@ func Algorithms() []Algorithm {
 // NewPool returns a pool with the API's defaults.
 func NewPool() *Pool { return &Pool{Object: Object{AdminStateUp: true}} }
 
-// DefaultTLS gives the TLS lists that are not set the API's defaults, where the pool speaks TLS to its members.
-func (p *Pool) DefaultTLS() {
-	if !p.TLSEnabled {
-		return
-	}
-	if p.TLSCiphers == "" {
-		p.TLSCiphers = DefaultCiphers
-	}
-	if p.TLSVersions == nil {
-		p.TLSVersions = DefaultTLSVersions()
-	}
-	if p.ALPNProtocols == nil {
-		p.ALPNProtocols = DefaultALPN()
+// DefaultTLS gives the TLS lists that are not set their defaults, where the pool speaks TLS to its members.
+func (p *Pool) DefaultTLS(d TLSDefaults) {
+	if p.TLSEnabled {
+		d.fill(&p.TLSCiphers, &p.TLSVersions, &p.ALPNProtocols)
 	}
 }
 
-// Validate checks the pool by itself.
+// Validate checks the pool by itself, as far as that has nothing to do with the deployment.
 func (p *Pool) Validate() error {
 	return first(
 		p.Object.validate(),
@@ -109,10 +100,19 @@ func (p *Pool) Validate() error {
 		Within("tls_container_ref", p.TLSContainerRef, MaxName),
 		Within("ca_tls_container_ref", p.CATLSContainerRef, MaxName),
 		Within("crl_container_ref", p.CRLContainerRef, MaxName),
-		p.validateCRL(),
-		tls(p.TLSCiphers, p.TLSVersions, p.ALPNProtocols),
+		validateTLSTypes(p.TLSCiphers, p.TLSVersions, p.ALPNProtocols),
 		p.SessionPersistence.validate(p.Protocol),
+		p.validateCRL(),
+		p.validateTLSLists(),
 	)
+}
+
+// validateTLSLists checks the lists of a pool that speaks TLS; those of others mean nothing.
+func (p *Pool) validateTLSLists() error {
+	if !p.TLSEnabled {
+		return nil
+	}
+	return first(validateVersions(p.TLSVersions), validateALPN(p.ALPNProtocols))
 }
 
 func (p *Pool) validateCRL() error {

@@ -104,29 +104,42 @@ var (
 	alpn        = []string{"h2", "http/1.1", "http/1.0"}
 )
 
-// tls checks the three lists that listeners and pools have in common. A nil list is null.
-func tls(ciphers string, versions, protocols []string) error {
+// validateTLSTypes checks what the three lists that listeners and pools have in common may hold. A nil list is null.
+func validateTLSTypes(ciphers string, versions, protocols []string) error {
 	if err := Within("tls_ciphers", ciphers, 2048); err != nil {
 		return err
 	}
 	if ciphers != "" && !cipherList.MatchString(ciphers) {
 		return InvalidField("tls_ciphers", ciphers, "Value should match the pattern "+cipherList.String())
 	}
-	if versions != nil && len(versions) == 0 {
-		return ValidationFailure("Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default.")
-	}
-	for _, v := range versions {
-		if !slices.Contains(tlsVersions, v) {
-			return ValidationFailure("Invalid TLS versions: %s", v)
-		}
-	}
-	if protocols != nil && len(protocols) == 0 {
-		return ValidationFailure("Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default.")
+	if err := eachWithin("tls_versions", versions, maxVersion); err != nil {
+		return err
 	}
 	for _, p := range protocols {
 		if err := OneOf("alpn_protocols", p, alpn); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// maxVersion bounds the name of a TLS version, in characters.
+const maxVersion = 32
+
+func validateVersions(versions []string) error {
+	if versions != nil && len(versions) == 0 {
+		return ValidationFailure("Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default.")
+	}
+	bad := slices.DeleteFunc(slices.Clone(versions), func(v string) bool { return slices.Contains(tlsVersions, v) })
+	if len(bad) > 0 {
+		return ValidationFailure("Invalid TLS versions: %s", strings.Join(bad, ", "))
+	}
+	return nil
+}
+
+func validateALPN(protocols []string) error {
+	if protocols != nil && len(protocols) == 0 {
+		return ValidationFailure("Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default.")
 	}
 	return nil
 }

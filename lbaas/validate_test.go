@@ -55,11 +55,13 @@ func TestListenerValidate(t *testing.T) {
 		{"bad: CRL without CA", func(l *Listener) { l.ClientCRLContainerRef = "x" }, failure + "A client authentication CA reference is required to specify a client authentication revocation list."},
 		{"bad ciphers", func(l *Listener) { l.TLSCiphers = "A B" }, field("tls_ciphers", "A B", "Value should match the pattern "+cipherList.String())},
 		{"bad ciphers: long", func(l *Listener) { l.TLSCiphers = strings.Repeat("A", 2049) }, field("tls_ciphers", strings.Repeat("A", 2049), "Value should have a maximum character requirement of 2048")},
-		{"bad TLS version", func(l *Listener) { l.TLSVersions = []string{"TLSv9"} }, failure + "Invalid TLS versions: TLSv9"},
-		{"bad TLS versions: none", func(l *Listener) { l.TLSVersions = []string{} }, failure + "Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default."},
+		{"bad headers, one unknown", func(l *Listener) { l.InsertHeaders = map[string]string{"X-Mine": "true", "X-Client-IP": "true"} }, "['X-Client-IP', 'X-Mine'] is not a valid option for insert_headers"},
+		{"bad TLS version", func(l *Listener) { terminate(l); l.TLSVersions = []string{"TLSv9", "TLSv1.2", "x"} }, failure + "Invalid TLS versions: TLSv9, x"},
+		{"bad TLS version: long", func(l *Listener) { l.TLSVersions = []string{strings.Repeat("v", 33)} }, field("tls_versions", strings.Repeat("v", 33), "Value should have a maximum character requirement of 32")},
+		{"bad TLS versions: none", func(l *Listener) { terminate(l); l.TLSVersions = []string{} }, failure + "Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default."},
 		{"bad ALPN", func(l *Listener) { l.ALPNProtocols = []string{"h3"} }, field("alpn_protocols", "h3", "Value should be one of: h2, http/1.0, http/1.1")},
-		{"bad ALPN: none", func(l *Listener) { l.ALPNProtocols = []string{} }, failure + "Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default."},
-		{"bad HSTS on HTTP", func(l *Listener) { l.HSTSMaxAge = limit(1) }, failure + "The HSTS feature can only be used for TERMINATED_HTTPS listeners."},
+		{"bad ALPN: none", func(l *Listener) { terminate(l); l.ALPNProtocols = []string{} }, failure + "Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default."},
+		{"bad HSTS on HTTP", func(l *Listener) { l.HSTSMaxAge = limit(1) }, failure + "The HSTS feature can only be used for listeners using the TERMINATED_HTTPS protocol."},
 		{"bad HSTS without age", func(l *Listener) { l.HSTSPreload = true }, failure + "HSTS configuration options hsts_include_subdomains and hsts_preload only make sense if hsts_max_age is set as well."},
 		{"bad HSTS age", func(l *Listener) {
 			l.Protocol, l.DefaultTLSContainerRef, l.HSTSMaxAge = TerminatedHTTPS, "x", limit(-1)
@@ -67,12 +69,14 @@ func TestListenerValidate(t *testing.T) {
 		{"plain", func(*Listener) {}, ""},
 		{"name of 255 characters", func(l *Listener) { l.Name = strings.Repeat("é", 255) }, ""},
 		{"name with control characters", func(l *Listener) { l.Name = "a\nb\x1b\"'%{}" }, ""},
+		{"TLS lists of no use", func(l *Listener) { l.TLSVersions, l.ALPNProtocols = []string{"TLSv9"}, []string{} }, ""},
+		{"Prometheus with TLS", func(l *Listener) { l.Protocol, l.DefaultTLSContainerRef = Prometheus, "x" }, ""},
 		{"no limit said", func(l *Listener) { l.ConnectionLimit = nil }, ""},
 		{"headers", func(l *Listener) { l.InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-Client-IP": "no"} }, ""},
 		{"TLS", func(l *Listener) {
 			l.Protocol, l.DefaultTLSContainerRef, l.HSTSMaxAge, l.HSTSPreload = TerminatedHTTPS, "x", limit(0), true
 			l.InsertHeaders = map[string]string{"X-SSL-Issuer": "true"}
-			l.DefaultTLS()
+			l.DefaultTLS(DefaultTLS())
 		}, ""},
 	}
 	for _, test := range tests {
@@ -82,6 +86,9 @@ func TestListenerValidate(t *testing.T) {
 		judge(t, test.name, l.Validate(), test.want)
 	}
 }
+
+// terminate makes a listener end TLS.
+func terminate(l *Listener) { l.Protocol, l.DefaultTLSContainerRef = TerminatedHTTPS, "x" }
 
 func TestCheckListener(t *testing.T) {
 	lb := &LoadBalancer{
@@ -102,7 +109,7 @@ func TestCheckListener(t *testing.T) {
 		{"bad pool", Listener{Protocol: HTTP, DefaultPoolID: "x"}, "Pool x not found."},
 		{"bad pool protocol", Listener{Protocol: HTTP, DefaultPoolID: "udp-pool"}, "Validation failure: The pool protocol 'UDP' is invalid while the listener protocol is 'HTTP'."},
 		{"bad: a pool of Prometheus", Listener{Protocol: Prometheus, DefaultPoolID: "http"}, "Protocol PROMETHEUS listeners cannot have child objects."},
-		{"bad CIDR family", Listener{Protocol: HTTP, AllowedCIDRs: []string{"2001:db8::/64"}}, "Validation failure: CIDR 2001:db8::/64 IP version incompatible with all VIPs. VIPs: 10.0.0.2"},
+		{"bad CIDR family", Listener{Protocol: HTTP, AllowedCIDRs: []string{"2001:db8::/64"}}, "Validation failure: CIDR 2001:db8::/64 IP version incompatible with all VIPs ['10.0.0.2'] IP version."},
 		{"bad CIDR", Listener{Protocol: HTTP, AllowedCIDRs: []string{"x"}}, field("allowed_cidrs", "x", "Value should be IPv4 or IPv6 CIDR format")},
 		{"itself", Listener{Object: Object{ID: "tls"}, Protocol: TerminatedHTTPS, ProtocolPort: 443}, ""},
 		{"the same port of another transport", Listener{Protocol: TCP, ProtocolPort: 53}, ""},
@@ -144,7 +151,7 @@ func TestPoolValidate(t *testing.T) {
 		{"bad protocol", func(p *Pool) { p.Protocol = TerminatedHTTPS }, field("protocol", "TERMINATED_HTTPS", "Value should be one of: HTTP, HTTPS, PROXY, PROXYV2, SCTP, TCP, UDP")},
 		{"bad algorithm", func(p *Pool) { p.Algorithm = "RANDOM" }, field("lb_algorithm", "RANDOM", "Value should be one of: LEAST_CONNECTIONS, ROUND_ROBIN, SOURCE_IP, SOURCE_IP_PORT")},
 		{"bad CRL", func(p *Pool) { p.CRLContainerRef = "x" }, failure + "A CA certificate reference is required to specify a revocation list."},
-		{"bad TLS version", func(p *Pool) { p.TLSVersions = []string{"SSLv2"} }, failure + "Invalid TLS versions: SSLv2"},
+		{"bad TLS version", func(p *Pool) { p.TLSEnabled = true; p.TLSVersions = []string{"SSLv2"} }, failure + "Invalid TLS versions: SSLv2"},
 		{"bad persistence: no type", persist(SessionPersistence{}), failure + "Invalid session_persistence provided."},
 		{"bad persistence type", persist(SessionPersistence{Type: "MAGIC"}), field("type", "MAGIC", "Value should be one of: APP_COOKIE, HTTP_COOKIE, SOURCE_IP")},
 		{"bad persistence: no cookie", persist(SessionPersistence{Type: PersistAppCookie}), failure + `Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
@@ -165,7 +172,7 @@ func TestPoolValidate(t *testing.T) {
 			p.Protocol = UDP
 			p.SessionPersistence = &SessionPersistence{Type: PersistSourceIP, PersistenceTimeout: &seconds, PersistenceGranularity: "255.255.255.0"}
 		}, ""},
-		{"TLS", func(p *Pool) { p.TLSEnabled = true; p.DefaultTLS() }, ""},
+		{"TLS", func(p *Pool) { p.TLSEnabled = true; p.DefaultTLS(DefaultTLS()) }, ""},
 	}
 	for _, test := range tests {
 		p := NewPool()
@@ -182,8 +189,6 @@ func TestMemberValidate(t *testing.T) {
 		want   string
 	}{
 		{"bad address: none", func(m *Member) { m.Address = netip.Addr{} }, field("address", "None", "Mandatory field missing.")},
-		{"bad address: metadata", func(m *Member) { m.Address = netip.MustParseAddr("169.254.169.254") }, "169.254.169.254 is not a valid option for member address"},
-		{"bad address: metadata in IPv6", func(m *Member) { m.Address = netip.MustParseAddr("::ffff:169.254.169.254") }, "::ffff:169.254.169.254 is not a valid option for member address"},
 		{"bad address: unspecified", func(m *Member) { m.Address = netip.MustParseAddr("0.0.0.0") }, "0.0.0.0 is not a valid option for member address"},
 		{"bad address: multicast", func(m *Member) { m.Address = netip.MustParseAddr("ff02::1") }, "ff02::1 is not a valid option for member address"},
 		{"bad monitor address", func(m *Member) { m.MonitorAddress = netip.MustParseAddr("::") }, ":: is not a valid option for member monitor_address"},
@@ -260,8 +265,7 @@ func TestCheckMonitor(t *testing.T) {
 	}{
 		{"bad: a second one", Pool{Protocol: HTTP, HealthMonitor: &HealthMonitor{Object: Object{ID: "a"}}}, HealthMonitor{Type: MonitorTCP}, "This pool already has a health monitor"},
 		{"bad for UDP", Pool{Protocol: UDP}, HealthMonitor{Type: MonitorPing}, wrong},
-		{"bad for TCP", Pool{Protocol: TCP}, HealthMonitor{Type: MonitorUDPConnect}, "Validation failure: The UDP-CONNECT type is only supported for pools of type UDP or SCTP."},
-		{"bad delay", Pool{Protocol: UDP}, HealthMonitor{Type: MonitorUDPConnect, Delay: 2}, "Validation failure: The request delay value 2 should be larger than 3 for UDP-CONNECT health monitor type."},
+		{"bad for TCP", Pool{Protocol: TCP}, HealthMonitor{Type: MonitorUDPConnect}, "Validation failure: The UDP-CONNECT type is only supported for pools of type UDP/SCTP."},
 		{"HTTP for UDP", Pool{Protocol: UDP}, HealthMonitor{Type: MonitorHTTP}, ""},
 		{"UDP", Pool{Protocol: SCTP}, HealthMonitor{Type: MonitorUDPConnect, Delay: 3}, ""},
 		{"PING for TCP", Pool{Protocol: TCP}, HealthMonitor{Type: MonitorPing}, ""},

@@ -68,21 +68,22 @@ type FixedIP struct {
 
 // Port is a connection to a network.
 type Port struct {
-	ID             string
-	ProjectID      string
-	NetworkID      string
-	Name           string
-	Description    string
-	AdminStateUp   bool
-	MAC            string
-	FixedIPs       []FixedIP
-	DeviceID       string
-	DeviceOwner    string
-	SecurityGroups []string
-	Tags           []string
-	Revision       int64
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	ID               string
+	ProjectID        string
+	NetworkID        string
+	Name             string
+	Description      string
+	AdminStateUp     bool
+	MAC              string
+	FixedIPs         []FixedIP
+	DeviceID         string
+	DeviceOwner      string
+	SecurityGroupIDs []string // the embedded service has no security groups
+	QoSPolicyID      string   // "" is none; the embedded service has none
+	Tags             []string
+	Revision         int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 
 	Binding Binding
 }

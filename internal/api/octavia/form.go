@@ -21,13 +21,33 @@ type form struct {
 	name   string // of the argument, in faults: "listener_.listener"
 	create bool   // a POST: attributes that only a POST takes are known
 	nested bool   // the object stands within another one, whose project it has
-	given  web.Object
-	known  map[string]bool
-	err    error
+	// deployment has the defaults that an operator may set; nil stands for Octavia's.
+	deployment *lbaas.Deployment
+
+	given web.Object
+	known map[string]bool
+	err   error
+	doc   *schema // notes what is read, where a document is made of it; else nil
 }
 
 func newForm(name string, given web.Object, create bool) *form {
 	return &form{name: name, create: create, given: given, known: map[string]bool{}}
+}
+
+// listenerTLS are the TLS lists of a listener that says nothing of them.
+func (f *form) listenerTLS() lbaas.TLSDefaults {
+	if f.deployment == nil {
+		return lbaas.DefaultTLS()
+	}
+	return f.deployment.ListenerTLS
+}
+
+// poolTLS are the TLS lists of a pool that says nothing of them.
+func (f *form) poolTLS() lbaas.TLSDefaults {
+	if f.deployment == nil {
+		return lbaas.DefaultTLS()
+	}
+	return f.deployment.PoolTLS
 }
 
 // has tells whether the attribute is there, be it null.
@@ -71,6 +91,10 @@ func plainText(raw json.RawMessage) string {
 
 // require notes an error unless the attributes are there and not null.
 func (f *form) require(attributes ...string) {
+	if f.doc != nil {
+		f.doc.require(attributes...)
+		return
+	}
 	for _, attribute := range attributes {
 		if raw, _ := f.value(attribute); raw == nil {
 			f.fail(lbaas.Required(attribute))
@@ -112,6 +136,7 @@ func unknownAttributes(argument string, unknown []string) error {
 
 // text reads a string; null is "".
 func (f *form) text(attribute string, into *string) {
+	f.note(attribute, schema{Type: "string"})
 	raw, given := f.value(attribute)
 	if !given {
 		return
@@ -150,11 +175,13 @@ func parseText(raw json.RawMessage) (text, why string) {
 func word[T ~string](f *form, attribute string, into *T) {
 	s := string(*into)
 	f.text(attribute, &s)
+	f.note(attribute, schema{Type: "string", Enum: choices(f.name, attribute)})
 	*into = T(s)
 }
 
 // integer reads a number; null is the fallback.
 func (f *form) integer(attribute string, into *int, null int) {
+	f.note(attribute, schema{Type: "integer"})
 	raw, given := f.value(attribute)
 	switch n, ok := parseInteger(raw); {
 	case !given:
@@ -169,6 +196,7 @@ func (f *form) integer(attribute string, into *int, null int) {
 
 // number reads a number that may be null.
 func (f *form) number(attribute string, into **int, null *int) {
+	f.note(attribute, schema{Type: "integer"})
 	raw, given := f.value(attribute)
 	switch n, ok := parseInteger(raw); {
 	case !given:
@@ -203,6 +231,7 @@ func (f *form) port(attribute string, into *int) {
 
 // flag reads a boolean; null is false.
 func (f *form) flag(attribute string, into *bool) {
+	f.note(attribute, schema{Type: "boolean"})
 	raw, given := f.value(attribute)
 	switch b, ok := parseFlag(raw); {
 	case !given:
@@ -240,6 +269,7 @@ func loose(text string) bool {
 
 // id reads a UUID in any of its spellings; null is "".
 func (f *form) id(attribute string, into *string) {
+	f.note(attribute, schema{Type: "string", Format: "uuid"})
 	raw, given := f.value(attribute)
 	if !given {
 		return
@@ -259,6 +289,7 @@ func (f *form) id(attribute string, into *string) {
 
 // address reads an IP address; null is the zero Addr.
 func (f *form) address(attribute string, into *netip.Addr) {
+	f.note(attribute, schema{Type: "string", Description: "An IPv4 or IPv6 address."})
 	raw, given := f.value(attribute)
 	if !given {
 		return
@@ -277,6 +308,7 @@ func (f *form) address(attribute string, into *netip.Addr) {
 
 // texts reads a list of strings; null is the fallback. What is read is never nil.
 func (f *form) texts(attribute string, into *[]string, null []string) {
+	f.note(attribute, listSchema(schema{Type: "string"}))
 	raw, given := f.value(attribute)
 	if !given {
 		return
@@ -308,6 +340,7 @@ func (f *form) texts(attribute string, into *[]string, null []string) {
 // ids reads a list of UUIDs.
 func (f *form) ids(attribute string, into *[]string) {
 	f.texts(attribute, into, nil)
+	f.note(attribute, listSchema(schema{Type: "string", Format: "uuid"}))
 	for _, id := range *into {
 		if uuid.Validate(id) != nil {
 			f.fail(lbaas.InvalidField(attribute, id, "Value should be UUID format"))
@@ -320,6 +353,7 @@ func (f *form) tags(into *[]string) { f.texts("tags", into, *into) }
 
 // cidrs reads a list of CIDRs and drops their host bits; null and an empty list clear it.
 func (f *form) cidrs(attribute string, into *[]string) {
+	f.note(attribute, listSchema(schema{Type: "string", Description: "A CIDR; host bits are dropped."}))
 	if !f.has(attribute) {
 		f.value(attribute)
 		return
@@ -339,6 +373,7 @@ func (f *form) cidrs(attribute string, into *[]string) {
 
 // table reads an object of strings; null is empty.
 func (f *form) table(attribute string, into *map[string]string) {
+	f.note(attribute, schema{Type: "object", AdditionalProperties: &schema{Type: "string"}})
 	raw, given := f.value(attribute)
 	if !given {
 		return
@@ -367,6 +402,9 @@ func (f *form) table(attribute string, into *map[string]string) {
 // object opens a form on a nested object; ok is false where it is absent or null.
 func (f *form) object(attribute string) (nested *form, ok bool) {
 	raw, _ := f.value(attribute)
+	if f.doc != nil {
+		return f.described(attribute, false), true
+	}
 	if raw == nil {
 		return nil, false
 	}
@@ -381,6 +419,9 @@ func (f *form) object(attribute string) (nested *form, ok bool) {
 // objects opens a form on each object of a nested list.
 func (f *form) objects(attribute string) []*form {
 	raw, _ := f.value(attribute)
+	if f.doc != nil {
+		return []*form{f.described(attribute, true)}
+	}
 	if raw == nil {
 		return nil
 	}
@@ -403,11 +444,11 @@ func (f *form) objects(attribute string) []*form {
 
 func (f *form) within(attribute string, o web.Object) *form {
 	nested := newForm(f.name+"."+attribute, o, f.create)
-	nested.nested = true
+	nested.nested, nested.deployment = true, f.deployment
 	return nested
 }
 
-// common reads what all nouns have; description where it has one.
+// common reads what nearly all nouns have; description where it has one.
 func (f *form) common(o *lbaas.Object, description bool) {
 	f.text("name", &o.Name)
 	if description {
@@ -415,12 +456,21 @@ func (f *form) common(o *lbaas.Object, description bool) {
 	}
 	f.flag("admin_state_up", &o.AdminStateUp)
 	f.tags(&o.Tags)
+	f.ownProject()
+}
+
+// ownProject reads whose a new object is said to be, which does not matter: children always are their load balancer's project's.
+func (f *form) ownProject() {
 	if f.create && !f.nested {
-		var ignored string // children always are their load balancer's project's
-		f.text("project_id", &ignored)
-		f.text("tenant_id", &ignored)
-		f.check(lbaas.Within("project_id", ignored, 36))
+		f.anyProject()
 	}
+}
+
+func (f *form) anyProject() {
+	var ignored string
+	f.text("project_id", &ignored)
+	f.text("tenant_id", &ignored)
+	f.check(lbaas.Within("project_id", ignored, 36))
 }
 
 func (f *form) check(err error) {

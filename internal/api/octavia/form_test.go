@@ -100,7 +100,8 @@ func tryTree(t *testing.T, given web.Object) {
 		return
 	}
 	tree.adopt()
-	if err := checkTree(tree.lb); err != nil {
+	d := lbaas.DefaultDeployment()
+	if err := checkTree(&d, tree.lb); err != nil {
 		userError(t, "tree", err)
 	}
 }

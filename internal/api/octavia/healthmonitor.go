@@ -146,7 +146,7 @@ func (a *API) createHealthMonitor(ctx context.Context, r *request) (web.Reply, e
 		if p == nil {
 			return immutable(lbaas.NounPool, h.PoolID)
 		}
-		if err := p.CheckMonitor(h); err != nil {
+		if err := a.Options.ValidateMonitor(p, h); err != nil {
 			return err
 		}
 		p.HealthMonitor = h
@@ -186,7 +186,7 @@ func (a *API) updateHealthMonitor(ctx context.Context, r *request) (web.Reply, e
 	err = a.changeMonitor(ctx, old, func(c *store.Change, p *lbaas.Pool) error {
 		h = p.HealthMonitor
 		readHealthMonitor(f, h)
-		if err := first(h.Validate(), p.CheckMonitor(h)); err != nil {
+		if err := first(h.Validate(), a.Options.ValidateMonitor(p, h)); err != nil {
 			return err
 		}
 		return c.Put(h)

@@ -70,7 +70,7 @@ func TestHealthMonitorAttributes(t *testing.T) {
 	)
 	n.creates(t, c, append(append(samples, posted()...),
 		sample{"type", `"GRPC"`, nil, invalid("type", "GRPC", "Value should be one of: HTTP, HTTPS, PING, SCTP, TCP, TLS-HELLO, UDP-CONNECT")},
-		sample{"type", `"UDP-CONNECT"`, nil, "Validation failure: The UDP-CONNECT type is only supported for pools of type UDP or SCTP."},
+		sample{"type", `"UDP-CONNECT"`, nil, "Validation failure: The UDP-CONNECT type is only supported for pools of type UDP/SCTP."},
 		sample{"type", `"HTTPS"`, "HTTPS", ""},
 		sample{"pool_id", `"x"`, nil, invalid("pool_id", "x", notUUID)},
 		sample{"domain_name", `"a.example"`, nil, "Validation failure: 'http_version' must be specified when 'domain_name' is provided."},

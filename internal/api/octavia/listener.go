@@ -3,6 +3,7 @@ package octavia
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -42,28 +43,26 @@ func readListenerTLS(f *form, l *lbaas.Listener) {
 		l.ClientAuthentication = lbaas.ClientAuthNone
 	}
 	f.text("client_crl_container_ref", &l.ClientCRLContainerRef)
-	readTLSLists(f, &l.TLSCiphers, &l.TLSVersions, &l.ALPNProtocols, lbaas.DefaultALPN())
+	defaults := f.listenerTLS()
+	readTLSLists(f, &l.TLSCiphers, &l.TLSVersions, &l.ALPNProtocols, defaults)
 	f.number("hsts_max_age", &l.HSTSMaxAge, nil)
 	f.flag("hsts_include_subdomains", &l.HSTSIncludeSubdomains)
 	f.flag("hsts_preload", &l.HSTSPreload)
-	l.DefaultTLS()
+	l.DefaultTLS(defaults)
 }
 
 // readTLSLists reads the three lists that listeners and pools have in common. Null in a PUT brings the defaults, whatever
 // the protocol is.
-func readTLSLists(f *form, ciphers *string, versions, alpn *[]string, nullALPN []string) {
+func readTLSLists(f *form, ciphers *string, versions, alpn *[]string, null lbaas.TLSDefaults) {
 	if f.create {
-		f.text("tls_ciphers", ciphers)
-		f.texts("tls_versions", versions, nil)
-		f.texts("alpn_protocols", alpn, nil)
-		return
+		null = lbaas.TLSDefaults{} // what is left out and what is null are the same
 	}
 	f.text("tls_ciphers", ciphers)
 	if f.has("tls_ciphers") && *ciphers == "" {
-		*ciphers = lbaas.DefaultCiphers
+		*ciphers = null.Ciphers
 	}
-	f.texts("tls_versions", versions, lbaas.DefaultTLSVersions())
-	f.texts("alpn_protocols", alpn, nullALPN)
+	f.texts("tls_versions", versions, slices.Clone(null.Versions))
+	f.texts("alpn_protocols", alpn, slices.Clone(null.ALPNProtocols))
 }
 
 type listenerJSON struct {
@@ -106,20 +105,16 @@ func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	cidrs := l.AllowedCIDRs
-	if len(cidrs) == 0 {
-		cidrs = nil // null, as Octavia's
-	}
 	return listenerJSON{
 		objectJSON: objectOf(&l.Object, v), Description: l.Description,
 		Protocol: l.Protocol, ProtocolPort: l.ProtocolPort, ConnectionLimit: l.ConnectionLimit,
-		DefaultPoolID: orNull(l.DefaultPoolID), L7Policies: []ref{}, InsertHeaders: headers, AllowedCIDRs: cidrs,
+		DefaultPoolID: orNull(l.DefaultPoolID), L7Policies: []ref{}, InsertHeaders: headers, AllowedCIDRs: someOrNull(l.AllowedCIDRs),
 		TimeoutClientData: l.TimeoutClientData, TimeoutMemberConnect: l.TimeoutMemberConnect,
 		TimeoutMemberData: l.TimeoutMemberData, TimeoutTCPInspect: l.TimeoutTCPInspect,
 		DefaultTLSContainerRef: orNull(l.DefaultTLSContainerRef), SNIContainerRefs: list(l.SNIContainerRefs),
 		ClientCATLSContainerRef: orNull(l.ClientCATLSContainerRef), ClientAuthentication: l.ClientAuthentication,
 		ClientCRLContainerRef: orNull(l.ClientCRLContainerRef), TLSCiphers: orNull(l.TLSCiphers),
-		TLSVersions: l.TLSVersions, ALPNProtocols: l.ALPNProtocols,
+		TLSVersions: someOrNull(l.TLSVersions), ALPNProtocols: someOrNull(l.ALPNProtocols),
 		HSTSMaxAge: l.HSTSMaxAge, HSTSIncludeSubdomains: l.HSTSIncludeSubdomains, HSTSPreload: l.HSTSPreload,
 	}
 }
@@ -166,12 +161,16 @@ func (a *API) createListener(ctx context.Context, r *request) (web.Reply, error)
 		return web.Reply{}, err
 	}
 	l.ID, l.ProjectID, l.Operating = uuid.NewString(), lb.ProjectID, lbaas.Offline
-	if err := l.Validate(); err != nil {
+	d := &a.Options.Deployment
+	if err := d.ValidateListener(l); err != nil {
+		return web.Reply{}, err
+	}
+	if err := a.checkCertificates(ctx, l.ProjectID, listenerRefs(l)); err != nil {
 		return web.Reply{}, err
 	}
 	err = a.change(ctx, lb.ID, func(c *store.Change) error {
 		c.LB.Listeners = append(c.LB.Listeners, l)
-		if err := c.LB.CheckListener(l); err != nil {
+		if err := first(d.ValidateListenerIn(c.LB, l), c.LB.CheckAccess(l)); err != nil {
 			return err
 		}
 		return c.Put(l)
@@ -194,13 +193,16 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 	if err != nil {
 		return web.Reply{}, err
 	}
+	if err := a.judgeListener(ctx, f, old); err != nil {
+		return web.Reply{}, err
+	}
 	var l *lbaas.Listener
 	err = a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
 		if l = c.LB.Listener(old.ID); l == nil {
 			return immutable(lbaas.NounListener, old.ID)
 		}
 		readListener(f, l)
-		if err := first(l.Validate(), c.LB.CheckListener(l)); err != nil {
+		if err := a.judgeListenerIn(c.LB, f, l); err != nil {
 			return err
 		}
 		return c.Put(l)
@@ -209,6 +211,38 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 		return web.Reply{}, err
 	}
 	return reply(http.StatusOK, "listener", listenerOf(l, viewOf(r.Request)))
+}
+
+// judgeListener judges what a PUT makes of a listener, by itself.
+func (a *API) judgeListener(ctx context.Context, f *form, old *lbaas.Listener) error {
+	l := *old
+	readListener(f, &l)
+	if err := a.Options.ValidateListener(&l); err != nil {
+		return err
+	}
+	return a.checkNamed(ctx, l.ProjectID, f, listenerRefs(&l))
+}
+
+// judgeListenerIn judges what a PUT made of a listener of the tree.
+func (a *API) judgeListenerIn(lb *lbaas.LoadBalancer, f *form, l *lbaas.Listener) error {
+	d := &a.Options.Deployment
+	if f.has("allowed_cidrs") {
+		if err := lb.CheckAccess(l); err != nil {
+			return err
+		}
+	}
+	return first(d.ValidateListener(l), d.ValidateListenerIn(lb, l), a.judgeTLSLists(f, l.TLSVersions, l.ALPNProtocols))
+}
+
+// judgeTLSLists judges the TLS lists that a PUT names, for which they must make sense even where the object has no TLS.
+func (a *API) judgeTLSLists(f *form, versions, alpn []string) error {
+	if !f.has("tls_versions") {
+		versions = nil
+	}
+	if !f.has("alpn_protocols") {
+		alpn = nil
+	}
+	return a.Options.ValidateTLSLists(versions, alpn)
 }
 
 func (a *API) deleteListener(ctx context.Context, r *request) (web.Reply, error) {

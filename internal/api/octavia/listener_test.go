@@ -2,6 +2,7 @@ package octavia_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,12 +73,11 @@ func listenerSamples() []sample {
 		{"client_authentication", `null`, "NONE", ""},
 		{"tls_ciphers", `"A B"`, nil, invalid("tls_ciphers", "A B", `Value should match the pattern ^[A-Za-z0-9\-+!:@=_.]+$`)},
 		{"tls_ciphers", `"AES"`, "AES", ""},
-		{"tls_versions", `["TLSv9"]`, nil, "Validation failure: Invalid TLS versions: TLSv9"},
-		{"tls_versions", `[]`, nil, "Validation failure: Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default."},
+		{"tls_versions", `["` + strings.Repeat("v", 33) + `"]`, nil, invalid("tls_versions", strings.Repeat("v", 33), "Value should have a maximum character requirement of 32")},
 		{"tls_versions", `["TLSv1.3"]`, []any{"TLSv1.3"}, ""},
 		{"alpn_protocols", `["spdy"]`, nil, invalid("alpn_protocols", "spdy", "Value should be one of: h2, http/1.0, http/1.1")},
 		{"alpn_protocols", `["h2"]`, []any{"h2"}, ""},
-		{"hsts_max_age", `5`, nil, "Validation failure: The HSTS feature can only be used for TERMINATED_HTTPS listeners."},
+		{"hsts_max_age", `5`, nil, "Validation failure: The HSTS feature can only be used for listeners using the TERMINATED_HTTPS protocol."},
 		{"hsts_max_age", `null`, nil, ""},
 		{"hsts_preload", `"x"`, nil, invalid("hsts_preload", "x", notBoolean)},
 		{"hsts_preload", `null`, false, ""},
@@ -93,6 +93,9 @@ func TestListenerAttributes(t *testing.T) {
 		sample{"connection_limit", `null`, nil, ""},
 		sample{"tls_ciphers", `null`, nil, ""},
 		sample{"tls_versions", `null`, nil, ""},
+		sample{"tls_versions", `["TLSv9"]`, []any{"TLSv9"}, ""}, // which means nothing without TLS
+		sample{"tls_versions", `[]`, nil, ""},
+		sample{"alpn_protocols", `[]`, nil, ""},
 		sample{"alpn_protocols", `null`, nil, ""},
 		sample{"tags", `null`, []any{}, ""},
 		sample{"loadbalancer_id", `"x"`, nil, invalid("loadbalancer_id", "x", notUUID)},
@@ -107,6 +110,9 @@ func TestListenerAttributes(t *testing.T) {
 	n.updates(t, c, object{"name": "before", "tags": []string{"t"}, "connection_limit": 5, "timeout_client_data": 1}, append(samples,
 		sample{"connection_limit", `null`, -1.0, ""},
 		sample{"tls_versions", `null`, []any{"TLSv1.2", "TLSv1.3"}, ""},
+		sample{"tls_versions", `["TLSv9"]`, nil, "Validation failure: Invalid TLS versions: TLSv9"},
+		sample{"tls_versions", `[]`, nil, "Validation failure: Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default."},
+		sample{"alpn_protocols", `[]`, nil, "Validation failure: Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default."},
 		sample{"alpn_protocols", `null`, []any{"h2", "http/1.1", "http/1.0"}, ""},
 		sample{"tags", `null`, []any{"t"}, ""},
 	))
@@ -134,7 +140,7 @@ func TestListenerFaults(t *testing.T) {
 	post(object{"default_pool_id": pool}).fault(t, 404, "Pool "+pool+" not found.")
 	post(object{"default_pool_id": tcp}).fault(t, 400, "Validation failure: The pool protocol 'TCP' is invalid while the listener protocol is 'HTTP'.")
 	post(object{"allowed_cidrs": []string{"2001:db8::/32"}}).
-		fault(t, 400, "Validation failure: CIDR 2001:db8::/32 IP version incompatible with all VIPs. VIPs: "+c.show("/loadbalancers/"+lb, "loadbalancer")["vip_address"].(string))
+		fault(t, 400, "Validation failure: CIDR 2001:db8::/32 IP version incompatible with all VIPs ['"+c.show("/loadbalancers/"+lb, "loadbalancer")["vip_address"].(string)+"'] IP version.")
 	post(object{"protocol": "TERMINATED_HTTPS"}).
 		fault(t, 400, "Validation failure: An SNI or default certificate container reference must be provided for TERMINATED_HTTPS protocol listeners.")
 	post(object{"protocol": "UDP"}).fault(t, 501, "Provider 'haproxy' does not support a requested option: listener protocol UDP")
@@ -149,7 +155,8 @@ func TestListenerFaults(t *testing.T) {
 func TestListenerTLS(t *testing.T) {
 	c := newCloud(t)
 	c.serve(octavia.Config{
-		Store: c.store, Networks: c.store, Auth: everybody(), Providers: []provider.Face{{Name: "noop"}}, DefaultProvider: "noop",
+		Store: c.store, Networks: c.store, Auth: everybody(), Certificates: octavia.AnyCertificate{},
+		Providers: []provider.Face{{Name: "noop"}}, DefaultProvider: "noop",
 	})
 	lb := c.loadBalancer()
 	body := object{

@@ -237,17 +237,20 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	for _, p := range lb.Pools {
 		members = append(members, p.Members...)
 	}
+	if err := checkMemberSRIOV(lb, members...); err != nil {
+		return err
+	}
 	subnets, err := a.memberSubnets(ctx, r, lb.ProjectID, members)
 	if err != nil {
 		return err
 	}
 	t.subnets = subnets
-	return first(checkTree(lb), a.supported(lb, nil))
+	return first(checkTree(&a.Options.Deployment, lb), a.supported(lb, nil))
 }
 
 // insert writes the load balancer, whose VIP is known now.
 func (a *API) insert(ctx context.Context, t *newTree) error {
-	if err := checkTree(t.lb); err != nil {
+	if err := checkTree(&a.Options.Deployment, t.lb); err != nil {
 		return err
 	}
 	if len(t.subnets) > 0 && !a.reachesOverlapping(t.lb) {

@@ -28,13 +28,14 @@ func readMember(f *form, m *lbaas.Member) {
 	f.port("monitor_port", &m.MonitorPort)
 }
 
-// direct reads request_sriov, which only a flavor can allow, and there is none.
+// direct reads request_sriov, which only a flavor can allow.
 func (f *form) direct(m *lbaas.Member) {
 	var asked bool
-	if f.flag("request_sriov", &asked); asked {
-		f.fail(lbaas.Errorf(lbaas.Invalid, "The load balancer flavor does not allow SR-IOV member ports."))
+	f.flag("request_sriov", &asked)
+	m.VNICType = lbaas.VNICNormal
+	if asked {
+		m.VNICType = lbaas.VNICDirect
 	}
-	m.VNICType = "normal"
 }
 
 type memberJSON struct {
@@ -116,7 +117,7 @@ func (a *API) createMember(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	newMember(m, p)
-	if err := m.Validate(); err != nil {
+	if err := a.Options.ValidateMember(m); err != nil {
 		return web.Reply{}, err
 	}
 	if err := a.checkSubnets(ctx, r, p, m); err != nil {
@@ -144,7 +145,7 @@ func newMember(m *lbaas.Member, p *lbaas.Pool) {
 }
 
 func addMember(c *store.Change, p *lbaas.Pool, m *lbaas.Member) error {
-	if err := p.CheckMember(m); err != nil {
+	if err := first(p.CheckMember(m), checkMemberSRIOV(c.LB, m)); err != nil {
 		return err
 	}
 	m.Operating = p.InitialOperating()
@@ -173,7 +174,7 @@ func (a *API) updateMember(ctx context.Context, r *request) (web.Reply, error) {
 	err = a.changeMember(ctx, old, func(c *store.Change, p *lbaas.Pool, found *lbaas.Member) error {
 		m = found
 		readMember(f, m)
-		if err := m.Validate(); err != nil {
+		if err := a.Options.ValidateMember(m); err != nil {
 			return err
 		}
 		return c.Put(m)
@@ -234,7 +235,7 @@ func (a *API) replaceMembers(ctx context.Context, r *request) (web.Reply, error)
 		wanted[i] = lbaas.NewMember()
 		readMember(f, wanted[i])
 		newMember(wanted[i], p)
-		if err := wanted[i].Validate(); err != nil {
+		if err := a.Options.ValidateMember(wanted[i]); err != nil {
 			return web.Reply{}, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"plimsoll/internal/network"
 	"plimsoll/internal/policy"
@@ -25,6 +26,8 @@ type Networks interface {
 	CreatePort(ctx context.Context, p *network.Port) error
 	UpdatePort(ctx context.Context, id string, fn func(*network.Port) error) (*network.Port, error)
 	DeletePort(ctx context.Context, id string) error
+	SecurityGroup(ctx context.Context, id string) (*network.SecurityGroup, error)
+	QoSPolicy(ctx context.Context, id string) (*network.QoSPolicy, error)
 }
 
 // Config is what the API is made of.
@@ -39,6 +42,12 @@ type Config struct {
 
 	// Policy says who may do what; nil stands for the defaults.
 	Policy *policy.Enforcer
+
+	// Options are what this deployment decides; the zero Options stand for DefaultOptions.
+	Options Options
+
+	// Certificates looks at what TLS refers to; where it is nil no reference can be read.
+	Certificates Certificates
 
 	// MaxPage is Octavia's pagination_max_limit: the rows of a page where none are asked for, and the most that may be.
 	// 0 stands for 1000; a negative number is no bound.
@@ -70,8 +79,14 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if reflect.ValueOf(c.Options).IsZero() {
+		c.Options = DefaultOptions()
+	}
 	if c.MaxPage == 0 {
 		c.MaxPage = 1000
+	}
+	if !c.Options.AllowPagination {
+		c.MaxPage = -1
 	}
 	a := &API{Config: c}
 	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}

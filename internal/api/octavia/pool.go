@@ -27,8 +27,22 @@ func readPool(f *form, p *lbaas.Pool) {
 	f.text("tls_container_ref", &p.TLSContainerRef)
 	f.text("ca_tls_container_ref", &p.CATLSContainerRef)
 	f.text("crl_container_ref", &p.CRLContainerRef)
-	readTLSLists(f, &p.TLSCiphers, &p.TLSVersions, &p.ALPNProtocols, nil)
-	p.DefaultTLS()
+	readPoolTLSLists(f, p)
+}
+
+// readPoolTLSLists reads the lists of TLS. Defaults come with tls_enabled, and do not come back with each PUT: alpn_protocols may be
+// null.
+func readPoolTLSLists(f *form, p *lbaas.Pool) {
+	defaults := f.poolTLS()
+	null := defaults
+	null.ALPNProtocols = nil
+	if !f.create && f.has("tls_enabled") {
+		p.DefaultTLS(defaults)
+	}
+	readTLSLists(f, &p.TLSCiphers, &p.TLSVersions, &p.ALPNProtocols, null)
+	if f.create {
+		p.DefaultTLS(defaults)
+	}
 }
 
 // readPersistence reads session_persistence. In a PUT the stored type stays unless one is given; what else is left out becomes
@@ -115,7 +129,7 @@ func basicPoolOf(p *lbaas.Pool, v view) poolJSON {
 		SessionPersistence: persistenceOf(p.SessionPersistence), TLSEnabled: p.TLSEnabled,
 		TLSContainerRef: orNull(p.TLSContainerRef), CATLSContainerRef: orNull(p.CATLSContainerRef),
 		CRLContainerRef: orNull(p.CRLContainerRef), TLSCiphers: orNull(p.TLSCiphers),
-		TLSVersions: p.TLSVersions, ALPNProtocols: p.ALPNProtocols, Listeners: refs(p.ListenerIDs),
+		TLSVersions: someOrNull(p.TLSVersions), ALPNProtocols: someOrNull(p.ALPNProtocols), Listeners: refs(p.ListenerIDs),
 	}
 }
 
@@ -190,7 +204,10 @@ func (a *API) createPool(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	p.ID, p.ProjectID, p.LoadBalancerID, p.Operating = uuid.NewString(), lb.ProjectID, lb.ID, lbaas.Offline
-	if err := p.Validate(); err != nil {
+	if err := a.Options.ValidatePool(p); err != nil {
+		return web.Reply{}, err
+	}
+	if err := a.checkCertificates(ctx, p.ProjectID, poolRefs(p)); err != nil {
 		return web.Reply{}, err
 	}
 	err = a.change(ctx, lb.ID, func(c *store.Change) error { return addPool(c, p, listenerID) })
@@ -248,13 +265,16 @@ func (a *API) updatePool(ctx context.Context, r *request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, err
 	}
+	if err := a.judgePool(ctx, f, old); err != nil {
+		return web.Reply{}, err
+	}
 	var p *lbaas.Pool
 	err = a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
 		if p = c.LB.Pool(old.ID); p == nil {
 			return immutable(lbaas.NounPool, old.ID)
 		}
 		readPool(f, p)
-		if err := p.Validate(); err != nil {
+		if err := first(a.Options.ValidatePool(p), a.judgeTLSLists(f, p.TLSVersions, p.ALPNProtocols)); err != nil {
 			return err
 		}
 		used(c.LB, p)
@@ -267,6 +287,22 @@ func (a *API) updatePool(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	return reply(http.StatusOK, "pool", poolOf(p, viewOf(r.Request)))
+}
+
+// judgePool judges what a PUT makes of a pool.
+func (a *API) judgePool(ctx context.Context, f *form, old *lbaas.Pool) error {
+	p := *old
+	readPool(f, &p)
+	if p.CRLContainerRef != "" && p.CATLSContainerRef == "" {
+		if old.CATLSContainerRef != "" {
+			return lbaas.ValidationFailure("A CA reference cannot be removed when a certificate revocation list is present.")
+		}
+		return lbaas.ValidationFailure("A CA reference is required to specify a certificate revocation list.")
+	}
+	if err := a.Options.ValidatePool(&p); err != nil {
+		return err
+	}
+	return a.checkNamed(ctx, p.ProjectID, f, poolRefs(&p))
 }
 
 func (a *API) deletePool(ctx context.Context, r *request) (web.Reply, error) {

@@ -13,7 +13,8 @@ import (
 // everything serves the API with a provider that supports whatever it is given.
 func (c *cloud) everything() *cloud {
 	c.serve(octavia.Config{
-		Store: c.store, Networks: c.store, Auth: everybody(), Providers: []provider.Face{{Name: "noop", Aliases: []string{"nothing"}}}, DefaultProvider: "noop",
+		Store: c.store, Networks: c.store, Auth: everybody(), Certificates: octavia.AnyCertificate{},
+		Providers: []provider.Face{{Name: "noop", Aliases: []string{"nothing"}}}, DefaultProvider: "noop",
 	})
 	return c
 }
@@ -60,7 +61,6 @@ func poolSamples() []sample {
 		{"tls_container_ref", `[]`, nil, invalid("tls_container_ref", "[]", notString)},
 		{"tls_container_ref", `"http://b/1"`, "http://b/1", ""},
 		{"tls_container_ref", `null`, nil, ""},
-		{"crl_container_ref", `"x"`, nil, "Validation failure: A CA certificate reference is required to specify a revocation list."},
 		{"ca_tls_container_ref", `"x"`, "x", ""},
 		{"tls_ciphers", `"AES"`, "AES", ""},
 		{"tls_versions", `["TLSv1.2"]`, []any{"TLSv1.2"}, ""},
@@ -81,12 +81,14 @@ func TestPoolAttributes(t *testing.T) {
 		sample{"loadbalancer_id", `null`, nil, "Validation failure: Must provide at least one of: loadbalancer_id, listener_id"},
 		sample{"members", `[]`, nil, "Unknown attribute for argument pool_.pool: members"},
 		sample{"healthmonitor", `{}`, nil, "Unknown attribute for argument pool_.pool: healthmonitor"},
+		sample{"crl_container_ref", `"x"`, nil, "Validation failure: A CA certificate reference is required to specify a revocation list."},
 		sample{"tls_ciphers", `null`, nil, ""},
 		sample{"tls_versions", `null`, nil, ""},
 	))
 	before := object{"session_persistence": object{"type": "APP_COOKIE", "cookie_name": "OLD"}, "tags": []string{"t"}}
 	n.updates(t, c, before, append(samples,
 		sample{"session_persistence", `{}`, nil, `Validation failure: Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
+		sample{"crl_container_ref", `"x"`, nil, "Validation failure: A CA reference is required to specify a certificate revocation list."},
 		sample{"session_persistence", `{"cookie_name":"NEW"}`, persistence("APP_COOKIE", "NEW"), ""},
 		sample{"lb_algorithm", `null`, nil, "None is not a valid option for lb_algorithm"},
 		sample{"tls_enabled", `null`, nil, "None is not a valid option for tls_enabled"},

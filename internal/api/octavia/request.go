@@ -17,6 +17,8 @@ type request struct {
 	*web.Request
 	rule   string // without policy.Prefix; "" where everybody who has a token may
 	policy *policy.Enforcer
+	// deployment is what forms take their defaults from.
+	deployment *lbaas.Deployment
 }
 
 type handler func(ctx context.Context, r *request) (web.Reply, error)
@@ -24,10 +26,11 @@ type handler func(ctx context.Context, r *request) (web.Reply, error)
 // handle makes the web's handler of ours, with what all routes check first.
 func (a *API) handle(rule string, arguments []string, h handler) web.Handler {
 	return func(ctx context.Context, wr *web.Request) (web.Reply, error) {
-		r := &request{Request: wr, rule: rule, policy: a.Policy}
+		r := &request{Request: wr, rule: rule, policy: a.Policy, deployment: &a.Options.Deployment}
 		if err := r.precheck(arguments); err != nil {
 			return web.Reply{}, err
 		}
+		a.Options.forgo(r)
 		return h(ctx, r)
 	}
 }

@@ -117,31 +117,31 @@ func (t *newTree) adopt() {
 }
 
 // checkTree checks a whole new tree.
-func checkTree(lb *lbaas.LoadBalancer) error {
+func checkTree(d *lbaas.Deployment, lb *lbaas.LoadBalancer) error {
 	for _, p := range lb.Pools {
-		if err := checkPool(p); err != nil {
+		if err := checkPool(d, p); err != nil {
 			return err
 		}
 	}
 	for _, l := range lb.Listeners {
-		if err := first(l.Validate(), lb.CheckListener(l)); err != nil {
+		if err := first(d.ValidateListener(l), d.ValidateListenerIn(lb, l), lb.CheckAccess(l)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkPool(p *lbaas.Pool) error {
-	if err := p.Validate(); err != nil {
+func checkPool(d *lbaas.Deployment, p *lbaas.Pool) error {
+	if err := d.ValidatePool(p); err != nil {
 		return err
 	}
 	for _, m := range p.Members {
-		if err := first(m.Validate(), p.CheckMember(m)); err != nil {
+		if err := first(d.ValidateMember(m), p.CheckMember(m)); err != nil {
 			return err
 		}
 	}
 	if p.HealthMonitor == nil {
 		return nil
 	}
-	return first(p.HealthMonitor.Validate(), p.CheckMonitor(p.HealthMonitor))
+	return first(p.HealthMonitor.Validate(), d.ValidateMonitor(p, p.HealthMonitor))
 }

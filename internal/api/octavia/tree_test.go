@@ -130,7 +130,7 @@ func TestCreateTreeFaults(t *testing.T) {
 		{"bad monitor", pool(object{"healthmonitor": object{"type": "TCP", "delay": 1, "timeout": 1}}), 400, invalid("max_retries", "None", missing)},
 		{"bad monitor option", pool(object{"healthmonitor": object{"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1, "url_path": "/"}}), 400, "url_path is not a valid option for health monitors of type TCP"},
 		{"bad monitor for protocol", pool(object{"healthmonitor": object{"type": "SCTP", "delay": 1, "timeout": 1, "max_retries": 1}}), 400,
-			failure + "The SCTP type is only supported for pools of type UDP or SCTP."},
+			failure + "The SCTP type is only supported for pools of type UDP/SCTP."},
 		{"bad member attribute", pool(object{"members": []object{{"address": "10.0.0.1", "protocol_port": 1, "project_id": mine}}}), 400, "Unknown attribute for argument " + path + "pools.members: project_id"},
 		{"bad member subnet", pool(object{"members": []object{{"address": "10.0.0.1", "protocol_port": 1, "subnet_id": c.private.ID}}}), 400, "Subnet " + c.private.ID + " not found."},
 		{"bad members", pool(object{"members": []object{{"address": "10.0.0.1", "protocol_port": 1}, {"address": "10.0.0.1", "protocol_port": 1}}}), 409,

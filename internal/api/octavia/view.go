@@ -35,13 +35,18 @@ func partRefs[T lbaas.Part](parts []T) []ref {
 	return out
 }
 
-// objectJSON is what all nouns have in answers.
+// objectJSON is what nearly all nouns have in answers.
 type objectJSON struct {
+	basicJSON
+	Name         string `json:"name"`
+	AdminStateUp bool   `json:"admin_state_up"`
+}
+
+// basicJSON is what all nouns have in answers.
+type basicJSON struct {
 	ID                 string                   `json:"id"`
-	Name               string                   `json:"name"`
 	ProjectID          string                   `json:"project_id"`
 	TenantID           string                   `json:"tenant_id"`
-	AdminStateUp       bool                     `json:"admin_state_up"`
 	ProvisioningStatus lbaas.ProvisioningStatus `json:"provisioning_status"`
 	OperatingStatus    lbaas.OperatingStatus    `json:"operating_status"`
 	CreatedAt          *string                  `json:"created_at"`
@@ -51,12 +56,16 @@ type objectJSON struct {
 }
 
 func objectOf(o *lbaas.Object, v view) objectJSON {
-	j := objectJSON{
-		ID: o.ID, Name: o.Name, ProjectID: o.ProjectID, TenantID: o.ProjectID, AdminStateUp: o.AdminStateUp,
+	return objectJSON{basicOf(o, v), o.Name, o.AdminStateUp}
+}
+
+func basicOf(o *lbaas.Object, v view) basicJSON {
+	j := basicJSON{
+		ID: o.ID, ProjectID: o.ProjectID, TenantID: o.ProjectID,
 		ProvisioningStatus: o.Progress.Status(), OperatingStatus: o.Operating,
 		CreatedAt: moment(o.CreatedAt), UpdatedAt: moment(o.UpdatedAt), Tags: list(o.Tags),
 	}
-	if v.reason {
+	if v.with(extensionStatusReason) {
 		j.StatusReason = &o.Progress.Reason
 	}
 	return j
@@ -87,6 +96,14 @@ func orNull[T ~string](s T) *T {
 	return &s
 }
 
+// someOrNull is null for an empty list.
+func someOrNull(s []string) []string {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
+
 func orNullInt(n int) *int {
 	if n == 0 {
 		return nil
@@ -96,8 +113,8 @@ func orNullInt(n int) *int {
 
 // view is what of an answer was asked for.
 type view struct {
-	fields []string // none is all
-	reason bool     // with status_reason
+	fields     []string // none is all
+	extensions []string // those that were named
 }
 
 // extensionsHeader names extensions that the client wants in its answers.
@@ -105,16 +122,21 @@ const extensionsHeader = "X-Plimsoll-Extensions"
 
 func viewOf(r *web.Request) view {
 	v := view{fields: r.Query["fields"]}
-	v.reason = slices.Contains(v.fields, extensionStatusReason) || extended(r, extensionStatusReason)
+	for _, header := range r.Header.Values(extensionsHeader) {
+		for _, alias := range strings.Split(header, ",") {
+			v.extensions = append(v.extensions, strings.TrimSpace(alias))
+		}
+	}
 	return v
 }
 
-// extended tells whether the request's header names an extension.
-func extended(r *web.Request, alias string) bool {
-	return slices.ContainsFunc(r.Header.Values(extensionsHeader), func(header string) bool {
-		return slices.ContainsFunc(strings.Split(header, ","), func(s string) bool { return strings.TrimSpace(s) == alias })
-	})
+// with tells whether an extension was asked for: by its name in the header, or as the field that it adds.
+func (v view) with(alias string) bool {
+	return slices.Contains(v.fields, alias) || slices.Contains(v.extensions, alias)
 }
+
+// extended tells whether the request's header names an extension.
+func extended(r *web.Request, alias string) bool { return slices.Contains(viewOf(r).extensions, alias) }
 
 // of drops the attributes that were not asked for.
 func (v view) of(answer any) any {
