@@ -86,7 +86,7 @@ fuzz: ## every fuzz test for FUZZTIME each
 	done
 
 generate: ## the only generated code; needs protoc, protoc-gen-go and protoc-gen-go-grpc
-	protoc --go_out=. --go_opt=module=plimsoll --go-grpc_out=. --go-grpc_opt=module=plimsoll internal/engine/enginepb/engine.proto
+	protoc -I internal/engine/enginepb --go_out=. --go_opt=module=plimsoll --go-grpc_out=. --go-grpc_opt=module=plimsoll engine.proto
 
 clean:
 	rm -rf bin

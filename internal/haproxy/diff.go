@@ -48,11 +48,15 @@ func (s Step) Check(answer string) error {
 //	a server less                       maintenance at once, del server when it is idle
 //	either of these where copies of a shared pool track the server, a server's address, number or options,
 //	anything in a section               reload
+//	a failover was asked for            reload
 //	names (they are comments)           nothing
 //
 // HAProxy could delete and add a server of which the options changed, but not while it has connections; and it
 // neither tracks a server that was added nor deletes one that is tracked.
 func Diff(from, to *enginepb.Spec) Plan {
+	if from.FailedOver != to.FailedOver {
+		return reload("a failover was asked for")
+	}
 	if reason := structure(from, to); reason != "" {
 		return reload(reason)
 	}

@@ -191,6 +191,7 @@ func TestDiffReload(t *testing.T) {
 		{"algorithm", nil, algorithm(lbaas.SourceIP), "backend " + first + " is changed"},
 		{"monitor added", nil, monitored(lbaas.MonitorTCP), "backend " + first + " is changed"},
 		{"load balancer off", nil, func(lb *lbaas.LoadBalancer) { lb.AdminStateUp = false }, "frontend " + uid(1, 1) + " is gone"},
+		{"failover", nil, func(lb *lbaas.LoadBalancer) { lb.FailedOver = 4 }, "a failover was asked for"},
 		{"backup", nil, member(0, func(m *lbaas.Member) { m.Backup = true }), "server " + first + "/" + uid(3, 1) + " has other options"},
 		{"address", nil, member(0, func(m *lbaas.Member) { m.Address = m.Address.Next() }), "server " + first + "/" + uid(3, 1) + " has other options"},
 		{"number", nil, member(0, func(m *lbaas.Member) { m.Number = 77 }), "server " + first + "/" + uid(3, 1) + " has other options"},

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"cmp"
 	"fmt"
 
 	"plimsoll/internal/engine/enginepb"
@@ -56,16 +57,16 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 // defaultMaxconn is how many connections a load balancer takes at most where the file descriptors allow it, as Octavia.
 const defaultMaxconn = 50000
 
-// maxconn bounds the connections of a process. Each needs two file descriptors, and HAProxy does not start when
-// it cannot have them all, together with those of its listeners and health checks. others is how many of these there
-// are; it counts in steps, so that a member more is not a reload.
+// maxconn bounds the connections of a process: to what the flavor says, and to what the process can hold. Each needs two file
+// descriptors, and HAProxy does not start when it cannot have them all, together with those of its listeners and health
+// checks. others is how many of these there are; it counts in steps, so that a member more is not a reload.
 func (o Options) maxconn(others int) int {
 	if o.FDLimit <= 0 {
-		return 0
+		return o.flavor.Maxconn
 	}
 	const step, spare, least = 500, 200, 64
 	reserve := spare + (others/step+1)*step
-	return max(least, min(defaultMaxconn, (o.FDLimit-reserve)/2))
+	return min(cmp.Or(o.flavor.Maxconn, defaultMaxconn), max(least, (o.FDLimit-reserve)/2))
 }
 
 func defaults(lb *lbaas.LoadBalancer) *enginepb.Section {

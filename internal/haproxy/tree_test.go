@@ -65,7 +65,7 @@ func addMonitor(p *lbaas.Pool, kind lbaas.MonitorType) *lbaas.HealthMonitor {
 func trees() map[string]*lbaas.LoadBalancer {
 	return map[string]*lbaas.LoadBalancer{
 		"empty": newTree(), "off": offTree(), "simple": simpleTree(), "everything": everythingTree(), "shared": sharedTree(),
-		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(),
+		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(), "flavor": flavorTree(),
 	}
 }
 
@@ -75,6 +75,13 @@ func simpleTree() *lbaas.LoadBalancer {
 	addMember(p, 1, "10.93.48.3", 80)
 	addMember(p, 2, "10.93.48.4", 80)
 	addListener(lb, 1, lbaas.HTTP, 80, p.ID)
+	return lb
+}
+
+// flavorTree has fewer connections than its host allows.
+func flavorTree() *lbaas.LoadBalancer {
+	lb := simpleTree()
+	lb.Flavor = map[string]any{FlavorTopology: "SINGLE", FlavorMaxconn: 1000.0}
 	return lb
 }
 

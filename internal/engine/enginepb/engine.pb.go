@@ -152,8 +152,10 @@ type Spec struct {
 	Servers              []*Server              `protobuf:"bytes,6,rep,name=servers,proto3" json:"servers,omitempty"`
 	Ports                []*Port                `protobuf:"bytes,7,rep,name=ports,proto3" json:"ports,omitempty"`
 	HardStopAfterSeconds int32                  `protobuf:"varint,8,opt,name=hard_stop_after_seconds,json=hardStopAfterSeconds,proto3" json:"hard_stop_after_seconds,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Changes when a user asks for a fresh process; the engine compares it with that of the last Spec, and no more.
+	FailedOver    int64 `protobuf:"varint,9,opt,name=failed_over,json=failedOver,proto3" json:"failed_over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Spec) Reset() {
@@ -238,6 +240,13 @@ func (x *Spec) GetPorts() []*Port {
 func (x *Spec) GetHardStopAfterSeconds() int32 {
 	if x != nil {
 		return x.HardStopAfterSeconds
+	}
+	return 0
+}
+
+func (x *Spec) GetFailedOver() int64 {
+	if x != nil {
+		return x.FailedOver
 	}
 	return 0
 }
@@ -1588,7 +1597,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12'\n" +
 	"\x0fhaproxy_version\x18\x04 \x01(\tR\x0ehaproxyVersion\x12\x10\n" +
 	"\x03pid\x18\x05 \x01(\x03R\x03pid\x12\x16\n" +
-	"\x06binary\x18\x06 \x01(\tR\x06binary\"\xd0\x02\n" +
+	"\x06binary\x18\x06 \x01(\tR\x06binary\"\xf1\x02\n" +
 	"\x04Spec\x12(\n" +
 	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
@@ -1599,7 +1608,9 @@ const file_engine_proto_rawDesc = "" +
 	"\bsections\x18\x05 \x03(\v2\x1b.plimsoll.engine.v1.SectionR\bsections\x124\n" +
 	"\aservers\x18\x06 \x03(\v2\x1a.plimsoll.engine.v1.ServerR\aservers\x12.\n" +
 	"\x05ports\x18\a \x03(\v2\x18.plimsoll.engine.v1.PortR\x05ports\x125\n" +
-	"\x17hard_stop_after_seconds\x18\b \x01(\x05R\x14hardStopAfterSeconds\"e\n" +
+	"\x17hard_stop_after_seconds\x18\b \x01(\x05R\x14hardStopAfterSeconds\x12\x1f\n" +
+	"\vfailed_over\x18\t \x01(\x03R\n" +
+	"failedOver\"e\n" +
 	"\aSection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aobjects\x18\x02 \x03(\tR\aobjects\x12\x14\n" +
