@@ -12,6 +12,13 @@ import (
 	"plimsoll/lbaas"
 )
 
+// readNewHealthMonitor reads what a POST of a health monitor says: its attributes, and whose it is.
+func readNewHealthMonitor(f *form, h *lbaas.HealthMonitor) {
+	f.require("pool_id")
+	f.id("pool_id", &h.PoolID)
+	readHealthMonitor(f, h)
+}
+
 // readHealthMonitor reads a health monitor's attributes. Those that only a POST takes are read where the form is of one.
 func readHealthMonitor(f *form, h *lbaas.HealthMonitor) {
 	f.common(&h.Object, false)
@@ -124,9 +131,7 @@ func (a *API) createHealthMonitor(ctx context.Context, r *request) (web.Reply, e
 		return web.Reply{}, err
 	}
 	h := lbaas.NewHealthMonitor()
-	f.require("pool_id")
-	f.id("pool_id", &h.PoolID)
-	readHealthMonitor(f, h)
+	readNewHealthMonitor(f, h)
 	if err := f.done(); err != nil {
 		return web.Reply{}, err
 	}

@@ -12,6 +12,13 @@ import (
 	"plimsoll/lbaas"
 )
 
+// readNewListener reads what a POST of a listener says: its attributes, and whose it is.
+func readNewListener(f *form, l *lbaas.Listener) {
+	f.require("loadbalancer_id")
+	f.id("loadbalancer_id", &l.LoadBalancerID)
+	readListener(f, l)
+}
+
 // readListener reads a listener's attributes. Those that only a POST takes are read where the form is of one.
 func readListener(f *form, l *lbaas.Listener) {
 	f.common(&l.Object, true)
@@ -147,9 +154,7 @@ func (a *API) createListener(ctx context.Context, r *request) (web.Reply, error)
 		return web.Reply{}, err
 	}
 	l := lbaas.NewListener()
-	f.require("loadbalancer_id")
-	f.id("loadbalancer_id", &l.LoadBalancerID)
-	readListener(f, l)
+	readNewListener(f, l)
 	if err := f.done(); err != nil {
 		return web.Reply{}, err
 	}

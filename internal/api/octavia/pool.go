@@ -12,6 +12,14 @@ import (
 	"plimsoll/lbaas"
 )
 
+// readNewPool reads what a POST of a pool says: its attributes, and whose it is.
+func readNewPool(f *form, p *lbaas.Pool, listenerID *string) {
+	f.id("loadbalancer_id", &p.LoadBalancerID)
+	f.id("listener_id", listenerID)
+	f.require("protocol", "lb_algorithm")
+	readPool(f, p)
+}
+
 // readPool reads a pool's attributes. Those that only a POST takes are read where the form is of one.
 func readPool(f *form, p *lbaas.Pool) {
 	f.common(&p.Object, true)
@@ -189,10 +197,7 @@ func (a *API) createPool(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	p, listenerID := lbaas.NewPool(), ""
-	f.id("loadbalancer_id", &p.LoadBalancerID)
-	f.id("listener_id", &listenerID)
-	f.require("protocol", "lb_algorithm")
-	readPool(f, p)
+	readNewPool(f, p, &listenerID)
 	if err := f.done(); err != nil {
 		return web.Reply{}, err
 	}

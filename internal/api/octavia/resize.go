@@ -39,9 +39,13 @@ func readResize(r *request) (flavorID string, err error) {
 		return "", err
 	}
 	f := newForm("resize", o, false)
-	f.id("new_flavor_id", &flavorID)
-	f.require("new_flavor_id")
+	readNewFlavor(f, &flavorID)
 	return flavorID, f.done()
+}
+
+func readNewFlavor(f *form, flavorID *string) {
+	f.id("new_flavor_id", flavorID)
+	f.require("new_flavor_id")
 }
 
 // setFlavor checks the flavor, which may ask the provider, and then writes it in one transaction.
