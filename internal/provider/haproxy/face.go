@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,10 +28,29 @@ func Face() provider.Face {
 			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS},
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
 			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS},
+			FlavorKeys:  flavorKeys(),
 		},
 		OnHost:      true,
+		Failover:    true,
+		CheckFlavor: checkFlavor,
 		Unsupported: Unsupported,
 	}
+}
+
+func flavorKeys() []provider.Key {
+	return []provider.Key{
+		{Name: haproxy.FlavorTopology, Description: "The load balancer topology. One of: SINGLE - One HAProxy process per load balancer."},
+		{Name: haproxy.FlavorMaxconn, Description: "How many connections a load balancer takes at most, within what the host's limit of file " +
+			"descriptors allows."},
+	}
+}
+
+// checkFlavor names what it does not know of a flavor's data.
+func checkFlavor(_ context.Context, data map[string]any) error {
+	if _, err := haproxy.ParseFlavor(data); err != nil {
+		return lbaas.Errorf(lbaas.Unsupported, "Provider '%s' does not support a requested option: %v", Name, err)
+	}
+	return nil
 }
 
 // Unsupported names the options of a load balancer's tree that this provider lacks. It is pure.
@@ -62,7 +82,9 @@ func (all *lacks) when(id string, lacking bool, option string) {
 
 func (all *lacks) loadBalancer(lb *lbaas.LoadBalancer) {
 	all.when(lb.ID, lb.VIPQoSPolicyID != "", "vip_qos_policy_id")
-	all.when(lb.ID, lb.FlavorID != "", "flavor_id")
+	all.when(lb.ID, len(lb.VIPSecurityGroupIDs) > 0, "vip_sg_ids")
+	all.when(lb.ID, len(lb.AdditionalVIPs) > 0, "additional_vips")
+	all.when(lb.ID, lb.VIPVNICType != "" && lb.VIPVNICType != lbaas.VNICNormal, "vip_vnic_type "+lb.VIPVNICType)
 	all.when(lb.ID, lb.AvailabilityZone != "", "availability_zone")
 }
 
@@ -80,6 +102,12 @@ func (all *lacks) listener(l *lbaas.Listener) {
 		fmt.Sprintf("client_authentication %s", l.ClientAuthentication))
 	all.when(l.ID, l.ClientCRLContainerRef != "", "client_crl_container_ref")
 	all.when(l.ID, l.HSTSMaxAge != nil, "hsts_max_age")
+	for _, p := range l.L7Policies {
+		all.when(p.ID, true, fmt.Sprintf("L7 policy action %s", p.Action))
+	}
+	for _, p := range l.RateLimitPolicies {
+		all.when(p.ID, true, fmt.Sprintf("rate limit policy action %s", p.Action))
+	}
 }
 
 func (all *lacks) pool(p *lbaas.Pool) {

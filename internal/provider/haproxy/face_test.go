@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,9 @@ func TestUnsupported(t *testing.T) {
 		set    func(lb *lbaas.LoadBalancer)
 	}{
 		{"vip_qos_policy_id", func(lb *lbaas.LoadBalancer) { lb.VIPQoSPolicyID = "x" }},
-		{"flavor_id", func(lb *lbaas.LoadBalancer) { lb.FlavorID = "x" }},
+		{"vip_sg_ids", func(lb *lbaas.LoadBalancer) { lb.VIPSecurityGroupIDs = []string{"x"} }},
+		{"additional_vips", func(lb *lbaas.LoadBalancer) { lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: "x"}} }},
+		{"vip_vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.VIPVNICType = lbaas.VNICDirect }},
 		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
 		{"listener protocol TERMINATED_HTTPS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.TerminatedHTTPS }},
 		{"listener protocol UDP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.UDP }},
@@ -36,6 +39,12 @@ func TestUnsupported(t *testing.T) {
 		{"client_authentication MANDATORY", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientAuthentication = lbaas.ClientAuthMandatory }},
 		{"client_crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCRLContainerRef = "x" }},
 		{"hsts_max_age", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].HSTSMaxAge = &age }},
+		{"L7 policy action REJECT", func(lb *lbaas.LoadBalancer) {
+			lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject}}
+		}},
+		{"rate limit policy action DENY", func(lb *lbaas.LoadBalancer) {
+			lb.Listeners[0].RateLimitPolicies = []*lbaas.RateLimitPolicy{{Action: lbaas.RateLimitDeny}}
+		}},
 		{"pool protocol PROXY", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.Proxy }},
 		{"pool protocol PROXYV2", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.ProxyV2 }},
 		{"lb_algorithm SOURCE_IP_PORT", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Algorithm = lbaas.SourceIPPort }},
@@ -67,6 +76,43 @@ func TestUnsupported(t *testing.T) {
 func monitor(kind lbaas.MonitorType) func(lb *lbaas.LoadBalancer) {
 	return func(lb *lbaas.LoadBalancer) {
 		lb.Pools[0].HealthMonitor = &lbaas.HealthMonitor{Object: lbaas.Object{ID: "m"}, Type: kind}
+	}
+}
+
+// TestSupported has what an ordinary tree lacks, and the provider has.
+func TestSupported(t *testing.T) {
+	lb := newWorld().Tree(t)
+	lb.FlavorID, lb.Flavor, lb.FailedOver = "x", map[string]any{"maxconn": 5.0}, 1
+	lb.VIPVNICType = lbaas.VNICNormal
+	if got := Unsupported(lb); len(got) > 0 {
+		t.Errorf("unsupported: %v", got)
+	}
+}
+
+func TestCheckFlavor(t *testing.T) {
+	check := Face().CheckFlavor
+	for _, test := range []struct {
+		data map[string]any
+		want string
+	}{
+		{map[string]any{"loadbalancer_topology": "ACTIVE_STANDBY"}, "flavor loadbalancer_topology ACTIVE_STANDBY"},
+		{map[string]any{"compute_flavor": "m1"}, "flavor key compute_flavor"},
+		{map[string]any{"maxconn": -1.0}, "flavor maxconn -1 (an integer from 1 to 1000000)"},
+	} {
+		err := check(t.Context(), test.data)
+		if want := "Provider 'haproxy' does not support a requested option: " + test.want; !errors.Is(err, lbaas.Unsupported) || err.Error() != want {
+			t.Errorf("checkFlavor(%v) gives %v, want %s", test.data, err, want)
+		}
+	}
+	known := map[string]any{}
+	for _, key := range Face().Capabilities.FlavorKeys {
+		known[key.Name] = map[string]any{"loadbalancer_topology": "SINGLE", "maxconn": 1.0}[key.Name]
+	}
+	if err := check(t.Context(), known); err != nil || len(known) != 2 {
+		t.Errorf("checkFlavor(%v) gives %v", known, err)
+	}
+	if Face().CheckZone != nil {
+		t.Error("there are zones")
 	}
 }
 

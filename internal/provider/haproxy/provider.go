@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -64,7 +65,7 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 	if err := p.free(ctx, plan.surplus); err != nil {
 		return provider.Result{}, err
 	}
-	return provider.Result{Failures: failures(plan.failures, reply), Method: reply.Method}, nil
+	return provider.Result{Failures: failures(plan.failures, reply), Method: reply.Method, Amphorae: p.amphorae(lb)}, nil
 }
 
 // apply has the engine carry out a plan, and then again without the leaving ports that it says it does not need.
@@ -84,6 +85,22 @@ func (p *Provider) apply(ctx context.Context, plan *plan) (*enginepb.ApplyReply,
 			return reply, nil
 		}
 	}
+}
+
+// amphorae are the one process that serves a load balancer, which has the same id for as long as the load balancer lives.
+func (p *Provider) amphorae(lb *lbaas.LoadBalancer) []lbaas.Amphora {
+	return []lbaas.Amphora{{
+		ID:             uuid.NewSHA1(uuid.NameSpaceOID, []byte("haproxy "+lb.ID)).String(),
+		LoadBalancerID: lb.ID,
+		ProjectID:      lb.ProjectID,
+		ComputeID:      p.opts.Host,
+		HAIP:           lb.VIPAddress,
+		VRRPIP:         lb.VIPAddress,
+		HAPortID:       lb.VIPPortID,
+		VRRPPortID:     lb.VIPPortID,
+		Role:           lbaas.RoleStandalone,
+		Status:         lbaas.AmphoraAllocated,
+	}}
 }
 
 func failures(own map[string]provider.Failure, reply *enginepb.ApplyReply) map[string]provider.Failure {

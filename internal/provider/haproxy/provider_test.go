@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -22,6 +23,34 @@ import (
 
 func TestContract(t *testing.T) {
 	providertest.Run(t, func(*testing.T) providertest.Fixture { return newWorld() })
+}
+
+// TestAmphorae shows the process that serves a load balancer: it is the same one whatever is changed.
+func TestAmphorae(t *testing.T) {
+	w := newWorld()
+	lb, other := w.Tree(t), w.Tree(t)
+	amphorae := func(lb *lbaas.LoadBalancer) []lbaas.Amphora {
+		t.Helper()
+		result, err := w.provider.Apply(t.Context(), lb)
+		if err != nil || len(result.Amphorae) != 1 {
+			t.Fatalf("Apply gives %+v, %v", result, err)
+		}
+		return result.Amphorae
+	}
+	first := amphorae(lb)
+	want := []lbaas.Amphora{{
+		ID: first[0].ID, LoadBalancerID: lb.ID, ProjectID: lb.ProjectID, ComputeID: "host1", HAIP: lb.VIPAddress, VRRPIP: lb.VIPAddress,
+		HAPortID: lb.VIPPortID, VRRPPortID: lb.VIPPortID, Role: "STANDALONE", Status: "ALLOCATED",
+	}}
+	lb.Progress.Generation++
+	lb.FailedOver, lb.Name = lb.Progress.Generation, "new"
+	if diff := cmp.Diff(want, amphorae(lb), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("amphorae (-want +got):\n%s", diff)
+	}
+	id, err := uuid.Parse(first[0].ID)
+	if err != nil || id.Version() != 5 || first[0].ID == amphorae(other)[0].ID {
+		t.Errorf("id %s, %v", first[0].ID, err)
+	}
 }
 
 // failuresOf applies lb.
