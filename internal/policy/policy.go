@@ -1,119 +1,131 @@
-// Package policy says who may do what with load balancers: Octavia's rules, by the names that oslo.policy gives them.
-// Two sets of roles hold at once, as they do in a deployment that has not enforced the new defaults: Keystone's default
-// roles (admin, member, reader) and Octavia's own (load-balancer_*).
+// Package policy says who may do what with load balancers: rules in oslo.policy's language, by Octavia's names. Without an
+// operator's word two sets of roles hold at once, as they do in a deployment that has not enforced the new defaults:
+// Keystone's default roles (admin, member, reader) and Octavia's own (load-balancer_*).
 package policy
 
-import "plimsoll/internal/identity"
+import (
+	"cmp"
+	"maps"
+	"slices"
 
-// Prefix begins the name of every rule.
-const Prefix = "os_load-balancer_api:"
-
-// The building blocks that the rules point at.
-type block int
-
-const (
-	read block = iota
-	readGlobal
-	write
-	readQuota
-	readQuotaGlobal
-	writeQuota
-	admin
-	readOrService
+	"plimsoll/internal/identity"
 )
 
-// allowed tells whether the actor may do what the rule names to an object of the project. For lists over all projects
-// ("…-global") and for what belongs to nobody, the project does not count. An unknown rule allows nothing.
-func allowed(actor *identity.Actor, rule, projectID string) bool {
-	b, known := rules[rule]
-	if !known || actor == nil {
-		return false
-	}
-	own := projectID != "" && actor.ProjectID == projectID
-	if actor.Admin() || actor.Has("load-balancer_admin") {
-		return true
-	}
-	switch b {
-	case read:
-		return reads(actor, own)
-	case readOrService:
-		return reads(actor, own) || actor.Has("service")
-	case readGlobal:
-		return readsAll(actor)
-	case write:
-		return own && writes(actor)
-	case readQuota:
-		return reads(actor, own) || actor.Has("load-balancer_quota_admin")
-	case readQuotaGlobal:
-		return readsAll(actor) || actor.Has("load-balancer_quota_admin")
-	case writeQuota:
-		return actor.Has("load-balancer_quota_admin")
-	}
-	return false
+// Prefix begins the name of every rule that the API asks for.
+const Prefix = "os_load-balancer_api:"
+
+// Rule is a rule as it holds.
+type Rule struct {
+	Name string
+	// Check is the rule in oslo.policy's language; the legacy roles' part is in it where it holds.
+	Check string
+	// From is where the rule stands: Builtin, or the file and the line of an operator's.
+	From string
+	// Default is the rule that an operator's stands in for; "" where there is none.
+	Default string
+
+	check check
 }
 
-func reads(a *identity.Actor, own bool) bool {
-	return readsAll(a) || own && (writes(a) || a.Has("reader") || a.Has("load-balancer_observer"))
+// Builtin is where our own rules stand.
+const Builtin = "default"
+
+// Allows tells what the rule says of an actor and an object of the project.
+func (r Rule) Allows(actor *identity.Actor, projectID string) bool { return r.check(actor, projectID) }
+
+// ruleset is everything that a judgement needs. It does not change.
+type ruleset struct {
+	rules    []Rule
+	checks   map[string]check // of our rules; what an operator wrote beside them is asked through them only
+	warnings []string
 }
 
-// readsAll is Octavia's global observer, and a reader of the whole system.
-func readsAll(a *identity.Actor) bool {
-	return a.Has("load-balancer_global_observer") || a.System && a.Has("reader")
+// settings are the options that a set of rules depends on.
+type settings struct {
+	newDefaults bool
+	fallback    string
 }
 
-func writes(a *identity.Actor) bool { return a.Has("member") || a.Has("load-balancer_member") }
+func byName(a, b standard) int { return cmp.Compare(a.name, b.name) }
 
-// Rules returns the names of all rules.
-func Rules() []string {
-	names := make([]string, 0, len(rules))
-	for name := range rules {
-		names = append(names, name)
+// combine makes the set of rules of our own and an operator's, which come before.
+func combine(s settings, own map[string]written) (*ruleset, error) {
+	all, defaults := map[string]written{}, map[string]string{}
+	var order []string
+	for _, d := range standards() {
+		e, err := d.expr(s.newDefaults)
+		if err != nil {
+			return nil, err
+		}
+		all[d.name], defaults[d.name] = written{e, Builtin}, e.String()
+		order = append(order, d.name)
 	}
-	return names
-}
-
-// rules is section 3 of the API's description.
-var rules = table(
-	map[block][]string{
-		read: {
-			"loadbalancer:get_all", "loadbalancer:get_one", "loadbalancer:get_stats", "loadbalancer:get_status",
-			"listener:get_all", "listener:get_one", "listener:get_stats",
-			"pool:get_all", "pool:get_one", "member:get_one", "healthmonitor:get_all", "healthmonitor:get_one",
-			"l7policy:get_all", "l7policy:get_one", "l7rule:get_all", "l7rule:get_one",
-			"provider:get_all", "flavor:get_all", "flavor:get_one",
-			"availability-zone:get_all", "availability-zone:get_one",
-		},
-		readOrService: {"member:get_all"},
-		readGlobal: {
-			"loadbalancer:get_all-global", "listener:get_all-global", "pool:get_all-global",
-			"healthmonitor:get_all-global", "l7policy:get_all-global",
-		},
-		write: {
-			"loadbalancer:post", "loadbalancer:post:vip_sg_ids", "loadbalancer:put", "loadbalancer:put:vip_sg_ids", "loadbalancer:put_resize", "loadbalancer:delete",
-			"listener:post", "listener:put", "listener:delete", "pool:post", "pool:put", "pool:delete",
-			"member:post", "member:put", "member:delete", "healthmonitor:post", "healthmonitor:put", "healthmonitor:delete",
-			"l7policy:post", "l7policy:put", "l7policy:delete", "l7rule:post", "l7rule:put", "l7rule:delete",
-		},
-		readQuota:       {"quota:get_all", "quota:get_one", "quota:get_defaults"},
-		readQuotaGlobal: {"quota:get_all-global"},
-		writeQuota:      {"quota:put", "quota:delete"},
-		admin: {
-			"loadbalancer:put_failover", "provider-flavor:get_all", "provider-availability-zone:get_all",
-			"flavor:post", "flavor:put", "flavor:delete",
-			"flavor-profile:get_all", "flavor-profile:get_one", "flavor-profile:post", "flavor-profile:put", "flavor-profile:delete",
-			"availability-zone:post", "availability-zone:put", "availability-zone:delete",
-			"availability-zone-profile:get_all", "availability-zone-profile:get_one", "availability-zone-profile:post",
-			"availability-zone-profile:put", "availability-zone-profile:delete",
-			"amphora:get_all", "amphora:get_one", "amphora:delete", "amphora:put_config", "amphora:put_failover", "amphora:get_stats",
-		},
-	})
-
-func table(blocks map[block][]string) map[string]block {
-	rules := map[string]block{}
-	for b, names := range blocks {
-		for _, name := range names {
-			rules[Prefix+name] = b
+	maps.Copy(all, own)
+	checks, warnings, err := compile(all, s.fallback)
+	if err != nil {
+		return nil, err
+	}
+	set := &ruleset{checks: map[string]check{}, warnings: append(warnings, unused(all, defaults, s.fallback)...)}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		if _, ours := defaults[name]; !ours {
+			order = append(order, name)
 		}
 	}
-	return rules
+	for _, name := range order {
+		r := Rule{Name: name, Check: all[name].String(), From: all[name].place, check: checks[name]}
+		if text, ours := defaults[name]; ours {
+			set.checks[name] = checks[name]
+			if r.From != Builtin {
+				r.Default = text
+			}
+		}
+		set.rules = append(set.rules, r)
+	}
+	return set, nil
+}
+
+// expr is the rule as it is by default.
+func (d standard) expr(newDefaults bool) (*expr, error) {
+	e, err := parseText(d.text)
+	if err != nil || d.legacy == "" || newDefaults {
+		return e, err
+	}
+	old, err := parseText(d.legacy)
+	return join(or, distinct(e, old)), err
+}
+
+// distinct are the alternatives of both, each once.
+func distinct(a, b *expr) []*expr {
+	var args []*expr
+	for _, e := range join(or, []*expr{a, b}).args {
+		if !slices.ContainsFunc(args, func(o *expr) bool { return o.String() == e.String() }) {
+			args = append(args, e)
+		}
+	}
+	return args
+}
+
+// unused says which rules nobody will ever ask: they are neither ours nor named by another.
+func unused(all map[string]written, ours map[string]string, fallback string) []string {
+	named := map[string]bool{fallback: true}
+	for _, r := range all {
+		r.names(named)
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if _, known := ours[name]; !known && !named[name] {
+			out = append(out, all[name].place+": rule \""+name+"\" is not one of the API's, and no other rule names it: it has no effect")
+		}
+	}
+	return out
+}
+
+// names adds the rules that an expression names.
+func (e *expr) names(to map[string]bool) {
+	if e.op == atom && e.kind == "rule" {
+		to[e.match] = true
+	}
+	for _, arg := range e.args {
+		arg.names(to)
+	}
 }
