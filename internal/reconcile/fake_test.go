@@ -185,7 +185,7 @@ func (s *fakeStore) fenced(l store.Lease, fn func()) error {
 	return nil
 }
 
-func (s *fakeStore) Achieved(ctx context.Context, l store.Lease, id string, g int64, failures map[string]string) error {
+func (s *fakeStore) Achieved(ctx context.Context, l store.Lease, id string, g int64, failures map[string]string, _ []lbaas.Amphora) error {
 	return s.fenced(l, func() {
 		row := s.lbs[id]
 		s.writes = append(s.writes, fmt.Sprintf("achieved %s %d", id, g))

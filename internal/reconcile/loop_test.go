@@ -437,7 +437,7 @@ func TestARestartRetakesItsLeasesAtOnce(t *testing.T) {
 		b.run(New(config(t, b.store, b.provider, b.networks)))
 		b.store.create("lb")
 		b.is("lb", lbaas.Active)
-		if err := b.store.Achieved(t.Context(), crashed, "lb", 1, nil); !errors.Is(err, store.ErrLeaseLost) {
+		if err := b.store.Achieved(t.Context(), crashed, "lb", 1, nil, nil); !errors.Is(err, store.ErrLeaseLost) {
 			t.Errorf("the crashed process writes on: %v", err)
 		}
 	})

@@ -105,7 +105,7 @@ func (l *Loop) converge(t *task) (again bool, err error) {
 func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (again bool, err error) {
 	ctx, g := t.held.ctx, t.generation()
 	if len(result.Failures) == 0 {
-		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil); err != nil {
+		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil, nil); err != nil {
 			return false, err
 		}
 		l.memory.update(t.lb.ID, func(k *known) { k.failing = time.Time{} })
@@ -127,7 +127,7 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 			return true, l.cfg.Store.Failing(ctx, t.held.Lease, t.lb.ID, g, allOf(reasons), false)
 		}
 	}
-	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons); err != nil {
+	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons, nil); err != nil {
 		return true, err
 	}
 	l.log(t, allOf(reasons), slog.LevelError, "load balancer has objects that failed", "generation", g, "reasons", reasons)

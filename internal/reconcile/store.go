@@ -19,7 +19,7 @@ type Store interface {
 	PendingAge(ctx context.Context, id string) (time.Duration, error)
 	LoadBalancerIDs(ctx context.Context, leaseName string) ([]string, error)
 
-	Achieved(ctx context.Context, l store.Lease, id string, generation int64, failures map[string]string) error
+	Achieved(ctx context.Context, l store.Lease, id string, generation int64, failures map[string]string, amphorae []lbaas.Amphora) error
 	Failing(ctx context.Context, l store.Lease, id string, generation int64, reason string, failed bool) error
 	Gone(ctx context.Context, l store.Lease, id string, generation int64) error
 	Observe(ctx context.Context, l store.Lease, seen map[string]store.Seen) error

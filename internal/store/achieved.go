@@ -14,10 +14,21 @@ import (
 // Achieved records what an Apply of a generation achieved. Of that generation or an older one, the objects that failures names show
 // ERROR with that reason, and so does the load balancer; the others are observed as wanted, or vanish when that is wanted. Newer
 // ones are left alone: the load balancer stays pending for them. A load balancer that is wanted deleted itself only goes by Gone.
-func (s *Store) Achieved(ctx context.Context, l Lease, id string, generation int64, failures map[string]string) error {
+//
+// amphorae are the instances that the data plane of the load balancer consists of now; nil is that the provider has none and
+// leaves everything as it is.
+func (s *Store) Achieved(
+	ctx context.Context, l Lease, id string, generation int64, failures map[string]string, amphorae []lbaas.Amphora,
+) error {
 	err := s.fenced(ctx, l, "store.achieved", func(ctx context.Context, tx bun.Tx) error {
 		a := achievement{ctx: ctx, tx: tx, id: id, generation: generation, failures: failures, time: micros(now())}
-		return a.record(s, l)
+		if found, err := a.loadBalancer(s, l); err != nil || !found {
+			return err
+		}
+		if err := a.record(); err != nil || amphorae == nil {
+			return err
+		}
+		return a.instances(amphorae)
 	})
 	if err != nil {
 		return fmt.Errorf("record what load balancer %s achieved: %w", id, err)
@@ -42,17 +53,18 @@ type failedObject struct {
 	reason   string
 }
 
-func (a *achievement) record(s *Store, l Lease) error {
-	if found, err := a.loadBalancer(s, l); err != nil || !found {
+func (a *achievement) record() error {
+	nouns, err := a.due()
+	if err != nil {
 		return err
 	}
 	if len(a.failures) > 0 {
-		if err := a.fail(); err != nil {
+		if err := a.fail(nouns); err != nil {
 			return err
 		}
 	}
-	for _, table := range childTables {
-		if err := a.children(table); err != nil {
+	for _, noun := range nouns {
+		if err := a.children(tables[noun]); err != nil {
 			return err
 		}
 	}
@@ -83,14 +95,38 @@ func (a *achievement) loadBalancer(s *Store, l Lease) (found bool, err error) {
 	return n == 1, err
 }
 
+// due are the nouns of which there is something to record, so that those which a load balancer does not have cost nothing. Any object may
+// have failed.
+func (a *achievement) due() ([]lbaas.Noun, error) {
+	var there [len(childTables)]bool
+	into := make([]any, len(there))
+	sel := a.tx.NewSelect()
+	for i, table := range childTables {
+		sel = sel.ColumnExpr("EXISTS (SELECT 1 FROM ? WHERE load_balancer_id = ? AND generation <= ?"+
+			" AND (? OR deleted OR observed <> generation OR failed OR reason <> ''))",
+			bun.Safe(table), a.id, a.generation, len(a.failures) > 0)
+		into[i] = &there[i]
+	}
+	if err := sel.Scan(a.ctx, into...); err != nil {
+		return nil, err
+	}
+	var nouns []lbaas.Noun
+	for i, noun := range childNouns {
+		if there[i] {
+			nouns = append(nouns, noun)
+		}
+	}
+	return nouns, nil
+}
+
 // fail marks the objects that failed, and only them, so that children can tell.
-func (a *achievement) fail() error {
+func (a *achievement) fail(nouns []lbaas.Noun) error {
 	byReason := map[string][]string{}
 	for id, reason := range a.failures {
 		reason = bounded(reason)
 		byReason[reason] = append(byReason[reason], id)
 	}
-	for _, noun := range childNouns {
+	for _, noun := range nouns {
 		_, err := a.older(a.tx.NewUpdate().Table(tables[noun]).Set("failed = ?", false).Set("reason = ''")).
 			Where("failed OR reason <> ''").Exec(a.ctx)
 		if err != nil {

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -108,4 +111,62 @@ func (s *Store) DeleteAmphora(ctx context.Context, id string) error {
 		}
 		return lbaas.Errorf(lbaas.Immutable, "amphora %s is immutable and cannot be updated.", id)
 	})
+}
+
+// instances makes the rows of a load balancer's instances exactly these. Those that are as they were are not touched.
+func (a *achievement) instances(amphorae []lbaas.Amphora) error {
+	old, projectID, err := a.knownInstances()
+	if err != nil {
+		return err
+	}
+	var fresh []amphoraRow
+	for i := range amphorae {
+		row := newAmphoraRow(&amphorae[i])
+		row.LoadBalancerID, row.ProjectID = a.id, projectID
+		was, known := old[row.ID]
+		delete(old, row.ID)
+		switch {
+		case !known:
+			row.CreatedAt = cmp.Or(row.CreatedAt, a.time)
+			fresh = append(fresh, row)
+		case row.settled() != was.settled():
+			row.UpdatedAt = a.time
+			if _, err := a.tx.NewUpdate().Model(&row).WherePK().Exec(a.ctx); err != nil {
+				return fmt.Errorf("update amphora %s: %w", row.ID, err)
+			}
+		}
+	}
+	if gone := slices.Collect(maps.Keys(old)); len(gone) > 0 {
+		if _, err := a.tx.NewDelete().Table(tableAmphorae).Where("id IN (?)", bun.List(gone)).Exec(a.ctx); err != nil {
+			return fmt.Errorf("delete amphorae: %w", err)
+		}
+	}
+	if err := insert(a.ctx, a.tx, fresh); err != nil {
+		return fmt.Errorf("insert amphorae: %w", err)
+	}
+	return nil
+}
+
+// knownInstances returns the rows of a load balancer's instances by id, and its project.
+func (a *achievement) knownInstances() (map[string]amphoraRow, string, error) {
+	var rows []amphoraRow
+	if err := a.tx.NewSelect().Model(&rows).Where("load_balancer_id = ?", a.id).Scan(a.ctx); err != nil {
+		return nil, "", fmt.Errorf("read the amphorae: %w", err)
+	}
+	old := make(map[string]amphoraRow, len(rows))
+	for _, r := range rows {
+		old[r.ID] = r
+	}
+	var projectID string
+	err := a.tx.NewSelect().TableExpr(tableLoadBalancers).ColumnExpr("project_id").Where("id = ?", a.id).Scan(a.ctx, &projectID)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the project: %w", err)
+	}
+	return old, projectID, nil
+}
+
+// settled is the row without the times that the store keeps.
+func (r amphoraRow) settled() amphoraRow {
+	r.CreatedAt, r.UpdatedAt = 0, 0
+	return r
 }

@@ -137,7 +137,7 @@ func BenchmarkAchieved(b *testing.B) {
 					b.StopTimer()
 					change(b, s, lb.ID, func(c *store.Change) error { return c.Put(c.LB.Pools[0].Members[n/2]) })
 					b.StartTimer()
-					if err := s.Achieved(ctx, lease, lb.ID, generation, nil); err != nil {
+					if err := s.Achieved(ctx, lease, lb.ID, generation, nil, nil); err != nil {
 						b.Fatal(err)
 					}
 				}

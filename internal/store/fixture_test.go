@@ -151,7 +151,7 @@ func leaseOf(t testing.TB, s *store.Store, lb *lbaas.LoadBalancer) store.Lease {
 func achieve(t testing.TB, s *store.Store, lb *lbaas.LoadBalancer) {
 	t.Helper()
 	now := tree(t, s, lb.ID)
-	if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, now.Progress.Generation, nil); err != nil {
+	if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, now.Progress.Generation, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 }

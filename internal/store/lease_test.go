@@ -129,8 +129,8 @@ func TestAnOldEpochWritesNothing(t *testing.T) {
 			"zero":      {},
 		} {
 			for what, err := range map[string]error{
-				"achieved":        s.Achieved(ctx, l, lb.ID, 9, nil),
-				"achieved less":   s.Achieved(ctx, l, lb.ID, 9, map[string]string{lb.ID: "x"}),
+				"achieved":        s.Achieved(ctx, l, lb.ID, 9, nil, nil),
+				"achieved less":   s.Achieved(ctx, l, lb.ID, 9, map[string]string{lb.ID: "x"}, nil),
 				"failing":         s.Failing(ctx, l, lb.ID, 9, "x", true),
 				"gone":            s.Gone(ctx, l, doomed.ID, 9),
 				"observed":        s.Observe(ctx, l, seen),
@@ -160,7 +160,7 @@ func TestALeaseCoversItsOwnOnly(t *testing.T) {
 		before := tree(t, s, lb.ID)
 		other := acquire(t, s, "host/other", "a", time.Minute, 1)
 		if err := errors.Join(
-			s.Achieved(ctx, other, lb.ID, 9, nil), s.Failing(ctx, other, lb.ID, 9, "x", true), s.Gone(ctx, other, lb.ID, 9),
+			s.Achieved(ctx, other, lb.ID, 9, nil, nil), s.Failing(ctx, other, lb.ID, 9, "x", true), s.Gone(ctx, other, lb.ID, 9),
 		); err != nil {
 			t.Error(err)
 		}

@@ -392,7 +392,7 @@ func TestQueriesDoNotGrow(t *testing.T) {
 		lease := leaseOf(t, s, big)
 		generation := tree(t, s, big.ID).Progress.Generation
 		n := s.Statements(func() {
-			if err := s.Achieved(ctx, lease, big.ID, generation, nil); err != nil {
+			if err := s.Achieved(ctx, lease, big.ID, generation, nil, nil); err != nil {
 				t.Error(err)
 			}
 		})

@@ -186,7 +186,7 @@ func (run *modelRun) step() {
 		run.change()
 	case "achieved":
 		generation, failures := back(), run.failures()
-		run.do(run.s.Achieved(context.Background(), run.lease, m.id, generation, failures))
+		run.do(run.s.Achieved(context.Background(), run.lease, m.id, generation, failures, nil))
 		if !m.gone {
 			m.achieved(generation, failures)
 		}

@@ -98,7 +98,7 @@ func (s *Store) Gone(ctx context.Context, l Lease, id string, generation int64) 
 		if err != nil || n == 0 {
 			return err
 		}
-		for _, table := range append(childTables[:], tableStatistics) {
+		for _, table := range append(childTables[:], tableStatistics, tableAmphorae) {
 			if _, err := tx.NewDelete().Table(table).Where("load_balancer_id = ?", id).Exec(ctx); err != nil {
 				return err
 			}

@@ -61,7 +61,7 @@ func TestFailureIsPerObject(t *testing.T) {
 			"lb": summaryOf("Listener listener: no such certificate", listener.ID, "Member member 1: no route", member.ID),
 		}
 		for _, when := range []string{"after the first try", "after the second try"} {
-			if err := s.Achieved(ctx, lease, lb.ID, 1, failures); err != nil {
+			if err := s.Achieved(ctx, lease, lb.ID, 1, failures, nil); err != nil {
 				t.Fatal(err)
 			}
 			wantStatuses(t, s, lb.ID, when, but(all(lbaas.Active), lbaas.Failed, "lb", "listener", "member 1"))
@@ -76,11 +76,11 @@ func TestFailureIsPerObject(t *testing.T) {
 			but(but(but(all(lbaas.Active), lbaas.Failed, "listener"), lbaas.PendingUpdate, "lb"), lbaas.PendingCreate, "member 1"))
 
 		delete(failures, member.ID)
-		if err := s.Achieved(ctx, lease, lb.ID, 2, failures); err != nil {
+		if err := s.Achieved(ctx, lease, lb.ID, 2, failures, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantStatuses(t, s, lb.ID, "once the member is true", but(all(lbaas.Active), lbaas.Failed, "lb", "listener"))
-		if err := s.Achieved(ctx, lease, lb.ID, 2, nil); err != nil {
+		if err := s.Achieved(ctx, lease, lb.ID, 2, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantStatuses(t, s, lb.ID, "once it has healed", all(lbaas.Active))
@@ -102,7 +102,7 @@ func summaryOf(a, idA, b, idB string) string {
 func TestFailuresOfTheLoadBalancerItself(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		lb := create(t, s, fullTree())
-		if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, 1, map[string]string{lb.ID: "no VIP"}); err != nil {
+		if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, 1, map[string]string{lb.ID: "no VIP"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantStatuses(t, s, lb.ID, "after it failed", but(all(lbaas.Active), lbaas.Failed, "lb"))
@@ -124,7 +124,7 @@ func TestManyFailuresAreSummed(t *testing.T) {
 			failures[m.ID] = "no route"
 		}
 		lb := create(t, s, &lbaas.LoadBalancer{Object: lbaas.Object{Name: "lb"}, Pools: []*lbaas.Pool{pool}})
-		if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, 1, failures); err != nil {
+		if err := s.Achieved(context.Background(), leaseOf(t, s, lb), lb.ID, 1, failures, nil); err != nil {
 			t.Fatal(err)
 		}
 		got := tree(t, s, lb.ID)
@@ -147,14 +147,14 @@ func TestAFailedDeletionIsTriedAgain(t *testing.T) {
 		lease := leaseOf(t, s, lb)
 		member := lb.Pools[0].Members[0]
 		change(t, s, lb.ID, func(c *store.Change) error { return c.Delete(c.LB.Pools[0].Members[0]) })
-		if err := s.Achieved(ctx, lease, lb.ID, 2, map[string]string{member.ID: "it clings"}); err != nil {
+		if err := s.Achieved(ctx, lease, lb.ID, 2, map[string]string{member.ID: "it clings"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantStatuses(t, s, lb.ID, "after a deletion failed", but(all(lbaas.Active), lbaas.Failed, "lb", "member 0"))
 		if got := tree(t, s, lb.ID); len(got.Pools[0].Members) != 2 {
 			t.Errorf("a failed deletion was undone: %d members", len(got.Pools[0].Members))
 		}
-		if err := s.Achieved(ctx, lease, lb.ID, 2, nil); err != nil {
+		if err := s.Achieved(ctx, lease, lb.ID, 2, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Member(ctx, member.ID); !errors.Is(err, lbaas.NotFound) {
@@ -173,7 +173,7 @@ func TestNewerChangesStayPending(t *testing.T) {
 		lease := leaseOf(t, s, lb)
 		failures := map[string]string{lb.Pools[0].Members[0].ID: "of an older form", lb.ID: "of an older form"}
 		for _, f := range []map[string]string{nil, failures} {
-			if err := s.Achieved(ctx, lease, lb.ID, 1, f); err != nil {
+			if err := s.Achieved(ctx, lease, lb.ID, 1, f, nil); err != nil {
 				t.Fatal(err)
 			}
 			want := but(but(all(lbaas.Active), lbaas.PendingCreate, "lb", "member 0"), lbaas.PendingDelete, "member 1")
@@ -277,7 +277,7 @@ func TestPendingAge(t *testing.T) {
 		}
 		lease := leaseOf(t, s, lb)
 		achieved := time.Now()
-		if err := s.Achieved(ctx, lease, lb.ID, 1, nil); err != nil {
+		if err := s.Achieved(ctx, lease, lb.ID, 1, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if a, most := age(lb), time.Since(achieved); a > most+10*time.Millisecond {

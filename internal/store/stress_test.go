@@ -87,7 +87,7 @@ func applyUntil(t *testing.T, s *store.Store, lease store.Lease, lb *lbaas.LoadB
 	for {
 		now, err := s.Tree(ctx, lb.ID)
 		if err == nil {
-			err = s.Achieved(ctx, lease, lb.ID, now.Progress.Generation, map[string]string{now.Pools[0].Members[0].ID: "no"})
+			err = s.Achieved(ctx, lease, lb.ID, now.Progress.Generation, map[string]string{now.Pools[0].Members[0].ID: "no"}, nil)
 		}
 		if err == nil {
 			err = s.Failing(ctx, lease, lb.ID, now.Progress.Generation, "no", true)

@@ -130,7 +130,7 @@ func TestRefusedCommitsStartAnew(t *testing.T) {
 				t.Errorf("the lease: %+v, %v, %v", l, ok, err)
 			}
 			refuse.Store(1)
-			if err := s.Achieved(ctx, l, lb.ID, 2, nil); err != nil {
+			if err := s.Achieved(ctx, l, lb.ID, 2, nil, nil); err != nil {
 				t.Error(err)
 			}
 			got, err := s.Tree(ctx, lb.ID)

@@ -52,5 +52,5 @@ func insert(ctx context.Context, db *store.Store, lease store.Lease, projectID s
 	if err := db.CreateLoadBalancer(ctx, lb); err != nil {
 		return err
 	}
-	return db.Achieved(ctx, lease, lb.ID, lb.Progress.Generation, nil)
+	return db.Achieved(ctx, lease, lb.ID, lb.Progress.Generation, nil, nil)
 }

@@ -269,7 +269,7 @@ func (c *cloud) achieveOne(lease store.Lease, id string) {
 	if lb.Progress.Deleted {
 		err = c.store.Gone(ctx, lease, id, lb.Progress.Generation)
 	} else {
-		err = c.store.Achieved(ctx, lease, id, lb.Progress.Generation, nil)
+		err = c.store.Achieved(ctx, lease, id, lb.Progress.Generation, nil, nil)
 	}
 	if err != nil {
 		c.t.Fatal(err)
