@@ -158,14 +158,24 @@ func (s *server) url() string {
 func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabledProviders) http.Handler {
 	lb := octavia.New(octavia.Config{
 		Store: st, Networks: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
-		Host: s.config.Host, MaxPage: s.config.API.MaxLimit, Stats: enabled.stats, Log: s.log,
+		Host: s.config.Host, MaxPage: s.config.API.MaxLimit, Stats: enabled.stats,
+		Options: apiOptions(s.config), Certificates: certificates(s.config), MaxBody: int64(s.config.MaxBody), Log: s.log,
 	})
-	return announce(s.config.API.BaseURI, mount(map[string]http.Handler{
+	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity":      ident.Handler(),
 		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Log: s.log}),
 		"/load-balancer": lb,
 		"":               lb,
-	}, healthcheck(st)))
+	}, s.health(st)))
+	return cors(s.config.CORS).Wrap(faces)
+}
+
+// health answers at /healthcheck; nil where that is switched off.
+func (s *server) health(st *store.Store) http.Handler {
+	if !s.config.API.Healthcheck {
+		return nil
+	}
+	return newHealth(st.Ping)
 }
 
 // work serves HTTP and runs the loops until ctx ends or one of them fails. Then it lets requests finish, and ends the

@@ -5,6 +5,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 )
 
@@ -27,6 +28,14 @@ type Config struct {
 	Providers []ServiceProvider
 	Reconcile Reconcile
 	Quotas    Quotas
+	Policy    Policy
+
+	Networking Networking
+	CORS       CORS
+	// CertManager says who is asked for the certificates that listeners and pools refer to.
+	CertManager string
+	// MaxBody bounds the body of a request, in bytes.
+	MaxBody int
 }
 
 // Quotas is [quotas]: how much a project may have that was given no limits of its own. -1 is no bound.
@@ -54,6 +63,8 @@ type API struct {
 	DefaultProvider string
 	// EnabledProviders are the providers that the API offers, with their descriptions.
 	EnabledProviders []EnabledProvider
+
+	Deployment
 }
 
 // EnabledProvider is an item of enabled_provider_drivers.
@@ -86,9 +97,13 @@ func Default() Config {
 			MaxLimit:         1000,
 			DefaultProvider:  "haproxy",
 			EnabledProviders: []EnabledProvider{{Name: "haproxy"}},
+			Deployment:       defaultDeployment(),
 		},
 		Reconcile: Reconcile{LeaseTTL: 15, Deadline: 60, Audit: 30},
 		Quotas:    Quotas{-1, -1, -1, -1, -1, -1, -1},
+		Policy:    defaultPolicy().in(filepath.Dir(DefaultFile)),
+
+		Networking: defaultNetworking(), CORS: defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688,
 	}
 }
 

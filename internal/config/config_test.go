@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"plimsoll/internal/config"
 )
+
+var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 func TestParseRefuses(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
@@ -30,6 +33,22 @@ func TestParseRefuses(t *testing.T) {
 		{"bad page", "[api_settings]\npagination_max_limit = 0\n", `"0" is neither a number of rows nor infinite`},
 		{"bad quota below", "[quotas]\ndefault_pool_quota = -2\n", `"-2" is not a whole number from -1 to 2000000000`},
 		{"bad quota above", "[quotas]\ndefault_pool_quota = 2000000001\n", `"2000000001" is not a whole number from -1 to 2000000000`},
+		{"bad delay", "[api_settings]\nudp_connect_min_interval_health_monitor = soon\n", `"soon" is not a whole number`},
+		{"bad ciphers", "[api_settings]\ndefault_pool_ciphers = A B\n", `"A B" is not a list of ciphers between colons`},
+		{"bad ciphers: none", "[api_settings]\ndefault_pool_ciphers =\n", `"" is not a list of ciphers`},
+		{"bad TLS version", "[api_settings]\ndefault_listener_tls_versions = TLSv1.2, TLSv2\n", `"TLSv2" is none of SSLv3, TLSv1, TLSv1.1, TLSv1.2, TLSv1.3`},
+		{"bad TLS versions: none", "[api_settings]\ndefault_pool_tls_versions =\n", "must not be empty"},
+		{"bad lowest TLS version", "[api_settings]\nminimum_tls_version = 1.2\n", `"1.2" is none of `},
+		{"bad ALPN", "[api_settings]\ndefault_pool_alpn_protocols = h3\n", `"h3" is none of h2, http/1.1, http/1.0`},
+		{"bad default ciphers", "[api_settings]\ntls_cipher_prohibit_list = NULL:RC4\ndefault_pool_ciphers = AES:RC4\n",
+			"p.conf: option default_pool_ciphers in [api_settings] has RC4, which tls_cipher_prohibit_list prohibits"},
+		{"bad default versions", "[api_settings]\nminimum_tls_version = TLSv1.3\ndefault_listener_tls_versions = TLSv1.3,TLSv1.2\n",
+			"p.conf: option default_listener_tls_versions in [api_settings] has TLSv1.2, which is below minimum_tls_version"},
+		{"bad address", "[networking]\nreserved_ips = 10.0.0.1, here\n", `"here" is not an IP address`},
+		{"bad network option", "[networking]\nmax_retries = 3\n", "p.conf:2: option max_retries in [networking] is unknown"},
+		{"bad certificate manager", "[certificates]\ncert_manager = castellan_cert_manager\n", `"castellan_cert_manager" is none of barbican_cert_manager, noop_cert_manager`},
+		{"bad body size", "[oslo_middleware]\nmax_request_body_size = 0\n", `"0" is not a whole number from 1`},
+		{"bad age", "[cors]\nmax_age = -1\n", `"-1" is not a whole number from 0`},
 		{"bad line", "[DEFAULT]\nwhat is this\n", "key-value delimiter not found"},
 		{"bad service", "[service_providers]\nservice_provider = FIREWALL:a:b\n", `only LOADBALANCERV2 is served`},
 		{"bad shape", "[service_providers]\nservice_provider = LOADBALANCERV2:haproxy\n", "is not of the form"},
@@ -68,6 +87,55 @@ pagination_max_limit = infinite
 default_provider_driver = edge
 enabled_provider_drivers = haproxy: The one that ships, edge
 
+allow_pagination = no
+allow_sorting = no
+allow_filtering = no
+allow_field_selection = no
+allow_tls_terminated_listeners = no
+allow_ping_health_monitors = no
+allow_prometheus_listeners = no
+udp_connect_min_interval_health_monitor = -1
+default_listener_ciphers = A:B
+default_pool_ciphers = C
+default_listener_tls_versions = TLSv1.3
+default_pool_tls_versions = TLSv1.2, TLSv1.3
+default_listener_alpn_protocols = h2
+default_pool_alpn_protocols = http/1.1, http/1.0
+tls_cipher_prohibit_list = D:E
+minimum_tls_version = TLSv1.2
+healthcheck_enabled = no
+
+[networking]
+allow_vip_network_id = no
+allow_vip_subnet_id = no
+allow_vip_port_id = no
+valid_vip_networks = a, b
+denylist_vip_networks = c
+reserved_ips = 10.0.0.1, 2001:DB8:0:0:0:0:0:1
+allow_invisible_resource_usage = yes
+
+[certificates]
+cert_manager = noop_cert_manager
+
+[oslo_middleware]
+max_request_body_size = 1000
+
+[cors]
+allowed_origin = https://a.example, https://b.example
+allow_credentials = no
+expose_headers = X-A
+allow_headers = X-B, X-C
+allow_methods = GET
+max_age = 0
+
+[oslo_policy]
+policy_file = rules/policy.yaml
+policy_dirs = a
+policy_dirs = /b
+policy_default_rule = rest
+enforce_scope = no
+enforce_new_defaults = yes
+
 [quotas]
 default_load_balancer_quota = 10
 default_listener_quota = -1
@@ -89,7 +157,7 @@ connection = postgresql://u:%(x)s;p#ss\@db/plimsoll
 service_provider = LOADBALANCERV2:Edge:neutron_lbaas.drivers.haproxy.plugin_driver.HaproxyOnHostPluginDriver:default
 service_provider = LOADBALANCERV2:other:haproxy
 `
-	got, err := config.Parse("p.conf", []byte(text))
+	got, err := config.Parse("/etc/x/p.conf", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +166,20 @@ service_provider = LOADBALANCERV2:other:haproxy
 		API: config.API{
 			BindHost: "::1", BaseURI: "https://lb.example.com:9876", DefaultProvider: "edge", MaxLimit: -1,
 			EnabledProviders: []config.EnabledProvider{{Name: "haproxy", Description: "The one that ships"}, {Name: "edge"}},
+			Deployment: config.Deployment{
+				MinDatagramDelay: -1, ProhibitedCiphers: []string{"D", "E"}, MinTLSVersion: "TLSv1.2",
+				ListenerTLS: config.TLS{Ciphers: "A:B", Versions: []string{"TLSv1.3"}, ALPNProtocols: []string{"h2"}},
+				PoolTLS:     config.TLS{Ciphers: "C", Versions: []string{"TLSv1.2", "TLSv1.3"}, ALPNProtocols: []string{"http/1.1", "http/1.0"}},
+			},
+		},
+		Networking: config.Networking{
+			ValidVIPNetworks: []string{"a", "b"}, DeniedVIPNetworks: []string{"c"}, AllowInvisible: true,
+			ReservedAddresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
+		},
+		CertManager: config.NoopCertManager, MaxBody: 1000,
+		CORS: config.CORS{
+			AllowedOrigins: []string{"https://a.example", "https://b.example"}, ExposeHeaders: []string{"X-A"},
+			AllowHeaders: []string{"X-B", "X-C"}, AllowMethods: []string{"GET"},
 		},
 		Database: config.Database{Connection: `postgresql://u:%(x)s;p#ss\@db/plimsoll`},
 		Providers: []config.ServiceProvider{
@@ -105,9 +187,12 @@ service_provider = LOADBALANCERV2:other:haproxy
 			{Name: "other", Driver: "haproxy"},
 		},
 	}
+	want.Policy = config.Policy{
+		File: "/etc/x/rules/policy.yaml", Dirs: []string{"/etc/x/a", "/b"}, DefaultRule: "rest", EnforceNewDefaults: true,
+	}
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
 	want.Quotas = config.Quotas{LoadBalancer: 10, Listener: -1, Member: 2000000000, Pool: 0, HealthMonitor: 4, L7Policy: 5, L7Rule: 6}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}
 	if got.API.Listen() != "[::1]:0" {
@@ -128,7 +213,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(config.Default(), got); diff != "" {
+	if diff := cmp.Diff(config.Default(), got, sameAddr); diff != "" {
 		t.Errorf("Load of an empty file (-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -41,6 +42,7 @@ func Parse(name string, data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("%s: %w", name, err)
 	}
 	c := Default()
+	c.Policy = defaultPolicy()
 	d := decoder{name: name, data: data, options: c.options()}
 	for _, section := range f.Sections() {
 		d.section(section)
@@ -48,6 +50,10 @@ func Parse(name string, data []byte) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, errors.Join(d.errs...)
 	}
+	if err := c.API.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	c.Policy = c.Policy.in(filepath.Dir(name))
 	return c, nil
 }
 

@@ -20,6 +20,10 @@ type option struct {
 
 // options lists everything that the file may hold, bound to the fields of c.
 func (c *Config) options() []option {
+	return slices.Concat(c.ownOptions(), c.deploymentOptions(), c.networkingOptions(), c.policyOptions())
+}
+
+func (c *Config) ownOptions() []option {
 	return []option{
 		{section: "DEFAULT", name: "debug", set: boolean(&c.Debug)},
 		{section: "DEFAULT", name: "host", set: text(&c.Host)},
@@ -52,12 +56,10 @@ var absent = map[string]string{
 	"keystone_authtoken": "a real Keystone",
 	"service_auth":       "a real Keystone",
 	"neutron":            "a real Neutron",
-	"networking":         "a real Neutron",
 	"nova":               "a real Nova",
 	"compute":            "a real Nova",
 	"glance":             "a real Glance",
 	"barbican":           "a real Barbican",
-	"certificates":       "a certificate manager",
 	"avi_adc":            "the provider avi",
 	"haproxy_amphora":    "the provider amphora",
 	"controller_worker":  "the provider amphora",
@@ -66,7 +68,6 @@ var absent = map[string]string{
 	"amphora_agent":      "the provider amphora",
 	"driver_agent":       "provider agents",
 	"oslo_messaging":     "a message broker (none is needed)",
-	"oslo_policy":        "policy files",
 }
 
 func one(values []string, read func(string) error) error {

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,6 +67,9 @@ type API struct {
 	Fault func(err error, r *Request) Reply
 	Auth  Authenticator
 	Log   *slog.Logger
+
+	// MaxBody bounds the body of a request, in bytes; 0 stands for MaxBody.
+	MaxBody int64
 }
 
 // Handler serves the API. Paths may end in ".json" or in a slash; what no route takes is a fault of 404 or 405.
@@ -108,12 +112,26 @@ func (a *API) serve(route Route) http.Handler {
 		start := time.Now()
 		r := &Request{Request: hr, ID: "req-" + uuid.NewString()}
 		r.Log = a.Log.With("request_id", r.ID)
-		hr.Body = http.MaxBytesReader(w, hr.Body, MaxBody)
+		if id := globalID(hr); id != "" {
+			r.Log = r.Log.With("global_request_id", id)
+		}
+		hr.Body = http.MaxBytesReader(w, hr.Body, cmp.Or(a.MaxBody, MaxBody))
 		reply := a.answer(route, r)
 		size := write(w, r, reply)
-		a.Log.Debug("request", "api", a.Name, "method", hr.Method, "path", hr.URL.Path, "status", reply.Status,
-			"bytes", size, "duration", time.Since(start), "request_id", r.ID)
+		r.Log.Debug("request", "api", a.Name, "method", hr.Method, "path", hr.URL.Path, "status", reply.Status,
+			"bytes", size, "duration", time.Since(start))
 	})
+}
+
+// globalID is the id under which the service that asks us works on a request of its own; "" where it gives none of the form that
+// OpenStack's services give.
+func globalID(r *http.Request) string {
+	id := r.Header.Get("X-Openstack-Request-Id")
+	rest, ok := strings.CutPrefix(id, "req-")
+	if !ok || len(rest) != 36 || uuid.Validate(rest) != nil {
+		return ""
+	}
+	return id
 }
 
 func (a *API) answer(route Route, r *Request) (reply Reply) {

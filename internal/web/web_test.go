@@ -147,6 +147,44 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+func TestGlobalRequestID(t *testing.T) {
+	const id = "req-5e2e5e5e-0000-4000-8000-000000000000"
+	for given, want := range map[string]string{
+		"": "", "5e2e5e5e-0000-4000-8000-000000000000": "", "req-x\nlevel=ERROR": "", id + "0": "",
+		"req-5e2e5e5e000040008000000000000000": "", id: "global_request_id=" + id,
+	} {
+		var log bytes.Buffer
+		r := httptest.NewRequest(http.MethodGet, "/broken", nil)
+		r.Header["X-Openstack-Request-Id"] = []string{given}
+		w := httptest.NewRecorder()
+		testAPI(&log).ServeHTTP(w, r)
+		if got := log.String(); strings.Contains(got, "global_request_id") != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("for the id %q the log has %q", given, got)
+		}
+		if got := w.Header().Get("X-Openstack-Request-Id"); got == id || !strings.HasPrefix(got, "req-") {
+			t.Errorf("the answer's own id is %q", got)
+		}
+	}
+}
+
+func TestMaxBody(t *testing.T) {
+	api := &API{
+		Auth: oneToken{}, Log: slog.New(slog.DiscardHandler), MaxBody: 3,
+		Fault: func(error, *Request) Reply { return Reply{Status: 413} },
+		Routes: []Route{{Method: "POST", Path: "/x", Open: true, Handle: func(_ context.Context, r *Request) (Reply, error) {
+			_, err := ReadBody(r)
+			return Reply{Status: 201}, err
+		}}},
+	}
+	for body, want := range map[string]int{"123": 201, "1234": 413} {
+		w := httptest.NewRecorder()
+		api.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/x", strings.NewReader(body)))
+		if w.Code != want {
+			t.Errorf("a body of %d bytes: %d, want %d", len(body), w.Code, want)
+		}
+	}
+}
+
 func TestField(t *testing.T) {
 	type body struct {
 		A, B, C Field[int]

@@ -53,6 +53,9 @@ type Config struct {
 	// 0 stands for 1000; a negative number is no bound.
 	MaxPage int
 
+	// MaxBody bounds the body of a request, in bytes; 0 stands for web.MaxBody.
+	MaxBody int64
+
 	// Host is the name of this host, to which providers that work on one host bind what they make.
 	Host string
 
@@ -89,6 +92,6 @@ func New(c Config) http.Handler {
 		c.MaxPage = -1
 	}
 	a := &API{Config: c}
-	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}
+	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody}
 	return face.Handler()
 }
