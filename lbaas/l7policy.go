@@ -222,7 +222,8 @@ func codeTexts(numbers []int) []string {
 	return out
 }
 
-// CheckL7Policy checks a policy against the load balancer that it is put into: its listener, and the pool that it redirects to.
+// CheckL7Policy checks a policy against the load balancer that it is put into: its listener, the pool that it redirects to, and
+// how many rules it has.
 func (lb *LoadBalancer) CheckL7Policy(p *L7Policy) error {
 	l := lb.Listener(p.ListenerID)
 	if l == nil {
@@ -230,6 +231,9 @@ func (lb *LoadBalancer) CheckL7Policy(p *L7Policy) error {
 	}
 	if err := l.checkChildren(); err != nil {
 		return err
+	}
+	if len(p.Rules) > MaxRules {
+		return p.tooMany()
 	}
 	if p.RedirectPoolID == "" {
 		return nil
@@ -239,6 +243,24 @@ func (lb *LoadBalancer) CheckL7Policy(p *L7Policy) error {
 		return Missing(NounPool, p.RedirectPoolID)
 	}
 	return CheckProtocols(l.Protocol, pool.Protocol)
+}
+
+// PoolsOf returns the pools that a listener of the tree uses, each once: its default pool, and those that enabled L7 policies with a
+// rule redirect to, by position.
+func (lb *LoadBalancer) PoolsOf(l *Listener) []*Pool {
+	var pools []*Pool
+	add := func(id string) {
+		if p := lb.Pool(id); p != nil && !slices.Contains(pools, p) {
+			pools = append(pools, p)
+		}
+	}
+	add(l.DefaultPoolID)
+	for _, p := range l.L7Policies {
+		if p.RedirectPoolID != "" && p.sendsTo(p.RedirectPoolID) {
+			add(p.RedirectPoolID)
+		}
+	}
+	return pools
 }
 
 // checkChildren refuses the protocol whose listeners have nothing behind them.
@@ -252,7 +274,9 @@ func (l *Listener) checkChildren() error {
 // CheckL7Rule checks that the policy has room for a rule.
 func (p *L7Policy) CheckL7Rule(r *L7Rule) error {
 	if len(p.Rules) >= MaxRules && p.Rule(r.ID) == nil {
-		return Errorf(Conflict, "Too many rules on L7 policy %s", p.ID)
+		return p.tooMany()
 	}
 	return nil
 }
+
+func (p *L7Policy) tooMany() error { return Errorf(Conflict, "Too many rules on L7 policy %s", p.ID) }

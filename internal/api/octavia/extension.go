@@ -13,6 +13,7 @@ import (
 const (
 	extensionStatusReason = "status_reason"
 	extensionQuotaUsage   = "quota_usage"
+	extensionRateLimits   = "rate_limit_policies"
 )
 
 type extensionJSON struct {
@@ -28,6 +29,9 @@ func extensions() []extensionJSON {
 			"with the header " + extensionsHeader + ": status_reason."},
 		{extensionQuotaUsage, "Quota usage", "How much a project has of what its quota bounds. Ask for it with usage=true or with the " +
 			"header " + extensionsHeader + ": quota_usage."},
+		{extensionRateLimits, "Rate limits", "Limits of what each client of a listener may send: /ratelimitpolicies and " +
+			"/ratelimitpolicies/{id}/rules. Listeners name theirs with fields=rate_limit_policies or with the header " +
+			extensionsHeader + ": rate_limit_policies."},
 		{"resize", "Resize", `Another flavor for a load balancer: PUT /loadbalancers/{id}/resize with {"new_flavor_id": "…"}.`},
 	}
 }

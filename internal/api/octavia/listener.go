@@ -39,6 +39,18 @@ func readListener(f *form, l *lbaas.Listener) {
 	f.integer("timeout_member_data", &l.TimeoutMemberData, lbaas.DefaultServer)
 	f.integer("timeout_tcp_inspect", &l.TimeoutTCPInspect, 0)
 	readListenerTLS(f, l)
+	f.noRateLimits(l)
+}
+
+// noRateLimits takes a list of rate-limit policies only where it changes nothing: there are none, and none are named. A policy says
+// itself which listener it is of.
+func (f *form) noRateLimits(l *lbaas.Listener) {
+	var ids []string
+	f.texts(extensionRateLimits, &ids, nil)
+	if f.has(extensionRateLimits) && len(ids)+len(l.RateLimitPolicies) > 0 {
+		f.fail(lbaas.ValidationFailure("rate_limit_policies cannot be set here: set listener_id where the rate limit policy is made, " +
+			"and delete the policy to take it away."))
+	}
 }
 
 func readListenerTLS(f *form, l *lbaas.Listener) {
@@ -72,15 +84,14 @@ func readTLSLists(f *form, ciphers *string, versions, alpn *[]string, null lbaas
 	f.texts("alpn_protocols", alpn, slices.Clone(null.ALPNProtocols))
 }
 
+// listenerJSON is a listener but for what stands around it.
 type listenerJSON struct {
 	objectJSON
 	Description             string                     `json:"description"`
-	LoadBalancers           []ref                      `json:"loadbalancers,omitempty"` // not within a load balancer
 	Protocol                lbaas.Protocol             `json:"protocol"`
 	ProtocolPort            int                        `json:"protocol_port"`
 	ConnectionLimit         *int                       `json:"connection_limit"`
 	DefaultPoolID           *string                    `json:"default_pool_id"`
-	L7Policies              []ref                      `json:"l7policies"`
 	InsertHeaders           map[string]string          `json:"insert_headers"`
 	AllowedCIDRs            []string                   `json:"allowed_cidrs"`
 	TimeoutClientData       int                        `json:"timeout_client_data"`
@@ -98,24 +109,43 @@ type listenerJSON struct {
 	HSTSMaxAge              *int                       `json:"hsts_max_age"`
 	HSTSIncludeSubdomains   bool                       `json:"hsts_include_subdomains"`
 	HSTSPreload             bool                       `json:"hsts_preload"`
+	RateLimitPolicies       *[]ref                     `json:"rate_limit_policies,omitempty"` // an extension
 }
 
-func listenerOf(l *lbaas.Listener, v view) listenerJSON {
-	j := nestedListenerOf(l, v)
-	j.LoadBalancers = refTo(l.LoadBalancerID)
+// flatListenerJSON is a listener by itself: its policies are ids.
+type flatListenerJSON struct {
+	listenerJSON
+	LoadBalancers []ref `json:"loadbalancers"`
+	L7Policies    []ref `json:"l7policies"`
+}
+
+// nestedListenerJSON is a listener within its load balancer, with its policies and their rules.
+type nestedListenerJSON struct {
+	listenerJSON
+	L7Policies []nestedL7PolicyJSON `json:"l7policies"`
+}
+
+func listenerOf(l *lbaas.Listener, v view) flatListenerJSON {
+	return flatListenerJSON{basicListenerOf(l, v), refTo(l.LoadBalancerID), partRefs(l.L7Policies)}
+}
+
+func nestedListenerOf(l *lbaas.Listener, v view) nestedListenerJSON {
+	j := nestedListenerJSON{basicListenerOf(l, v), []nestedL7PolicyJSON{}}
+	for _, p := range l.L7Policies {
+		j.L7Policies = append(j.L7Policies, nestedL7PolicyOf(p, v))
+	}
 	return j
 }
 
-// nestedListenerOf is a listener as it stands within its load balancer.
-func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
+func basicListenerOf(l *lbaas.Listener, v view) listenerJSON {
 	headers := l.InsertHeaders
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	return listenerJSON{
+	j := listenerJSON{
 		objectJSON: objectOf(&l.Object, v), Description: l.Description,
 		Protocol: l.Protocol, ProtocolPort: l.ProtocolPort, ConnectionLimit: l.ConnectionLimit,
-		DefaultPoolID: orNull(l.DefaultPoolID), L7Policies: []ref{}, InsertHeaders: headers, AllowedCIDRs: someOrNull(l.AllowedCIDRs),
+		DefaultPoolID: orNull(l.DefaultPoolID), InsertHeaders: headers, AllowedCIDRs: someOrNull(l.AllowedCIDRs),
 		TimeoutClientData: l.TimeoutClientData, TimeoutMemberConnect: l.TimeoutMemberConnect,
 		TimeoutMemberData: l.TimeoutMemberData, TimeoutTCPInspect: l.TimeoutTCPInspect,
 		DefaultTLSContainerRef: orNull(l.DefaultTLSContainerRef), SNIContainerRefs: list(l.SNIContainerRefs),
@@ -124,6 +154,11 @@ func nestedListenerOf(l *lbaas.Listener, v view) listenerJSON {
 		TLSVersions: someOrNull(l.TLSVersions), ALPNProtocols: someOrNull(l.ALPNProtocols),
 		HSTSMaxAge: l.HSTSMaxAge, HSTSIncludeSubdomains: l.HSTSIncludeSubdomains, HSTSPreload: l.HSTSPreload,
 	}
+	if v.with(extensionRateLimits) {
+		limits := partRefs(l.RateLimitPolicies)
+		j.RateLimitPolicies = &limits
+	}
+	return j
 }
 
 // listener returns the listener that the path names, if the actor may do what the route does.
@@ -207,7 +242,7 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 			return immutable(lbaas.NounListener, old.ID)
 		}
 		readListener(f, l)
-		if err := a.judgeListenerIn(c.LB, f, l); err != nil {
+		if err := first(f.done(), a.judgeListenerIn(c.LB, f, l)); err != nil {
 			return err
 		}
 		return c.Put(l)

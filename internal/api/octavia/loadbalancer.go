@@ -72,8 +72,8 @@ type flatLoadBalancerJSON struct {
 // fullLoadBalancerJSON is a load balancer with its whole tree: the answer to every POST.
 type fullLoadBalancerJSON struct {
 	loadBalancerJSON
-	Listeners []listenerJSON   `json:"listeners"`
-	Pools     []nestedPoolJSON `json:"pools"`
+	Listeners []nestedListenerJSON `json:"listeners"`
+	Pools     []nestedPoolJSON     `json:"pools"`
 }
 
 func basicLoadBalancerOf(lb *lbaas.LoadBalancer, v view) loadBalancerJSON {
@@ -91,7 +91,7 @@ func loadBalancerOf(lb *lbaas.LoadBalancer, v view) flatLoadBalancerJSON {
 }
 
 func fullLoadBalancerOf(lb *lbaas.LoadBalancer, v view) fullLoadBalancerJSON {
-	j := fullLoadBalancerJSON{basicLoadBalancerOf(lb, v), []listenerJSON{}, []nestedPoolJSON{}}
+	j := fullLoadBalancerJSON{basicLoadBalancerOf(lb, v), []nestedListenerJSON{}, []nestedPoolJSON{}}
 	for _, l := range lb.Listeners {
 		j.Listeners = append(j.Listeners, nestedListenerOf(l, v))
 	}
@@ -126,13 +126,14 @@ func (a *API) showLoadBalancer(ctx context.Context, r *request) (web.Reply, erro
 
 // newTree is what a POST of a load balancer asks for.
 type newTree struct {
-	form      *form
-	lb        *lbaas.LoadBalancer
-	vip       vipRequest
-	options   options
-	listeners []newListener
-	subnets   []*network.Subnet // of its members
-	policies  bool              // it has L7 policies
+	form       *form
+	lb         *lbaas.LoadBalancer
+	vip        vipRequest
+	options    options
+	listeners  []newListener
+	policies   []newL7Policy
+	references []string          // the names of pools that are defined elsewhere
+	subnets    []*network.Subnet // of its members
 }
 
 func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {
@@ -230,9 +231,6 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	}
 	lb.ID = uuid.NewString()
 	t.adopt()
-	if t.policies {
-		return notImplemented(lb.Provider, "create L7 Policy")
-	}
 	var members []*lbaas.Member
 	for _, p := range lb.Pools {
 		members = append(members, p.Members...)

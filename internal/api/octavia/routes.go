@@ -61,6 +61,30 @@ func (a *API) table() []row {
 		{put, "/healthmonitors/{id}", "healthmonitor:put", nil, a.updateHealthMonitor},
 		{del, "/healthmonitors/{id}", "healthmonitor:delete", nil, a.deleteHealthMonitor},
 
+		{get, "/l7policies", "l7policy:get_all", nil, lister(a, "l7policies", a.Store.L7Policies, l7PolicyOf)},
+		{post, "/l7policies", "l7policy:post", nil, a.createL7Policy},
+		{get, "/l7policies/{id}", "l7policy:get_one", nil, a.showL7Policy},
+		{put, "/l7policies/{id}", "l7policy:put", nil, a.updateL7Policy},
+		{del, "/l7policies/{id}", "l7policy:delete", nil, a.deleteL7Policy},
+
+		{get, "/l7policies/{policy}/rules", "l7rule:get_all", nil, a.listL7Rules},
+		{post, "/l7policies/{policy}/rules", "l7rule:post", nil, a.createL7Rule},
+		{get, "/l7policies/{policy}/rules/{id}", "l7rule:get_one", nil, a.showL7Rule},
+		{put, "/l7policies/{policy}/rules/{id}", "l7rule:put", nil, a.updateL7Rule},
+		{del, "/l7policies/{policy}/rules/{id}", "l7rule:delete", nil, a.deleteL7Rule},
+
+		{get, "/ratelimitpolicies", "ratelimitpolicy:get_all", nil, lister(a, "ratelimitpolicies", a.Store.RateLimitPolicies, rateLimitPolicyOf)},
+		{post, "/ratelimitpolicies", "ratelimitpolicy:post", nil, a.createRateLimitPolicy},
+		{get, "/ratelimitpolicies/{id}", "ratelimitpolicy:get_one", nil, a.showRateLimitPolicy},
+		{put, "/ratelimitpolicies/{id}", "ratelimitpolicy:put", nil, a.updateRateLimitPolicy},
+		{del, "/ratelimitpolicies/{id}", "ratelimitpolicy:delete", nil, a.deleteRateLimitPolicy},
+
+		{get, "/ratelimitpolicies/{policy}/rules", "ratelimitrule:get_all", nil, a.listRateLimitRules},
+		{post, "/ratelimitpolicies/{policy}/rules", "ratelimitrule:post", nil, a.createRateLimitRule},
+		{get, "/ratelimitpolicies/{policy}/rules/{id}", "ratelimitrule:get_one", nil, a.showRateLimitRule},
+		{put, "/ratelimitpolicies/{policy}/rules/{id}", "ratelimitrule:put", nil, a.updateRateLimitRule},
+		{del, "/ratelimitpolicies/{policy}/rules/{id}", "ratelimitrule:delete", nil, a.deleteRateLimitRule},
+
 		{get, "/providers", "provider:get_all", nil, a.listProviders},
 		{get, "/providers/{name}", "provider:get_all", nil, notAllowed},
 		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.flavorCapabilities},
@@ -123,18 +147,23 @@ func (a *API) routes() []web.Route {
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/{$}", Open: true, Handle: a.handle("", nil, a.versions)},
 	}
-	rows := append(a.table(), a.absentRows()...)
+	rows := a.table()
 	for _, root := range roots {
 		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
 		for _, row := range rows {
 			routes = append(routes, route(a, root, row))
 		}
-		for _, collection := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors", "/l7policies"} {
+		for _, collection := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors", "/l7policies", "/ratelimitpolicies"} {
 			routes = append(routes,
 				route(a, root, row{http.MethodPut, collection, "", nil, missingID}),
 				route(a, root, row{http.MethodDelete, collection, "", nil, missingID}))
 		}
 		routes = append(routes, route(a, root, row{http.MethodDelete, "/pools/{pool}/members", "", nil, missingID}))
+		for _, collection := range []string{"/l7policies/{policy}/rules", "/ratelimitpolicies/{policy}/rules"} {
+			routes = append(routes,
+				route(a, root, row{http.MethodPut, collection, "", nil, missingID}),
+				route(a, root, row{http.MethodDelete, collection, "", nil, missingID}))
+		}
 	}
 	for _, root := range []string{"/v2/octavia", "/v2.0/octavia"} {
 		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})

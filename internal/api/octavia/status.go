@@ -26,8 +26,22 @@ type loadBalancerStatusJSON struct {
 
 type listenerStatusJSON struct {
 	statusJSON
-	Pools      []poolStatusJSON `json:"pools"`
-	L7Policies []ref            `json:"l7policies"`
+	Pools      []poolStatusJSON     `json:"pools"`
+	L7Policies []l7PolicyStatusJSON `json:"l7policies"`
+}
+
+type l7PolicyStatusJSON struct {
+	statusJSON
+	Action lbaas.L7Action     `json:"action"`
+	Rules  []l7RuleStatusJSON `json:"rules"`
+}
+
+// l7RuleStatusJSON has no name, since rules have none.
+type l7RuleStatusJSON struct {
+	ID           string                   `json:"id"`
+	Type         lbaas.L7RuleType         `json:"type"`
+	Provisioning lbaas.ProvisioningStatus `json:"provisioning_status"`
+	Operating    lbaas.OperatingStatus    `json:"operating_status"`
 }
 
 type poolStatusJSON struct {
@@ -70,11 +84,22 @@ func (a *API) loadBalancerStatus(ctx context.Context, r *request) (web.Reply, er
 func statusTree(lb *lbaas.LoadBalancer) loadBalancerStatusJSON {
 	j := loadBalancerStatusJSON{statusOf(&lb.Object), []listenerStatusJSON{}}
 	for _, l := range lb.Listeners {
-		lj := listenerStatusJSON{statusOf(&l.Object), []poolStatusJSON{}, []ref{}}
-		if p := lb.Pool(l.DefaultPoolID); p != nil {
+		lj := listenerStatusJSON{statusOf(&l.Object), []poolStatusJSON{}, []l7PolicyStatusJSON{}}
+		for _, p := range lb.PoolsOf(l) {
 			lj.Pools = append(lj.Pools, poolStatus(p))
 		}
+		for _, p := range l.L7Policies {
+			lj.L7Policies = append(lj.L7Policies, l7PolicyStatus(p))
+		}
 		j.Listeners = append(j.Listeners, lj)
+	}
+	return j
+}
+
+func l7PolicyStatus(p *lbaas.L7Policy) l7PolicyStatusJSON {
+	j := l7PolicyStatusJSON{statusOf(&p.Object), p.Action, []l7RuleStatusJSON{}}
+	for _, r := range p.Rules {
+		j.Rules = append(j.Rules, l7RuleStatusJSON{r.ID, r.Type, r.Progress.Status(), r.Operating})
 	}
 	return j
 }
