@@ -56,3 +56,14 @@ func (s *Store) Count(table, loadBalancerID string) int {
 func Tables() []string {
 	return append([]string{tableLoadBalancers, tableStatistics}, childTables[:]...)
 }
+
+// QuotaEpoch is how often the quota of a project was relied on or changed; -1 is that there is no row.
+func (s *Store) QuotaEpoch(t *testing.T, projectID string) int64 {
+	t.Helper()
+	epoch := int64(-1)
+	err := s.read.NewSelect().Table(tableQuotas).Column("epoch").Where("project_id = ?", projectID).Scan(context.Background(), &epoch)
+	if err != nil && !notFound(err) {
+		t.Fatal(err)
+	}
+	return epoch
+}

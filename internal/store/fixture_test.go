@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -34,11 +36,20 @@ func fullTree() *lbaas.LoadBalancer {
 	pool := fullPool()
 	listener := fullListener()
 	listener.DefaultPoolID = pool.ID
+	for _, p := range listener.L7Policies {
+		p.RedirectPoolID = pool.ID
+	}
 	return &lbaas.LoadBalancer{
 		Object:     fullObject("lb"),
 		VIPAddress: netip.MustParseAddr("2001:db8::7"), VIPPortID: uuid.NewString(), VIPSubnetID: uuid.NewString(),
 		VIPNetworkID: uuid.NewString(), VIPQoSPolicyID: uuid.NewString(), VIPPortOwned: true,
 		Provider: "haproxy", FlavorID: uuid.NewString(), AvailabilityZone: "zone", Host: "host-" + uuid.NewString(),
+		Flavor: map[string]any{"size": "large"}, Zone: map[string]any{"racks": []any{"a", "b"}},
+		VIPVNICType: "direct", VIPSecurityGroupIDs: []string{uuid.NewString(), uuid.NewString()}, FailedOver: 1,
+		AdditionalVIPs: []lbaas.AdditionalVIP{
+			{SubnetID: uuid.NewString(), Address: netip.MustParseAddr("2001:db8:1::7"), PortID: uuid.NewString()},
+			{SubnetID: uuid.NewString()},
+		},
 		Listeners: []*lbaas.Listener{listener},
 		Pools:     []*lbaas.Pool{pool},
 	}
@@ -62,6 +73,32 @@ func fullListener() *lbaas.Listener {
 		ClientCATLSContainerRef: "http://keys/4", ClientAuthentication: lbaas.ClientAuthOptional,
 		ClientCRLContainerRef: "http://keys/5", TLSCiphers: "A:B", TLSVersions: []string{"TLSv1.2", "TLSv1.3"},
 		ALPNProtocols: []string{"h2"}, HSTSMaxAge: ptr(0), HSTSIncludeSubdomains: true, HSTSPreload: true,
+
+		L7Policies:        []*lbaas.L7Policy{fullL7Policy(1), fullL7Policy(2)},
+		RateLimitPolicies: []*lbaas.RateLimitPolicy{fullRateLimit()},
+	}
+}
+
+func fullL7Policy(position int) *lbaas.L7Policy {
+	return &lbaas.L7Policy{
+		Object: fullObject(fmt.Sprint("policy ", position)), Action: lbaas.RedirectToPool, RedirectPoolID: "set with the pool",
+		RedirectURL: "http://example.org/", RedirectPrefix: "https://example.org", RedirectHTTPCode: 303, Position: position,
+		Rules: []*lbaas.L7Rule{fullL7Rule(fmt.Sprint("rule ", position, " a")), fullL7Rule(fmt.Sprint("rule ", position, " b"))},
+	}
+}
+
+func fullL7Rule(name string) *lbaas.L7Rule {
+	return &lbaas.L7Rule{
+		Object: fullObject(name), Type: lbaas.RuleHeader, CompareType: lbaas.CompareRegex, Key: "X-Key", Value: "^v$", Invert: true,
+	}
+}
+
+func fullRateLimit() *lbaas.RateLimitPolicy {
+	return &lbaas.RateLimitPolicy{
+		Object: fullObject("limit"), Action: lbaas.RateLimitDeny,
+		Rules: []*lbaas.RateLimitRule{{
+			Object: fullObject("limit rule"), Metric: lbaas.RateRequestsPerURL, Threshold: 100, Interval: 10, URLs: []string{"/a", "/b"},
+		}},
 	}
 }
 
@@ -96,13 +133,19 @@ func fullMember(i int) *lbaas.Member {
 func bareTree() *lbaas.LoadBalancer {
 	pool := &lbaas.Pool{Protocol: lbaas.HTTP, Members: []*lbaas.Member{{Address: netip.MustParseAddr("10.0.0.1"), ProtocolPort: 80}},
 		HealthMonitor: &lbaas.HealthMonitor{Type: lbaas.MonitorTCP}}
-	return &lbaas.LoadBalancer{Listeners: []*lbaas.Listener{{Protocol: lbaas.HTTP, ProtocolPort: 80}}, Pools: []*lbaas.Pool{pool}}
+	listener := &lbaas.Listener{
+		Protocol: lbaas.HTTP, ProtocolPort: 80,
+		L7Policies:        []*lbaas.L7Policy{{Action: lbaas.Reject, Rules: []*lbaas.L7Rule{{}}}},
+		RateLimitPolicies: []*lbaas.RateLimitPolicy{{Rules: []*lbaas.RateLimitRule{{}}}},
+	}
+	return &lbaas.LoadBalancer{Listeners: []*lbaas.Listener{listener}, Pools: []*lbaas.Pool{pool}}
 }
 
 // TestFixture fails when a field is added to the domain that fullTree does not set, and that the round trips then would miss.
 func TestFixture(t *testing.T) {
 	notHere := map[string]bool{"Epoch": true, "ListenerIDs": true, "CreatedAt": true, "UpdatedAt": true, "Progress": true,
-		"Operating": true, "LoadBalancerID": true, "PoolID": true, "Number": true}
+		"Operating": true, "LoadBalancerID": true, "PoolID": true, "Number": true,
+		"ListenerID": true, "L7PolicyID": true, "RateLimitPolicyID": true, "Flavor": true, "Zone": true}
 	for _, part := range fullTree().Parts() {
 		v := reflect.ValueOf(part).Elem()
 		for _, f := range reflect.VisibleFields(v.Type()) {
@@ -115,10 +158,44 @@ func TestFixture(t *testing.T) {
 
 func create(t testing.TB, s *store.Store, lb *lbaas.LoadBalancer) *lbaas.LoadBalancer {
 	t.Helper()
+	offer(t, s, lb)
 	if err := s.CreateLoadBalancer(context.Background(), lb); err != nil {
 		t.Fatal(err)
 	}
 	return lb
+}
+
+// offer makes the flavor and the availability zone that a load balancer names, where they are not there yet.
+func offer(t testing.TB, s *store.Store, lb *lbaas.LoadBalancer) {
+	t.Helper()
+	ctx := context.Background()
+	if _, err := s.Flavor(ctx, lb.FlavorID); lb.FlavorID != "" && errors.Is(err, lbaas.NotFound) {
+		p := &lbaas.FlavorProfile{Provider: lb.Provider, Data: written(t, lb.Flavor)}
+		f := &lbaas.Flavor{ID: lb.FlavorID, Name: lb.FlavorID, Enabled: true}
+		err = s.CreateFlavorProfile(ctx, p)
+		f.FlavorProfileID = p.ID
+		if err = errors.Join(err, s.CreateFlavor(ctx, f)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.AvailabilityZone(ctx, lb.AvailabilityZone); lb.AvailabilityZone != "" && errors.Is(err, lbaas.NotFound) {
+		p := &lbaas.AvailabilityZoneProfile{Provider: lb.Provider, Data: written(t, lb.Zone)}
+		z := &lbaas.AvailabilityZone{Name: lb.AvailabilityZone, Enabled: true}
+		err = s.CreateAvailabilityZoneProfile(ctx, p)
+		z.ProfileID = p.ID
+		if err = errors.Join(err, s.CreateAvailabilityZone(ctx, z)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func written(t testing.TB, data map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func change(t testing.TB, s *store.Store, id string, fn func(c *store.Change) error) {
