@@ -24,6 +24,7 @@ import (
 	"plimsoll/internal/engine"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/identity"
+	"plimsoll/internal/policy"
 	"plimsoll/internal/reconcile"
 	"plimsoll/internal/statedir"
 	"plimsoll/internal/store"
@@ -51,6 +52,10 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rules, err := newPolicy(s.config.Policy, s.log)
+	if err != nil {
+		return err
+	}
 	st, err := s.openStore(ctx)
 	if err != nil {
 		return err
@@ -72,7 +77,7 @@ func (s *server) run(ctx context.Context) error {
 	if err := firstNetworks(ctx, st); err != nil {
 		return fmt.Errorf("make the first networks: %w", err)
 	}
-	handler := s.handler(st, ident, enabled)
+	handler := s.handler(st, ident, enabled, rules)
 	plugger := reconcile.EnginePlugger{Engine: client}
 	return s.work(ctx, handler, []func(context.Context) error{
 		reconcile.New(reconcile.Config{
@@ -155,9 +160,9 @@ func (s *server) url() string {
 	return "http://" + net.JoinHostPort(ip.String(), strconv.Itoa(int(addr.Port())))
 }
 
-func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabledProviders) http.Handler {
+func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabledProviders, rules *policy.Enforcer) http.Handler {
 	lb := octavia.New(octavia.Config{
-		Store: st, Networks: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
+		Store: st, Networks: st, Auth: ident, Policy: rules, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
 		Host: s.config.Host, MaxPage: s.config.API.MaxLimit, Stats: enabled.stats,
 		Options: apiOptions(s.config), Certificates: certificates(s.config), MaxBody: int64(s.config.MaxBody), Log: s.log,
 	})

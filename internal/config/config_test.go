@@ -213,7 +213,9 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(config.Default(), got, sameAddr); diff != "" {
+	want := config.Default()
+	want.Policy.File, want.Policy.Dirs = filepath.Join(dir, "policy.yaml"), []string{filepath.Join(dir, "policy.d")}
+	if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 		t.Errorf("Load of an empty file (-want +got):\n%s", diff)
 	}
 }
