@@ -27,6 +27,7 @@ type fakeStore struct {
 	seen   map[string]store.Seen
 	writes []string // what was written: "achieved lb 3", "gone lb"
 	broken error    // what every question is answered with
+	asked  int      // questions for leases
 }
 
 type fakeRow struct {
@@ -159,12 +160,12 @@ func (s *fakeStore) PendingAge(ctx context.Context, id string) (time.Duration, e
 	return time.Since(row.pending), s.broken
 }
 
-func (s *fakeStore) LoadBalancerIDs(ctx context.Context, lease string) ([]string, error) {
+func (s *fakeStore) LoadBalancerIDs(ctx context.Context, lease string, providers ...string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
 	for id, row := range s.lbs {
-		if store.LeaseName(row.lb) == lease {
+		if store.LeaseName(row.lb) == lease && slices.Contains(providers, row.lb.Provider) {
 			ids = append(ids, id)
 		}
 	}
@@ -227,14 +228,21 @@ func (s *fakeStore) operating(id string) lbaas.OperatingStatus {
 	return s.seen[id].Operating[id]
 }
 
+func (s *fakeStore) questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
 func (s *fakeStore) LeaseNames(ctx context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
 	names := map[string]bool{}
 	for _, row := range s.lbs {
 		names[store.LeaseName(row.lb)] = true
 	}
-	return slices.Collect(maps.Keys(names)), s.broken
+	return slices.Sorted(maps.Keys(names)), s.broken
 }
 
 func (s *fakeStore) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, bool, error) {
@@ -256,18 +264,31 @@ func (s *fakeStore) AcquireLease(ctx context.Context, name, holder string, ttl t
 	return row.Lease, true, nil
 }
 
-func (s *fakeStore) RenewLease(ctx context.Context, l store.Lease, ttl time.Duration) (bool, error) {
+func (s *fakeStore) RenewLeases(ctx context.Context, all []store.Lease, ttl time.Duration) (kept []store.Lease, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken != nil {
-		return false, s.broken
+		return nil, s.broken
 	}
-	row := s.leases[l.Name]
-	if row == nil || row.Lease != l {
-		return false, nil
+	for _, l := range all {
+		if row := s.leases[l.Name]; row != nil && row.Lease == l {
+			row.until = time.Now().Add(ttl)
+			kept = append(kept, l)
+		}
 	}
-	row.until = time.Now().Add(ttl)
-	return true, nil
+	return kept, nil
+}
+
+func (s *fakeStore) LeaseHolders(ctx context.Context) (map[string]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	holders := map[string]string{}
+	for name, l := range s.leases {
+		if time.Now().Before(l.until) {
+			holders[name] = l.Holder
+		}
+	}
+	return holders, s.broken
 }
 
 func (s *fakeStore) ReleaseLease(ctx context.Context, l store.Lease) error {

@@ -50,6 +50,15 @@ func (m *memory) forget(id string) {
 	delete(m.known, id)
 }
 
+// rest drops a load balancer that nobody looks at until it changes, unless it fails.
+func (m *memory) rest(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.known[id]; k != nil && k.settled == 0 && k.failing.IsZero() {
+		delete(m.known, id)
+	}
+}
+
 // forgetLease drops the load balancers of a lease that another may have now.
 func (m *memory) forgetLease(name string) {
 	m.mu.Lock()

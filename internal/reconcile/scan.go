@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"plimsoll/lbaas"
@@ -59,7 +60,7 @@ func (l *Loop) audits(ctx context.Context) {
 
 // audit learns the load balancers that this process does not know, so that they are observed.
 func (l *Loop) audit(h *held) error {
-	ids, err := l.cfg.Store.LoadBalancerIDs(h.ctx, h.Name)
+	ids, err := l.cfg.Store.LoadBalancerIDs(h.ctx, h.Name, l.observed()...)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,18 @@ func (l *Loop) audit(h *held) error {
 		l.memory.learn(lb, h.Name)
 	}
 	return nil
+}
+
+// observed are the providers whose data planes may change by themselves.
+func (l *Loop) observed() []string {
+	var names []string
+	for name, p := range l.cfg.Providers {
+		if !steady(p) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // retrySettled gives permanent failures another try: the data plane may have learnt something since.

@@ -45,11 +45,12 @@ func (l *Loop) step(ctx context.Context, id string) (again bool) {
 		}
 		return true
 	}
-	h := l.leases.get(store.LeaseName(lb))
+	h, done := l.leases.use(store.LeaseName(lb))
 	if h == nil {
-		l.leases.look() // once it is taken, the scan finds what is pending
+		l.leases.look(store.LeaseName(lb)) // once it is taken, the scan finds what is pending
 		return false
 	}
+	defer done()
 	if !l.memory.due(lb) {
 		return false
 	}
@@ -89,11 +90,16 @@ func (l *Loop) converge(t *task) (again bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(t.held.ctx, l.cfg.ApplyTimeout)
 	defer cancel()
-	result, err := t.provider.Apply(ctx, t.lb)
+	result, seen, err := t.apply(ctx)
 	if err != nil {
 		return l.failed(t, err)
 	}
 	failpoint.Here("reconcile.apply")
+	if seen != nil { // before the Apply is written down: nobody looks again
+		if err := l.cfg.Store.Observe(t.held.ctx, t.held.Lease, seen); err != nil {
+			return true, err
+		}
+	}
 	again, err = l.achieved(t, result, time.Since(start))
 	if err == nil {
 		l.remember(t)
@@ -101,11 +107,27 @@ func (l *Loop) converge(t *task) (again bool, err error) {
 	return again, err
 }
 
+// apply has the provider make the tree, and tells what can be seen of it where it stays as it was made.
+func (t *task) apply(ctx context.Context) (result provider.Result, seen map[string]store.Seen, err error) {
+	result, err = t.provider.Apply(ctx, t.lb)
+	if err != nil || !steady(t.provider) {
+		return result, nil, err
+	}
+	all, err := t.provider.Observe(ctx, []*lbaas.LoadBalancer{t.lb})
+	s := all[t.lb.ID]
+	return result, map[string]store.Seen{t.lb.ID: {Operating: s.Operating, Statistics: s.Statistics}}, err
+}
+
+func steady(p provider.Provider) bool {
+	s, ok := p.(provider.Steady)
+	return ok && s.Steady()
+}
+
 // achieved writes what an Apply brought about.
 func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (again bool, err error) {
 	ctx, g := t.held.ctx, t.generation()
 	if len(result.Failures) == 0 {
-		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil, nil); err != nil {
+		if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, nil, result.Amphorae); err != nil {
 			return false, err
 		}
 		l.memory.update(t.lb.ID, func(k *known) { k.failing = time.Time{} })
@@ -127,7 +149,7 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 			return true, l.cfg.Store.Failing(ctx, t.held.Lease, t.lb.ID, g, allOf(reasons), false)
 		}
 	}
-	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons, nil); err != nil {
+	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons, result.Amphorae); err != nil {
 		return true, err
 	}
 	l.log(t, allOf(reasons), slog.LevelError, "load balancer has objects that failed", "generation", g, "reasons", reasons)
@@ -191,8 +213,12 @@ func (t *task) reason(err error) string {
 	return fmt.Sprintf("The provider %s failed; it is tried again. The server's log says more.", t.lb.Provider)
 }
 
-// remember keeps the tree that was applied, and has it observed.
+// remember keeps the tree that was applied, and has it observed, unless there is nothing to observe.
 func (l *Loop) remember(t *task) {
+	if steady(t.provider) {
+		l.memory.rest(t.lb.ID)
+		return
+	}
 	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease = t.lb, t.held.Name })
 	l.observers[t.lb.Provider].add(t.lb.ID)
 }

@@ -17,7 +17,7 @@ type Store interface {
 	Tree(ctx context.Context, id string) (*lbaas.LoadBalancer, error)
 	Pending(ctx context.Context, leaseName string, limit int) ([]string, error)
 	PendingAge(ctx context.Context, id string) (time.Duration, error)
-	LoadBalancerIDs(ctx context.Context, leaseName string) ([]string, error)
+	LoadBalancerIDs(ctx context.Context, leaseName string, providers ...string) ([]string, error)
 
 	Achieved(ctx context.Context, l store.Lease, id string, generation int64, failures map[string]string, amphorae []lbaas.Amphora) error
 	Failing(ctx context.Context, l store.Lease, id string, generation int64, reason string, failed bool) error
@@ -29,7 +29,8 @@ type Store interface {
 type leaseStore interface {
 	LeaseNames(ctx context.Context) ([]string, error)
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, bool, error)
-	RenewLease(ctx context.Context, l store.Lease, ttl time.Duration) (bool, error)
+	LeaseHolders(ctx context.Context) (map[string]string, error)
+	RenewLeases(ctx context.Context, all []store.Lease, ttl time.Duration) (kept []store.Lease, err error)
 	ReleaseLease(ctx context.Context, l store.Lease) error
 }
 

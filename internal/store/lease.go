@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -23,8 +25,8 @@ type Lease struct {
 	Epoch  int64
 }
 
-// shards is into how many leases the load balancers are cut that are bound to no host.
-const shards = 16
+// Shards is into how many leases the load balancers are cut that are bound to no host.
+const Shards = 16
 
 // LeaseName names the lease under which a load balancer is worked on: "host/<host>" where it is bound to one, else "shard/<n>" by
 // a hash of its id.
@@ -34,7 +36,7 @@ func LeaseName(lb *lbaas.LoadBalancer) string {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(lb.ID))
-	return fmt.Sprintf("shard/%d", h.Sum32()%shards)
+	return fmt.Sprintf("shard/%d", h.Sum32()%Shards)
 }
 
 type leaseRow struct {
@@ -87,15 +89,31 @@ func (s *Store) acquire(ctx context.Context, tx bun.Tx, name, holder string, ttl
 // RenewLease prolongs a lease to ttl from now; the answer is false when it is lost. One that has expired can be renewed
 // as long as nobody else has taken it.
 func (s *Store) RenewLease(ctx context.Context, l Lease, ttl time.Duration) (bool, error) {
-	var n int64
-	err := s.change(ctx, "store.renewLease", func(ctx context.Context, tx bun.Tx) (err error) {
-		n, err = affected(l.mine(tx.NewUpdate().Table("leases").Set("expires_at = ?", s.later(ttl))).Exec(ctx))
-		return err
+	kept, err := s.RenewLeases(ctx, []Lease{l}, ttl)
+	return len(kept) == 1, err
+}
+
+// RenewLeases is RenewLease for many at once. It returns those that are not lost.
+func (s *Store) RenewLeases(ctx context.Context, all []Lease, ttl time.Duration) (kept []Lease, err error) {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b Lease) int { return strings.Compare(a.Name, b.Name) }) // all writers lock in one order
+	err = s.change(ctx, "store.renewLease", func(ctx context.Context, tx bun.Tx) error {
+		kept = nil
+		for _, l := range all {
+			n, err := affected(l.mine(tx.NewUpdate().Table("leases").Set("expires_at = ?", s.later(ttl))).Exec(ctx))
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				kept = append(kept, l)
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("renew the lease %s: %w", l.Name, err)
+		return nil, fmt.Errorf("renew leases: %w", err)
 	}
-	return n == 1, nil
+	return kept, nil
 }
 
 // ReleaseLease gives a lease back, so that anybody can have it at once. One that is lost needs no release.
@@ -118,6 +136,20 @@ func (s *Store) LeaseNames(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list the leases: %w", err)
 	}
 	return names, nil
+}
+
+// LeaseHolders returns who holds the leases that are held and have not expired, by their names.
+func (s *Store) LeaseHolders(ctx context.Context) (map[string]string, error) {
+	var rows []leaseRow
+	err := s.read.NewSelect().Model(&rows).Column("name", "holder").Where("holder <> ''").Where("expires_at > ?", s.clock()).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list who holds leases: %w", err)
+	}
+	holders := make(map[string]string, len(rows))
+	for _, r := range rows {
+		holders[r.Name] = r.Holder
+	}
+	return holders, nil
 }
 
 // fence makes the rest of a transaction safe from other holders, or gives ErrLeaseLost. Looking at the lease would not do: under

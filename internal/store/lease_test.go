@@ -65,11 +65,37 @@ func TestLeases(t *testing.T) {
 		renew(b3, false)
 		acquire(t, s, "x", "a", time.Minute, 4)
 
+		acquire(t, s, "y2", "c", time.Minute, 1)
+		s.Expire(t, "y2")
+		holders, err := s.LeaseHolders(ctx)
+		if diff := cmp.Diff(map[string]string{"x": "a", "y": "b"}, holders); diff != "" || err != nil {
+			t.Errorf("holders: %v (-want +got):\n%s", err, diff)
+		}
+
 		acquire(t, s, "z", "a", 30*time.Millisecond, 1)
 		eventually(t, func() bool { // by the clock
 			_, ok, err := s.AcquireLease(ctx, "z", "b", time.Minute)
 			return ok && err == nil
 		})
+	})
+}
+
+func TestRenewLeases(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		var all []store.Lease
+		for _, name := range []string{"c", "a", "b"} {
+			all = append(all, acquire(t, s, name, "me", time.Minute, 1))
+		}
+		s.Expire(t, "a")
+		acquire(t, s, "a", "you", time.Minute, 2)
+		kept, err := s.RenewLeases(ctx, all, time.Minute)
+		if diff := cmp.Diff([]store.Lease{all[2], all[0]}, kept); diff != "" || err != nil {
+			t.Errorf("kept: %v (-want +got):\n%s", err, diff)
+		}
+		if kept, err := s.RenewLeases(ctx, nil, time.Minute); kept != nil || err != nil {
+			t.Errorf("of none: %v, %v", kept, err)
+		}
 	})
 }
 

@@ -25,11 +25,14 @@ func (s *Store) Pending(ctx context.Context, leaseName string, limit int) ([]str
 	return ids, nil
 }
 
-// LoadBalancerIDs returns the ids of all load balancers of a lease, for the audit.
-func (s *Store) LoadBalancerIDs(ctx context.Context, leaseName string) ([]string, error) {
+// LoadBalancerIDs returns the ids of the load balancers of a lease that have one of the providers, for the audit.
+func (s *Store) LoadBalancerIDs(ctx context.Context, leaseName string, providers ...string) ([]string, error) {
+	if len(providers) == 0 {
+		return nil, nil
+	}
 	var ids []string
 	err := s.read.NewSelect().TableExpr(tableLoadBalancers).Column("id").
-		Where("lease_name = ?", leaseName).OrderExpr("id").Scan(ctx, &ids)
+		Where("lease_name = ?", leaseName).Where("provider IN (?)", bun.List(providers)).OrderExpr("id").Scan(ctx, &ids)
 	if err != nil {
 		return nil, fmt.Errorf("list the load balancers of %s: %w", leaseName, err)
 	}

@@ -309,7 +309,7 @@ func TestPendingInOrder(t *testing.T) {
 		var lbs []*lbaas.LoadBalancer
 		var want []string
 		for i := range 5 {
-			lb := create(t, s, &lbaas.LoadBalancer{Host: "h", Object: lbaas.Object{Name: fmt.Sprint(i)}})
+			lb := create(t, s, &lbaas.LoadBalancer{Host: "h", Provider: []string{"haproxy", "noop"}[i%2], Object: lbaas.Object{Name: fmt.Sprint(i)}})
 			lbs, want = append(lbs, lb), append(want, lb.ID)
 			eventually(t, func() bool { d, _ := s.PendingAge(ctx, lb.ID); return d > 2*time.Millisecond })
 		}
@@ -325,9 +325,14 @@ func TestPendingInOrder(t *testing.T) {
 				t.Errorf("pending with the limit %d: %v (-want +got):\n%s", limit, err, diff)
 			}
 		}
-		ids, err := s.LoadBalancerIDs(ctx, "host/h")
-		if err != nil || len(ids) != 5 {
-			t.Errorf("the audit sees %d, %v", len(ids), err)
+		for _, test := range []struct {
+			providers []string
+			want      int
+		}{{nil, 0}, {[]string{"avi"}, 0}, {[]string{"avi", "haproxy"}, 3}, {[]string{"noop", "haproxy"}, 5}} {
+			ids, err := s.LoadBalancerIDs(ctx, "host/h", test.providers...)
+			if err != nil || len(ids) != test.want {
+				t.Errorf("the audit of %v sees %d, %v", test.providers, len(ids), err)
+			}
 		}
 		names, err := s.LeaseNames(ctx)
 		if diff := cmp.Diff([]string{"host/another", "host/h", store.LeaseName(elsewhere)}, names); diff != "" || err != nil {
