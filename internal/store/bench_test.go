@@ -13,6 +13,8 @@ import (
 // withMembers is a load balancer with a listener and a pool of n members.
 func withMembers(n int) *lbaas.LoadBalancer {
 	lb := fullTree()
+	lb.FlavorID, lb.AvailabilityZone = "", ""
+	lb.Listeners[0].L7Policies, lb.Listeners[0].RateLimitPolicies = nil, nil
 	pool := lb.Pools[0]
 	pool.Members = nil
 	for i := range n {

@@ -34,6 +34,8 @@ func all(status lbaas.ProvisioningStatus) map[string]lbaas.ProvisioningStatus {
 	return map[string]lbaas.ProvisioningStatus{
 		"lb": status, "listener": status, "pool": status, "monitor": status,
 		"member 0": status, "member 1": status, "member 2": status,
+		"policy 1": status, "rule 1 a": status, "rule 1 b": status, "policy 2": status, "rule 2 a": status, "rule 2 b": status,
+		"limit": status, "limit rule": status,
 	}
 }
 
@@ -77,6 +79,21 @@ func TestStatusesFollowChanges(t *testing.T) {
 		delete(want, "member 1")
 		wantStatuses(t, s, lb.ID, "once it is gone", want)
 
+		change(t, s, lb.ID, func(c *store.Change) error { return c.Delete(c.LB.Listeners[0].L7Policies[0]) })
+		wantStatuses(t, s, lb.ID, "after a policy was deleted, so that the other moves up",
+			but(but(want, lbaas.PendingUpdate, "lb", "policy 2"), lbaas.PendingDelete, "policy 1", "rule 1 a", "rule 1 b"))
+		achieve(t, s, lb)
+		change(t, s, lb.ID, func(c *store.Change) error {
+			l := c.LB.Listeners[0]
+			return errors.Join(c.Delete(l.RateLimitPolicies[0].Rules[0]), c.Delete(l.RateLimitPolicies[0]), c.Delete(l.L7Policies[0]))
+		})
+		wantStatuses(t, s, lb.ID, "after all policies were deleted", map[string]lbaas.ProvisioningStatus{
+			"lb": lbaas.PendingUpdate, "listener": lbaas.Active, "pool": lbaas.Active, "monitor": lbaas.Active,
+			"member 0": lbaas.Active, "member 2": lbaas.Active, "limit": lbaas.PendingDelete, "limit rule": lbaas.PendingDelete,
+			"policy 2": lbaas.PendingDelete, "rule 2 a": lbaas.PendingDelete, "rule 2 b": lbaas.PendingDelete,
+		})
+		achieve(t, s, lb)
+
 		change(t, s, lb.ID, func(c *store.Change) error { return c.Delete(c.LB.Pools[0]) })
 		wantStatuses(t, s, lb.ID, "after the pool was deleted", map[string]lbaas.ProvisioningStatus{
 			"lb": lbaas.PendingUpdate, "listener": lbaas.PendingUpdate,
@@ -97,7 +114,12 @@ func TestChangeKeepsTheTreeInStep(t *testing.T) {
 		change(t, s, lb.ID, func(c *store.Change) error {
 			pool := c.LB.Pools[0]
 			second := &lbaas.Pool{Object: lbaas.Object{Name: "second"}, Protocol: lbaas.HTTP}
+			l := c.LB.Listeners[0]
 			err := errors.Join(
+				c.Put(&lbaas.L7Policy{ListenerID: l.ID, Position: 1}, &lbaas.L7Policy{ListenerID: l.ID, Position: 2}, &lbaas.L7Policy{ListenerID: l.ID}),
+				c.Put(&lbaas.L7Rule{L7PolicyID: l.L7Policies[0].ID}),
+				c.Delete(l.L7Policies[2], l.L7Policies[0].Rules[0]),
+				c.Put(&lbaas.RateLimitPolicy{ListenerID: l.ID}, &lbaas.RateLimitRule{RateLimitPolicyID: l.RateLimitPolicies[0].ID}),
 				c.Delete(pool.Members[0], pool.HealthMonitor),
 				c.Put(fullMemberOf(pool, 9), second, &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: 80}),
 				c.Put(&lbaas.HealthMonitor{PoolID: second.ID, Type: lbaas.MonitorTCP}),
@@ -187,6 +209,17 @@ func TestRefusedChanges(t *testing.T) {
 				lbaas.Missing(lbaas.NounPool, nowhere)},
 			{"monitor of no pool", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part { return &lbaas.HealthMonitor{PoolID: nowhere} },
 				lbaas.Missing(lbaas.NounPool, nowhere)},
+			{"policy of no listener", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part { return &lbaas.L7Policy{ListenerID: nowhere} },
+				lbaas.Missing(lbaas.NounListener, nowhere)},
+			{"policy for a foreign pool", lb.ID, func(lb *lbaas.LoadBalancer) lbaas.Part {
+				return &lbaas.L7Policy{ListenerID: lb.Listeners[0].ID, RedirectPoolID: gone.Pools[0].ID}
+			}, lbaas.Missing(lbaas.NounPool, gone.Pools[0].ID)},
+			{"rule of no policy", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part { return &lbaas.L7Rule{L7PolicyID: nowhere} },
+				lbaas.Missing(lbaas.NounL7Policy, nowhere)},
+			{"limit of no listener", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part { return &lbaas.RateLimitPolicy{ListenerID: nowhere} },
+				lbaas.Missing(lbaas.NounListener, nowhere)},
+			{"limit rule of no policy", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part { return &lbaas.RateLimitRule{RateLimitPolicyID: nowhere} },
+				lbaas.Missing(lbaas.NounRateLimitPolicy, nowhere)},
 			{"listener of a foreign pool", lb.ID, func(*lbaas.LoadBalancer) lbaas.Part {
 				return &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: 81, DefaultPoolID: gone.Pools[0].ID}
 			}, lbaas.Missing(lbaas.NounPool, gone.Pools[0].ID)},

@@ -56,7 +56,7 @@ func last(part lbaas.Part) int {
 	return 0
 }
 
-// full tells whether there is something to write that was put or touched.
+// full tells whether there is something to write that was put.
 func (c *Change) full() bool {
 	return c.pools.full() || c.listeners.full() || c.monitors.full() || c.members.full() ||
 		c.l7Policies.full() || c.l7Rules.full() || c.rateLimitPolicies.full() || c.rateLimitRules.full()
@@ -259,6 +259,9 @@ func without[P lbaas.Part](list []P, id string) []P {
 // Touch stamps objects without changing them, so that they show PENDING_UPDATE. The load balancer itself always is.
 func (c *Change) Touch(parts ...lbaas.Part) error {
 	for _, part := range parts {
+		if o := part.Base(); o.Progress.Generation == c.LB.Progress.Generation && o.UpdatedAt.IsZero() {
+			continue // it was made in this very change
+		}
 		c.progress(part.Base(), false)
 		id := part.Base().ID
 		switch part.(type) {

@@ -25,13 +25,16 @@ type model struct {
 	pending  bool
 	gone     bool
 	children map[string]*modelChild
+	policies map[string][]string // the live L7 policies of a listener, in order
 	next     int
 }
 
 type modelChild struct {
 	noun     lbaas.Noun
-	pool     string // of a member or a monitor; the default pool of a listener
+	pool     string // of a member or a monitor; the default pool of a listener; where an L7 policy redirects to
+	parent   string // the listener of a policy, the policy of a rule
 	number   int    // of a member
+	position int    // of a live L7 policy
 	progress lbaas.Progress
 	born     int // not compared: the order in which they came
 }
@@ -56,12 +59,12 @@ func (m *model) stamp(id string, deleted bool) {
 func (m *model) delete(id string) {
 	c := m.children[id]
 	m.stamp(id, true)
-	if c.noun != lbaas.NounPool {
-		return
-	}
 	for _, other := range m.ids(true) {
 		switch o := m.children[other]; {
-		case o.pool != id:
+		case o.progress.Deleted: // with its parent, just now
+		case o.parent == id:
+			m.delete(other)
+		case c.noun != lbaas.NounPool || o.pool != id:
 		case o.noun == lbaas.NounListener:
 			o.pool = ""
 			m.stamp(other, false)
@@ -69,13 +72,45 @@ func (m *model) delete(id string) {
 			m.stamp(other, true)
 		}
 	}
+	if c.noun != lbaas.NounL7Policy {
+		return
+	}
+	c.position = 0
+	m.policies[c.parent] = slices.DeleteFunc(m.policies[c.parent], func(p string) bool { return p == id })
+	if !m.children[c.parent].progress.Deleted {
+		m.renumber(c.parent)
+	}
+}
+
+// place puts an L7 policy at a position of its listener's, or at the end.
+func (m *model) place(id string, position int) {
+	listener := m.children[id].parent
+	order := slices.DeleteFunc(m.policies[listener], func(p string) bool { return p == id })
+	if position < 1 || position > len(order) {
+		position = len(order) + 1
+	}
+	m.policies[listener] = slices.Insert(order, position-1, id)
+	m.renumber(listener)
+}
+
+func (m *model) renumber(listener string) {
+	for i, id := range m.policies[listener] {
+		if c := m.children[id]; c.position != i+1 {
+			c.position = i + 1
+			m.stamp(id, false)
+		}
+	}
+}
+
+// redirected tells whether a live L7 policy redirects to a pool.
+func (m *model) redirected(pool string) bool {
+	return slices.ContainsFunc(m.ids(true, lbaas.NounL7Policy), func(id string) bool { return m.children[id].pool == pool })
 }
 
 // achieved is store.Achieved.
 func (m *model) achieved(generation int64, failures map[string]string) {
 	blamed := false
-	inside := m.ids(false, lbaas.NounListener, lbaas.NounMember, lbaas.NounHealthMonitor)
-	for _, id := range append(inside, m.ids(false, lbaas.NounPool)...) {
+	for _, id := range m.insideOut() {
 		c := m.children[id]
 		reason, failed := failures[id]
 		switch {
@@ -103,10 +138,22 @@ func (m *model) achieved(generation int64, failures map[string]string) {
 	}
 }
 
-// used tells whether a pool still has something in it.
-func (m *model) used(pool string) bool {
+// insideOut are all children, parents last.
+func (m *model) insideOut() []string {
+	ids := m.ids(false, lbaas.NounL7Rule, lbaas.NounRateLimitRule, lbaas.NounMember, lbaas.NounHealthMonitor)
+	ids = append(ids, m.ids(false, lbaas.NounL7Policy, lbaas.NounRateLimitPolicy)...)
+	return append(ids, m.ids(false, lbaas.NounListener, lbaas.NounPool)...)
+}
+
+// used tells whether an object still has something in it.
+func (m *model) used(parent string) bool {
 	for _, id := range m.ids(false, lbaas.NounMember, lbaas.NounHealthMonitor) {
-		if m.children[id].pool == pool {
+		if m.children[id].pool == parent {
+			return true
+		}
+	}
+	for _, c := range m.children {
+		if c.parent == parent {
 			return true
 		}
 	}
@@ -140,6 +187,17 @@ func treeOf(lb *lbaas.LoadBalancer) map[string]modelChild {
 			c.pool, c.number = p.PoolID, p.Number
 		case *lbaas.HealthMonitor:
 			c.pool = p.PoolID
+		case *lbaas.L7Policy:
+			c.pool, c.parent = p.RedirectPoolID, p.ListenerID
+			if !p.Progress.Deleted {
+				c.position = p.Position
+			}
+		case *lbaas.L7Rule:
+			c.parent = p.L7PolicyID
+		case *lbaas.RateLimitPolicy:
+			c.parent = p.ListenerID
+		case *lbaas.RateLimitRule:
+			c.parent = p.RateLimitPolicyID
 		}
 		found[part.Base().ID] = c
 	}
@@ -160,6 +218,7 @@ func TestModel(t *testing.T) {
 			}
 			run := modelRun{r: r, s: s, lease: lease, model: &model{
 				id: lb.ID, lb: lbaas.Progress{Generation: 1}, pending: true, children: map[string]*modelChild{},
+				policies: map[string][]string{},
 			}}
 			for range rapid.IntRange(1, 12).Draw(r, "steps") {
 				run.step()
@@ -217,7 +276,8 @@ func (run *modelRun) failures() map[string]string {
 // change does a few things in one change.
 func (run *modelRun) change() {
 	m := run.model
-	n := rapid.IntRange(0, 4).Draw(run.r, "actions")
+	n := rapid.IntRange(0, 6).Draw(run.r, "actions")
+	var left *lbaas.LoadBalancer
 	err := run.s.ChangeLoadBalancer(context.Background(), m.id, func(c *store.Change) error {
 		m.lb = lbaas.Progress{Generation: m.lb.Generation + 1, Observed: m.lb.Observed}
 		m.pending = true
@@ -226,8 +286,16 @@ func (run *modelRun) change() {
 				return err
 			}
 		}
+		left = c.LB
 		return nil
 	})
+	if err == nil {
+		now, err := run.s.Tree(context.Background(), m.id)
+		run.do(err)
+		if diff := cmp.Diff(left, now, compare); diff != "" {
+			run.r.Fatalf("the tree as the change left it and as it is read (-want +got):\n%s", diff)
+		}
+	}
 	switch {
 	case m.gone && errors.Is(err, lbaas.NotFound), !m.gone && m.lb.Deleted && errors.Is(err, lbaas.Immutable):
 	default:
@@ -240,7 +308,10 @@ func (run *modelRun) act(c *store.Change) error {
 	if m.lb.Deleted {
 		return nil
 	}
-	action := rapid.SampledFrom([]string{"listener", "pool", "member", "monitor", "put", "touch", "delete", "delete", "everything"}).Draw(run.r, "action")
+	action := rapid.SampledFrom([]string{
+		"listener", "pool", "member", "monitor", "policy", "policy", "rule", "limit", "limit rule",
+		"put", "put", "touch", "delete", "delete", "everything",
+	}).Draw(run.r, "action")
 	switch action {
 	case "put", "touch", "delete":
 		live := m.ids(true)
@@ -254,13 +325,14 @@ func (run *modelRun) act(c *store.Change) error {
 		}
 		switch action {
 		case "put":
-			m.stamp(id, false)
-			part.Base().Name = rapid.SampledFrom([]string{"same", "other"}).Draw(run.r, "name")
-			return c.Put(part)
+			return run.put(c, part)
 		case "touch":
 			m.stamp(id, false)
 			return c.Touch(part)
 		default:
+			if m.redirected(id) {
+				return refused(c.Delete(part))
+			}
 			m.delete(id)
 			return c.Delete(part)
 		}
@@ -270,11 +342,56 @@ func (run *modelRun) act(c *store.Change) error {
 		}
 		for _, id := range m.ids(true) {
 			m.stamp(id, true)
+			m.children[id].position = 0
 		}
 		m.lb.Deleted = true
 		return c.Delete(c.LB)
 	}
 	return run.add(c, action)
+}
+
+// refused is nil for the error that is due.
+func refused(err error) error {
+	if errors.Is(err, lbaas.Conflict) {
+		return nil
+	}
+	return errors.New(fmt.Sprint("the deletion of a pool in use gives ", err))
+}
+
+// put changes an object, and where an L7 policy stands.
+func (run *modelRun) put(c *store.Change, part lbaas.Part) error {
+	m, id := run.model, part.Base().ID
+	m.stamp(id, false)
+	part.Base().Name = rapid.SampledFrom([]string{"same", "other"}).Draw(run.r, "name")
+	if p, ok := part.(*lbaas.L7Policy); ok {
+		if rapid.Bool().Draw(run.r, "moves") {
+			p.Position = rapid.IntRange(0, 4).Draw(run.r, "position")
+			m.place(id, p.Position)
+		}
+	}
+	if rapid.Bool().Draw(run.r, "a copy") {
+		part = bareCopy(part)
+	}
+	return c.Put(part)
+}
+
+// bareCopy is a copy of what has L7 parts below it, without them: who changes an object by itself need not know them.
+func bareCopy(part lbaas.Part) lbaas.Part {
+	switch p := part.(type) {
+	case *lbaas.Listener:
+		c := *p
+		c.L7Policies, c.RateLimitPolicies = nil, nil
+		return &c
+	case *lbaas.L7Policy:
+		c := *p
+		c.Rules = nil
+		return &c
+	case *lbaas.RateLimitPolicy:
+		c := *p
+		c.Rules = nil
+		return &c
+	}
+	return part
 }
 
 func partOf(lb *lbaas.LoadBalancer, id string) lbaas.Part {
@@ -295,7 +412,21 @@ func (run *modelRun) add(c *store.Change, what string) error {
 		pool = rapid.SampledFrom(pools).Draw(run.r, "pool")
 	}
 	var part lbaas.Part
+	parent := ""
+	switch what {
+	case "policy", "limit":
+		parent = run.one(lbaas.NounListener)
+	case "rule":
+		parent = run.one(lbaas.NounL7Policy)
+	case "limit rule":
+		parent = run.one(lbaas.NounRateLimitPolicy)
+	}
 	switch {
+	case slices.Contains([]string{"policy", "limit", "rule", "limit rule"}, what):
+		if parent == "" {
+			return nil
+		}
+		part = below(what, parent, pool)
 	case what == "listener":
 		part = &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: m.fresh(), DefaultPoolID: pool}
 	case what == "pool":
@@ -312,18 +443,46 @@ func (run *modelRun) add(c *store.Change, what string) error {
 		}
 		part = &lbaas.HealthMonitor{PoolID: pool, Type: lbaas.MonitorTCP}
 	}
+	position := rapid.IntRange(0, 4).Draw(run.r, "position")
+	if p, ok := part.(*lbaas.L7Policy); ok {
+		p.Position = position
+	}
 	if err := c.Put(part); err != nil {
 		return err
 	}
-	child := modelChild{noun: part.Noun(), pool: pool, born: m.fresh(), progress: lbaas.Progress{Generation: m.lb.Generation}}
-	if p, ok := part.(*lbaas.Member); ok {
-		child.number = p.Number
-	}
-	if what == "pool" {
-		child.pool = ""
-	}
+	child := modelChild{noun: part.Noun(), parent: parent, born: m.fresh(), progress: lbaas.Progress{Generation: m.lb.Generation}}
 	m.children[part.Base().ID] = &child
+	switch p := part.(type) {
+	case *lbaas.Member:
+		child.pool, child.number = pool, p.Number
+	case *lbaas.Listener, *lbaas.HealthMonitor:
+		child.pool = pool
+	case *lbaas.L7Policy:
+		child.pool = pool
+		m.place(p.ID, position)
+	}
 	return nil
+}
+
+// one is any live object of a noun, or "".
+func (run *modelRun) one(noun lbaas.Noun) string {
+	ids := run.model.ids(true, noun)
+	if len(ids) == 0 {
+		return ""
+	}
+	return rapid.SampledFrom(ids).Draw(run.r, "parent")
+}
+
+func below(what, parent, pool string) lbaas.Part {
+	switch what {
+	case "policy":
+		return &lbaas.L7Policy{ListenerID: parent, RedirectPoolID: pool}
+	case "rule":
+		return &lbaas.L7Rule{L7PolicyID: parent}
+	case "limit":
+		return &lbaas.RateLimitPolicy{ListenerID: parent}
+	}
+	return &lbaas.RateLimitRule{RateLimitPolicyID: parent}
 }
 
 func (m *model) fresh() int {
@@ -393,6 +552,13 @@ func (run *modelRun) compareTrees(status *lbaas.LoadBalancer) {
 	run.do(err)
 	if diff := cmp.Diff(live, treeOf(lb), opts); diff != "" {
 		run.r.Fatalf("the tree (-want +got):\n%s", diff)
+	}
+	for _, l := range lb.Listeners {
+		for i, p := range l.L7Policies {
+			if p.Position != i+1 {
+				run.r.Fatalf("the policy in place %d has the position %d", i+1, p.Position)
+			}
+		}
 	}
 	numbers := map[string]bool{}
 	for _, c := range all {

@@ -39,11 +39,13 @@ func (c *Change) renumber(l *lbaas.Listener) {
 		p.Position = i + 1
 		if p.Progress.Generation != c.LB.Progress.Generation {
 			c.progress(&p.Object, false)
+			c.l7Policies.stamped = append(c.l7Policies.stamped, p.ID)
 		}
 	}
 }
 
-// moved are the ids and the positions of L7 policies whose rows have another one. Rows that are written anyway get it at once.
+// moved are the ids and the positions of L7 policies whose rows have another one, and which are stamped. Rows that are written anyway get
+// it at once.
 func (c *Change) moved() map[string]int {
 	moved := map[string]int{}
 	for _, l := range c.LB.Listeners {
@@ -65,7 +67,7 @@ func (c *Change) moved() map[string]int {
 	return moved
 }
 
-// writePositions writes what moved and nothing else of it, some at a time.
+// writePositions writes where L7 policies are now, some at a time.
 func (c *Change) writePositions(moved map[string]int) error {
 	ids := make([]string, 0, len(moved))
 	for id := range moved {
@@ -84,7 +86,7 @@ func (c *Change) writePositions(moved map[string]int) error {
 			return fmt.Errorf("move L7 policies: %w", err)
 		}
 	}
-	return c.stamp(tableL7Policies, ids)
+	return nil
 }
 
 // positions are those that the L7 policies of a new tree ask for. A transaction that starts anew must see them again, not those that its

@@ -92,11 +92,11 @@ func (c *Change) putListener(l *lbaas.Listener) error {
 	l.LoadBalancerID = c.LB.ID
 	c.settle(&l.Object, was(&c.listeners, l.ID), lbaas.Offline)
 	put(&c.listeners, newListenerRow(l))
-	below := c.LB.Listener(l.ID)
-	if below == nil {
-		below = &lbaas.Listener{}
+	old := c.LB.Listener(l.ID)
+	if old == nil {
+		old = &lbaas.Listener{}
 	}
-	l.L7Policies, l.RateLimitPolicies = below.L7Policies, below.RateLimitPolicies
+	l.L7Policies, l.RateLimitPolicies = old.L7Policies, old.RateLimitPolicies
 	c.LB.Listeners = linked(c.LB.Listeners, l)
 	return nil
 }
@@ -146,10 +146,11 @@ func (c *Change) putL7Policy(p *lbaas.L7Policy) error {
 	if err := c.LB.CheckL7Policy(p); err != nil {
 		return err
 	}
-	p.LoadBalancerID, p.Rules = c.LB.ID, nil
-	if old := c.LB.L7Policy(p.ID); old != nil {
-		p.Rules = old.Rules
+	old := c.LB.L7Policy(p.ID)
+	if old == nil {
+		old = &lbaas.L7Policy{}
 	}
+	p.LoadBalancerID, p.Rules = c.LB.ID, old.Rules
 	c.settle(&p.Object, was(&c.l7Policies, p.ID), lbaas.Offline)
 	c.place(p)
 	put(&c.l7Policies, newL7PolicyRow(p))
@@ -176,10 +177,11 @@ func (c *Change) putRateLimitPolicy(p *lbaas.RateLimitPolicy) error {
 	if l == nil {
 		return lbaas.Missing(lbaas.NounListener, p.ListenerID)
 	}
-	p.LoadBalancerID, p.Rules = c.LB.ID, nil
-	if old := c.LB.RateLimitPolicy(p.ID); old != nil {
-		p.Rules = old.Rules
+	old := c.LB.RateLimitPolicy(p.ID)
+	if old == nil {
+		old = &lbaas.RateLimitPolicy{}
 	}
+	p.LoadBalancerID, p.Rules = c.LB.ID, old.Rules
 	c.settle(&p.Object, was(&c.rateLimitPolicies, p.ID), lbaas.Offline)
 	put(&c.rateLimitPolicies, newRateLimitPolicyRow(p))
 	l.RateLimitPolicies = linked(l.RateLimitPolicies, p)

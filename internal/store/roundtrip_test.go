@@ -55,6 +55,18 @@ func compareOneByOne(t *testing.T, s *store.Store, lb *lbaas.LoadBalancer) {
 		case *lbaas.HealthMonitor:
 			one, err = s.HealthMonitor(ctx, p.ID)
 			listed, errList = anys(s.HealthMonitors(ctx, only))
+		case *lbaas.L7Policy:
+			one, err = s.L7Policy(ctx, p.ID)
+			listed, errList = anys(s.L7Policies(ctx, only))
+		case *lbaas.L7Rule:
+			one, err = s.L7Rule(ctx, p.ID)
+			listed, errList = anys(s.L7Rules(ctx, only))
+		case *lbaas.RateLimitPolicy:
+			one, err = s.RateLimitPolicy(ctx, p.ID)
+			listed, errList = anys(s.RateLimitPolicies(ctx, only))
+		case *lbaas.RateLimitRule:
+			one, err = s.RateLimitRule(ctx, p.ID)
+			listed, errList = anys(s.RateLimitRules(ctx, only))
 		}
 		if err != nil || errList != nil {
 			t.Errorf("read %s: %v, %v", part.Noun(), err, errList)
@@ -82,7 +94,7 @@ func alone(lb *lbaas.LoadBalancer, part lbaas.Part) lbaas.Part {
 	switch p := part.(type) {
 	case *lbaas.LoadBalancer:
 		c := *p
-		c.Listeners, c.Pools = nil, nil
+		c.Listeners, c.Pools, c.Flavor, c.Zone = nil, nil, nil, nil
 		for _, l := range p.Listeners {
 			c.Listeners = append(c.Listeners, &lbaas.Listener{Object: lbaas.Object{ID: l.ID}})
 		}
@@ -103,6 +115,30 @@ func alone(lb *lbaas.LoadBalancer, part lbaas.Part) lbaas.Part {
 			c.ListenerIDs = append(c.ListenerIDs, l.ID)
 		}
 		return &c
+	case *lbaas.Listener:
+		c := *p
+		c.L7Policies, c.RateLimitPolicies = nil, nil
+		for _, policy := range p.L7Policies {
+			c.L7Policies = append(c.L7Policies, &lbaas.L7Policy{Object: lbaas.Object{ID: policy.ID}})
+		}
+		for _, policy := range p.RateLimitPolicies {
+			c.RateLimitPolicies = append(c.RateLimitPolicies, &lbaas.RateLimitPolicy{Object: lbaas.Object{ID: policy.ID}})
+		}
+		return &c
+	case *lbaas.L7Policy:
+		c := *p
+		c.Rules = nil
+		for _, r := range p.Rules {
+			c.Rules = append(c.Rules, &lbaas.L7Rule{Object: lbaas.Object{ID: r.ID}})
+		}
+		return &c
+	case *lbaas.RateLimitPolicy:
+		c := *p
+		c.Rules = nil
+		for _, r := range p.Rules {
+			c.Rules = append(c.Rules, &lbaas.RateLimitRule{Object: lbaas.Object{ID: r.ID}})
+		}
+		return &c
 	}
 	return part
 }
@@ -111,6 +147,7 @@ func TestUpdatesAreKept(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		lb := create(t, s, bareTree())
 		want := fullTree()
+		offer(t, s, want)
 		change(t, s, lb.ID, func(c *store.Change) error {
 			overwrite(c.LB, want)
 			want = c.LB
@@ -137,6 +174,7 @@ func overwrite(bare, full *lbaas.LoadBalancer) {
 	keep(&pool.Object, &full.Pools[0].Object)
 	keep(&member.Object, &full.Pools[0].Members[0].Object)
 	keep(&monitor.Object, &full.Pools[0].HealthMonitor.Object)
+	below := overwriteBelow(listener, full.Listeners[0])
 
 	host, progress, created := bare.Host, bare.Progress, bare.CreatedAt
 	id, project := bare.ID, bare.ProjectID
@@ -144,11 +182,31 @@ func overwrite(bare, full *lbaas.LoadBalancer) {
 	*member = *full.Pools[0].Members[0]
 	*pool = *full.Pools[0]
 	*listener = *full.Listeners[0]
+	listener.L7Policies, listener.RateLimitPolicies = below.L7Policies, below.RateLimitPolicies
+	below.L7Policies[0].RedirectPoolID = pool.ID
 	*bare = *full
 	bare.ID, bare.ProjectID, bare.Host, bare.Progress, bare.CreatedAt = id, project, host, progress, created
 	pool.Members, pool.HealthMonitor = []*lbaas.Member{member}, monitor
 	member.PoolID, monitor.PoolID, listener.DefaultPoolID = pool.ID, pool.ID, pool.ID
 	bare.Listeners, bare.Pools = []*lbaas.Listener{listener}, []*lbaas.Pool{pool}
+}
+
+// overwriteBelow is overwrite for what is below a listener. It gives the bare parts back.
+func overwriteBelow(bare, full *lbaas.Listener) lbaas.Listener {
+	policy, limit := bare.L7Policies[0], bare.RateLimitPolicies[0]
+	rule, limitRule := policy.Rules[0], limit.Rules[0]
+	for _, o := range []struct{ bare, full *lbaas.Object }{
+		{&policy.Object, &full.L7Policies[0].Object}, {&rule.Object, &full.L7Policies[0].Rules[0].Object},
+		{&limit.Object, &full.RateLimitPolicies[0].Object}, {&limitRule.Object, &full.RateLimitPolicies[0].Rules[0].Object},
+	} {
+		o.full.ID, o.full.ProjectID = o.bare.ID, o.bare.ProjectID
+	}
+	*rule, *limitRule = *full.L7Policies[0].Rules[0], *full.RateLimitPolicies[0].Rules[0]
+	*policy, *limit = *full.L7Policies[0], *full.RateLimitPolicies[0]
+	policy.Rules, limit.Rules = []*lbaas.L7Rule{rule}, []*lbaas.RateLimitRule{limitRule}
+	policy.ListenerID, limit.ListenerID = bare.ID, bare.ID
+	rule.L7PolicyID, limitRule.RateLimitPolicyID = policy.ID, limit.ID
+	return lbaas.Listener{L7Policies: []*lbaas.L7Policy{policy}, RateLimitPolicies: []*lbaas.RateLimitPolicy{limit}}
 }
 
 func TestHostileTextIsKept(t *testing.T) {
@@ -235,6 +293,11 @@ func TestMissing(t *testing.T) {
 			lbaas.NounPool:          func() error { _, err := s.Pool(ctx, id); return err },
 			lbaas.NounMember:        func() error { _, err := s.Member(ctx, id); return err },
 			lbaas.NounHealthMonitor: func() error { _, err := s.HealthMonitor(ctx, id); return err },
+			lbaas.NounL7Policy:      func() error { _, err := s.L7Policy(ctx, id); return err },
+			lbaas.NounL7Rule:        func() error { _, err := s.L7Rule(ctx, id); return err },
+
+			lbaas.NounRateLimitPolicy: func() error { _, err := s.RateLimitPolicy(ctx, id); return err },
+			lbaas.NounRateLimitRule:   func() error { _, err := s.RateLimitRule(ctx, id); return err },
 		} {
 			if diff := cmp.Diff(error(lbaas.Missing(noun, id)), read(), compare); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", noun, diff)

@@ -82,8 +82,8 @@ func write[R any, P row[R]](c *Change, table string, sh *shelf[R]) error {
 	return nil
 }
 
-// full tells whether there is something to write.
-func (sh *shelf[R]) full() bool { return len(sh.fresh)+len(sh.changed)+len(sh.stamped) > 0 }
+// full tells whether there are whole rows to write. A stamp does no harm to what is marked as deleted in the same generation.
+func (sh *shelf[R]) full() bool { return len(sh.fresh)+len(sh.changed) > 0 }
 
 // stamp gives rows the generation of the change, so that they show PENDING_UPDATE.
 func (c *Change) stamp(table string, ids []string) error {
