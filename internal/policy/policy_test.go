@@ -74,15 +74,6 @@ var (
 		"write-quota":       "admin+system",
 		"admin":             "admin+system load-balancer_admin",
 	}
-	unscopedRoles = grants{
-		"read":              "admin reader+own",
-		"read-global":       "admin",
-		"write":             "admin member+own",
-		"read-quota":        "admin reader+own",
-		"read-quota-global": "admin",
-		"write-quota":       "admin",
-		"admin":             "admin load-balancer_admin",
-	}
 )
 
 // both is what holds where either does.
