@@ -111,7 +111,7 @@ func (s *Store) UpdateFlavorProfile(ctx context.Context, id string, fn func(*lba
 // DeleteFlavorProfile removes a flavor profile that no flavor uses. Its errors are NotFound and Conflict.
 func (s *Store) DeleteFlavorProfile(ctx context.Context, id string) error {
 	return s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
-		missing := lbaas.Missing("Flavor profile", id) // spelt so here, and only here (API section 1.3)
+		missing := lbaas.Missing(lbaas.NounFlavorProfile, id)
 		if err := held(ctx, tx, tableFlavorProfiles, "id", id, missing); err != nil {
 			return err
 		}

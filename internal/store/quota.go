@@ -134,21 +134,19 @@ func (s *Store) QuotaUsage(ctx context.Context, projectIDs []string) (map[string
 	}
 	for some := range slices.Chunk(projectIDs, idChunk) {
 		for _, noun := range lbaas.QuotaNouns() {
-			table, ok := tables[noun]
-			if !ok {
-				continue
-			}
 			var rows []struct {
 				ProjectID string
 				N         int
 			}
-			err := s.read.NewSelect().TableExpr(table).ColumnExpr("project_id, COUNT(*) AS n").
+			err := s.read.NewSelect().TableExpr(tables[noun]).ColumnExpr("project_id, COUNT(*) AS n").
 				Where("project_id IN (?)", bun.List(some)).Where("deleted = ?", false).GroupExpr("project_id").Scan(ctx, &rows)
 			if err != nil {
-				return nil, fmt.Errorf("count the %s of %d projects: %w", table, len(projectIDs), err)
+				return nil, fmt.Errorf("count the %s of %d projects: %w", tables[noun], len(projectIDs), err)
 			}
 			for _, r := range rows {
-				usage[r.ProjectID][noun] = r.N
+				if of := usage[r.ProjectID]; of != nil { // the database reads a NUL as something else
+					of[noun] = r.N
+				}
 			}
 		}
 	}
@@ -228,17 +226,23 @@ func (s *Store) checkQuotas(ctx context.Context, tx bun.Tx, projectID string, gr
 	}
 	limits := row.domain()
 	for _, noun := range nouns {
-		limit := limits.Limit(noun, s.quotaDefaults)
-		if limit == lbaas.Unlimited {
-			continue
+		if err := checkQuota(ctx, tx, projectID, noun, limits.Limit(noun, s.quotaDefaults)); err != nil {
+			return err
 		}
-		n, err := tx.NewSelect().TableExpr(tables[noun]).Where("project_id = ?", projectID).Where("deleted = ?", false).Count(ctx)
-		if err != nil {
-			return fmt.Errorf("count the %s of project %s: %w", tables[noun], projectID, err)
-		}
-		if n > int64(limit) {
-			return lbaas.QuotaMet(noun)
-		}
+	}
+	return nil
+}
+
+func checkQuota(ctx context.Context, tx bun.Tx, projectID string, noun lbaas.Noun, limit int) error {
+	if limit == lbaas.Unlimited {
+		return nil
+	}
+	n, err := tx.NewSelect().TableExpr(tables[noun]).Where("project_id = ?", projectID).Where("deleted = ?", false).Count(ctx)
+	if err != nil {
+		return fmt.Errorf("count the %s of project %s: %w", tables[noun], projectID, err)
+	}
+	if n > int64(limit) {
+		return lbaas.QuotaMet(noun)
 	}
 	return nil
 }
