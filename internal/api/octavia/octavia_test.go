@@ -52,14 +52,15 @@ func everybody() actors {
 
 // cloud is a server with a real store on SQLite, and two networks.
 type cloud struct {
-	t       testing.TB
-	store   *store.Store
-	server  *httptest.Server
-	token   string
-	network *network.Network
-	subnet  *network.Subnet // 10.0.0.0/24
-	six     *network.Subnet // 2001:db8::/64, on the same network
-	private *network.Subnet // the foreign project's
+	contract *contract
+	t        testing.TB
+	store    *store.Store
+	server   *httptest.Server
+	token    string
+	network  *network.Network
+	subnet   *network.Subnet // 10.0.0.0/24
+	six      *network.Subnet // 2001:db8::/64, on the same network
+	private  *network.Subnet // the foreign project's
 }
 
 func newCloud(t testing.TB) *cloud {
@@ -86,6 +87,7 @@ func (c *cloud) serve(config octavia.Config) {
 	mux.Handle("/", api)
 	c.server = httptest.NewServer(mux)
 	c.t.Cleanup(c.server.Close)
+	c.contract = c.readContract()
 }
 
 func (c *cloud) makeNetwork(project, cidr string) (*network.Network, *network.Subnet) {
@@ -170,6 +172,9 @@ func (c *cloud) do(method, path string, body any, headers ...string) answer {
 	}
 	a := answer{code: res.StatusCode, header: res.Header, raw: string(data)}
 	_ = json.Unmarshal(data, &a.body)
+	if c.contract != nil {
+		c.contract.agree(c.t, method, strings.TrimPrefix(path, c.server.URL), body, a)
+	}
 	return a
 }
 

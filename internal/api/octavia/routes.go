@@ -3,6 +3,7 @@ package octavia
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -129,8 +130,8 @@ func (a *API) table() []row {
 	}
 }
 
-// amphoraTable is what stands below /v2/octavia.
-func (a *API) amphoraTable() []row {
+// amphoraRows is what stands below /v2/octavia.
+func (a *API) amphoraRows() []row {
 	const get, put, del = http.MethodGet, http.MethodPut, http.MethodDelete
 	return []row{
 		{get, "/amphorae", "amphora:get_all", nil, catalogLister(a, "amphorae", "amphorae_links", a.Store.Amphorae,
@@ -146,6 +147,7 @@ func (a *API) amphoraTable() []row {
 func (a *API) routes() []web.Route {
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/{$}", Open: true, Handle: a.handle("", nil, a.versions)},
+		{Method: http.MethodGet, Path: strings.TrimSuffix(openAPIPath, ".json"), Open: true, Handle: a.handle("", nil, a.describe)},
 	}
 	rows := a.table()
 	for _, root := range roots {
@@ -167,7 +169,7 @@ func (a *API) routes() []web.Route {
 	}
 	for _, root := range []string{"/v2/octavia", "/v2.0/octavia"} {
 		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
-		for _, row := range a.amphoraTable() {
+		for _, row := range a.amphoraRows() {
 			routes = append(routes, route(a, root, row))
 		}
 	}

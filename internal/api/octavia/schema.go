@@ -15,7 +15,7 @@ type schema struct {
 	Type                 any                `json:"type,omitempty"` // a name, or a list of names where null is one
 	Format               string             `json:"format,omitempty"`
 	Description          string             `json:"description,omitempty"`
-	Enum                 []string           `json:"enum,omitempty"`
+	Enum                 []any              `json:"enum,omitempty"` // words, and nil where it may be null
 	Items                *schema            `json:"items,omitempty"`
 	Properties           map[string]*schema `json:"properties,omitempty"`
 	Required             []string           `json:"required,omitempty"`
@@ -60,35 +60,42 @@ func (f *form) described(attribute string, list bool) *form {
 }
 
 // choices are the words that an attribute may be; nil where any text may be.
-func choices(argument, attribute string) []string {
+func choices(argument, attribute string) []any {
 	noun := argument[strings.LastIndexByte(argument, '.')+1:]
 	switch noun + "." + attribute {
 	case "listener.protocol", "listeners.protocol":
 		return words(lbaas.ListenerProtocols())
 	case "pool.protocol", "pools.protocol", "default_pool.protocol", "redirect_pool.protocol":
 		return words(lbaas.PoolProtocols())
+	case "session_persistence.type":
+		return words([]lbaas.PersistenceType{lbaas.PersistSourceIP, lbaas.PersistHTTPCookie, lbaas.PersistAppCookie})
+	case "healthmonitor.type":
+		return words(lbaas.MonitorTypes())
+	case "l7policy.action", "l7policies.action":
+		return words(lbaas.L7Actions())
+	case "rule.type", "rules.type":
+		return words(lbaas.L7RuleTypes())
+	case "ratelimitpolicy.action":
+		return words(lbaas.RateLimitActions())
 	}
 	switch attribute {
 	case "lb_algorithm":
 		return words(lbaas.Algorithms())
 	case "client_authentication":
 		return words([]lbaas.ClientAuthentication{lbaas.ClientAuthNone, lbaas.ClientAuthOptional, lbaas.ClientAuthMandatory})
-	}
-	switch {
-	case noun == "session_persistence" && attribute == "type":
-		return words([]lbaas.PersistenceType{lbaas.PersistSourceIP, lbaas.PersistHTTPCookie, lbaas.PersistAppCookie})
-	case noun == "healthmonitor" && attribute == "type":
-		return words(lbaas.MonitorTypes())
+	case "compare_type":
+		return words(lbaas.CompareTypes())
+	case "metric":
+		return words(lbaas.RateLimitMetrics())
 	}
 	return nil
 }
 
-func words[T ~string](of []T) []string {
-	out := make([]string, len(of))
-	for i, w := range of {
-		out[i] = string(w)
+func words[T ~string](of []T) []any {
+	out := make([]any, len(of))
+	for i, w := range slices.Sorted(slices.Values(of)) {
+		out[i] = w
 	}
-	slices.Sort(out)
 	return out
 }
 
@@ -112,7 +119,7 @@ func (s *schema) nullable(required []string) {
 		if t, ok := p.Type.(string); ok && !slices.Contains(required, name) {
 			p.Type = []string{t, "null"}
 			if p.Enum != nil {
-				p.Description, p.Enum = strings.Join(p.Enum, ", ")+".", nil
+				p.Enum = append(p.Enum, nil)
 			}
 		}
 		if p.Properties != nil {
