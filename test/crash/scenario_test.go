@@ -27,15 +27,18 @@ type scenario struct {
 	web  [2]*harness.Node
 	ask  *harness.Node
 
-	network, back object
-	lb, pool      string
-	vip           string
+	network, back   object
+	profile, flavor object
+	lb, pool        string
+	vip, project    string
 }
 
 func (s *scenario) run() {
 	s.makeNetworks()
 	s.attach()
+	s.makeFlavor()
 	s.makeTree()
+	s.limit()
 	s.answers("a", "b")
 	s.changeMembers()
 	s.changeStructure()
@@ -86,10 +89,23 @@ func (s *scenario) plug(network object, name string) *harness.Node {
 	return &harness.Node{NetNS: netns, PortID: id, Address: port["fixed_ips"].([]any)[0].(map[string]any)["ip_address"].(string)}
 }
 
+// makeFlavor makes what the load balancer is made by.
+func (s *scenario) makeFlavor() {
+	s.profile = s.create(balancers+"/flavorprofiles", "flavorprofile", "flavorprofiles", object{
+		"name": s.name, "provider_name": "haproxy", "flavor_data": "{}"})
+	s.flavor = s.create(balancers+"/flavors", "flavor", "flavors", object{
+		"name": s.name, "flavor_profile_id": s.profile["id"]})
+}
+
+// limit bounds what the project may have, so that what is made from now on is counted.
+func (s *scenario) limit() {
+	s.until(http.MethodPut, balancers+"/quotas/"+s.project, object{"quota": object{"listener": 5, "member": 5}}, http.StatusAccepted)
+}
+
 func (s *scenario) makeTree() {
 	lb := s.create(balancers+"/loadbalancers", "loadbalancer", "loadbalancers", object{
-		"name": s.name, "vip_subnet_id": s.subnet(s.network)})
-	s.lb, s.vip = lb["id"].(string), lb["vip_address"].(string)
+		"name": s.name, "vip_subnet_id": s.subnet(s.network), "flavor_id": s.flavor["id"]})
+	s.lb, s.vip, s.project = lb["id"].(string), lb["vip_address"].(string), lb["project_id"].(string)
 	pool := s.create(balancers+"/pools", "pool", "pools", object{
 		"name": s.name, "loadbalancer_id": s.lb, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"})
 	s.pool = pool["id"].(string)
@@ -183,6 +199,9 @@ func (s *scenario) vipLink() string {
 
 func (s *scenario) takeAway() {
 	s.remove(balancers + "/loadbalancers/" + s.lb + "?cascade=true")
+	s.remove(balancers + "/flavors/" + s.flavor["id"].(string))
+	s.remove(balancers + "/flavorprofiles/" + s.profile["id"].(string))
+	s.until(http.MethodDelete, balancers+"/quotas/"+s.project, nil, http.StatusAccepted, http.StatusNotFound)
 	for _, n := range []*harness.Node{s.web[0], s.web[1], s.ask} {
 		s.update(networks+"/ports/"+n.PortID, "port", object{"binding:host_id": "", "binding:profile": object{}})
 		s.wait("port is unplugged", func() bool {
