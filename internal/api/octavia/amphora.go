@@ -86,9 +86,6 @@ func (a *API) deleteAmphora(ctx context.Context, r *request) (web.Reply, error) 
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if amphora.Status != lbaas.AmphoraError {
-		return web.Reply{}, immutable("amphora", amphora.ID)
-	}
 	if err := a.Store.DeleteAmphora(ctx, amphora.ID); err != nil {
 		return web.Reply{}, err
 	}

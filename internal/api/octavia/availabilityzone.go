@@ -69,6 +69,9 @@ func (a *API) createZone(ctx context.Context, r *request) (web.Reply, error) {
 	if readZone(f, z); f.done() != nil {
 		return web.Reply{}, f.done()
 	}
+	if z.Name == lbaas.NoFlavorID { // which Octavia keeps for zones that are gone
+		return web.Reply{}, lbaas.Errorf(lbaas.Conflict, "A availability zone of %s already exists.", z.Name)
+	}
 	if err := a.Store.CreateAvailabilityZone(ctx, z); err != nil {
 		return web.Reply{}, err
 	}

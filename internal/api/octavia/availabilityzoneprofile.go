@@ -29,7 +29,9 @@ type zoneProfileJSON struct {
 	Data     string `json:"availability_zone_data"`
 }
 
-func zoneProfileOf(p *lbaas.AvailabilityZoneProfile, _ view) zoneProfileJSON { return zoneProfileJSON(*p) }
+func zoneProfileOf(p *lbaas.AvailabilityZoneProfile, _ view) zoneProfileJSON {
+	return zoneProfileJSON(*p)
+}
 
 func (a *API) showZoneProfile(ctx context.Context, r *request) (web.Reply, error) {
 	if err := r.allow(r.Actor.ProjectID); err != nil {

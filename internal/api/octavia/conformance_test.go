@@ -91,6 +91,15 @@ type noun struct {
 	base            object // what a POST needs
 }
 
+// path is where an object is: by its id, or by its name where it has none.
+func (n noun) path(made object) string {
+	id, ok := made["id"].(string)
+	if !ok {
+		id = made["name"].(string)
+	}
+	return n.collection + "/" + id
+}
+
 // with is base and one attribute more, as JSON.
 func (n noun) with(t *testing.T, base object, s sample) string {
 	t.Helper()
@@ -119,7 +128,7 @@ func (n noun) creates(t *testing.T, c *cloud, samples []sample) {
 				t.Fatalf("%d %s", a.code, a.raw)
 			}
 			made := a.body[n.key].(object)
-			path := root + n.collection + "/" + made["id"].(string)
+			path := root + n.path(made)
 			got := c.do(http.MethodGet, path, nil).body[n.key].(object)
 			for _, shown := range []object{made, got} {
 				if diff := cmp.Diff(s.shows, shown[s.attribute]); diff != "" {
@@ -145,7 +154,7 @@ func (n noun) updates(t *testing.T, c *cloud, before object, samples []sample) {
 	for _, s := range samples {
 		t.Run("PUT "+s.attribute+"="+s.value, func(t *testing.T) {
 			made := c.make(n.collection, n.key, base)
-			path := root + n.collection + "/" + made["id"].(string)
+			path := root + n.path(made)
 			a := c.do(http.MethodPut, path, n.with(t, nil, s))
 			if s.fault != "" {
 				a.fault(t, http.StatusBadRequest, s.fault)
@@ -182,12 +191,12 @@ func (n noun) required(t *testing.T, c *cloud, attributes ...string) {
 
 // readOnly sends a PUT with each attribute that a PUT does not take.
 func (n noun) readOnly(t *testing.T, c *cloud, argument string, attributes ...string) {
-	id := c.make(n.collection, n.key, n.base)["id"].(string)
+	path := root + n.path(c.make(n.collection, n.key, n.base))
 	for _, attribute := range append(attributes, "id", "project_id", "tenant_id", "provisioning_status", "operating_status", "created_at", "nonsense") {
-		c.do(http.MethodPut, root+n.collection+"/"+id, object{n.key: object{attribute: nil}}).
+		c.do(http.MethodPut, path, object{n.key: object{attribute: nil}}).
 			fault(t, 400, "Unknown attribute for argument "+argument+": "+attribute)
 	}
-	if a := c.do(http.MethodDelete, root+n.collection+"/"+id, nil); a.code != http.StatusNoContent {
+	if a := c.do(http.MethodDelete, path, nil); a.code != http.StatusNoContent {
 		t.Fatalf("DELETE: %d %s", a.code, a.raw)
 	}
 }

@@ -2,6 +2,7 @@ package octavia_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,5 +87,85 @@ func TestListsShowOwnProject(t *testing.T) {
 	got := c.as("admin").make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": c.private.ID, "tenant_id": foreign})
 	if got["project_id"] != foreign || got["tenant_id"] != foreign {
 		t.Errorf("an admin makes one for %v", got["project_id"])
+	}
+}
+
+// TestWhoMayCatalog asks who may see and change what operators offer, and who may do what only operators do.
+func TestWhoMayCatalog(t *testing.T) {
+	c := newCatalogCloud(t)
+	lb, amphora, _ := c.amphorae()
+	profile, zoneProfile := c.flavorProfile("noop", "{}"), c.zoneProfile("noop", "{}")
+	flavor, zone := c.flavor("noop", "{}"), c.zone("noop", "{}")
+	c.putQuota(t, foreign, object{"pool": 1})
+	own := c.as("member").make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": c.subnet.ID, "provider": "noop"})["id"].(string)
+	everyone := []string{"member", "reader", "admin", "system", "stranger", "nobody", "unscoped"}
+	admin, ofProject, ofQuota := []string{"admin"}, []string{"member", "admin"}, []string{"member", "reader", "admin", "system"}
+	read := []string{"member", "reader", "admin", "system", "stranger"}
+	body := func(key string, o object) object { return object{key: o} }
+	newProfile := func(data string) object { return object{"name": "p", "provider_name": "noop", data: "{}"} }
+	for _, tc := range []struct {
+		method, path string
+		body         any
+		code         int
+		may          []string
+	}{
+		{"GET", root + "/flavors", nil, 200, read},
+		{"GET", root + "/flavors/" + flavor, nil, 200, read},
+		{"GET", root + "/flavors/" + nobodysID, nil, 404, read}, // who may not look does not learn that it is not there
+		{"POST", root + "/flavors", body("flavor", object{"name": "n", "flavor_profile_id": profile}), 201, admin},
+		{"PUT", root + "/flavors/" + flavor, body("flavor", object{}), 200, admin},
+		{"DELETE", root + "/flavors/" + flavor, nil, 204, admin},
+		{"GET", root + "/flavorprofiles", nil, 200, admin},
+		{"GET", root + "/flavorprofiles/" + profile, nil, 200, admin},
+		{"POST", root + "/flavorprofiles", body("flavorprofile", newProfile("flavor_data")), 201, admin},
+		{"PUT", root + "/flavorprofiles/" + profile, body("flavorprofile", object{}), 200, admin},
+		{"DELETE", root + "/flavorprofiles/" + c.flavorProfile("noop", "{}"), nil, 204, admin},
+		{"GET", root + "/availabilityzones", nil, 200, read},
+		{"GET", root + "/availabilityzones/" + zone, nil, 200, read},
+		{"POST", root + "/availabilityzones", body("availability_zone", object{"name": "n", "availability_zone_profile_id": zoneProfile}), 201, admin},
+		{"PUT", root + "/availabilityzones/" + zone, body("availability_zone", object{}), 200, admin},
+		{"DELETE", root + "/availabilityzones/" + zone, nil, 204, admin},
+		{"GET", root + "/availabilityzoneprofiles", nil, 200, admin},
+		{"GET", root + "/availabilityzoneprofiles/" + zoneProfile, nil, 200, admin},
+		{"POST", root + "/availabilityzoneprofiles", body("availability_zone_profile", newProfile("availability_zone_data")), 201, admin},
+		{"PUT", root + "/availabilityzoneprofiles/" + zoneProfile, body("availability_zone_profile", object{}), 200, admin},
+		{"DELETE", root + "/availabilityzoneprofiles/" + c.zoneProfile("noop", "{}"), nil, 204, admin},
+		{"GET", root + "/providers", nil, 200, read},
+		{"GET", root + "/providers/noop/flavor_capabilities", nil, 200, admin},
+		{"GET", root + "/providers/noop/availability_zone_capabilities", nil, 200, admin},
+		{"GET", root + "/quotas", nil, 200, read},
+		{"GET", root + "/quotas/defaults", nil, 200, everyone},
+		{"GET", root + "/quotas/" + mine, nil, 200, ofQuota},
+		{"GET", root + "/quotas/" + mine + "?usage=true", nil, 200, ofQuota},
+		{"GET", root + "/quotas/" + mine + "/default", nil, 200, ofQuota},
+		{"PUT", root + "/quotas/" + mine, body("quota", object{"pool": 1}), 202, admin},
+		{"DELETE", root + "/quotas/" + mine, nil, 202, admin},
+		{"PUT", root + "/loadbalancers/" + own + "/resize", object{"new_flavor_id": c.flavor("noop", "{}")}, 202, ofProject},
+		{"PUT", root + "/loadbalancers/" + own + "/failover", nil, 202, admin},
+		{"GET", amphoraRoot, nil, 200, admin},
+		{"GET", amphoraRoot + "/" + amphora, nil, 200, admin},
+		{"GET", amphoraRoot + "/" + amphora + "/stats", nil, 404, admin},
+		{"PUT", amphoraRoot + "/" + amphora + "/config", nil, 202, admin},
+		{"PUT", amphoraRoot + "/" + amphora + "/failover", nil, 202, admin},
+		{"DELETE", amphoraRoot + "/" + amphora, nil, 409, admin},
+		{"GET", root + "/extensions", nil, 200, everyone},
+	} {
+		for _, who := range everyone {
+			if slices.Contains(tc.may, who) {
+				continue
+			}
+			if a := c.as(who).do(tc.method, tc.path, tc.body); a.code != 403 || strings.Contains(a.raw, lb) {
+				t.Errorf("%s %s %s: %d %s, want 403", who, tc.method, tc.path, a.code, a.raw)
+			}
+		}
+		for _, who := range tc.may { // last, since a DELETE that is allowed takes it away
+			if a := c.as(who).do(tc.method, tc.path, tc.body); a.code != tc.code {
+				t.Errorf("%s %s %s: %d %s, want %d", who, tc.method, tc.path, a.code, a.raw, tc.code)
+			}
+		}
+	}
+	a := c.as("nobody").do(http.MethodGet, root+"/quotas/defaults", nil)
+	if a.code != 200 || a.body["quota"].(object)["usage"] != nil {
+		t.Errorf("the defaults: %d %s", a.code, a.raw)
 	}
 }
