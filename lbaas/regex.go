@@ -15,18 +15,34 @@ import (
 // thousand) were replaced by their nearest kin. All else is refused: conditionals, recursion and flags that RE2 does not know
 // among it. The nearest kin serves this check only; nothing is ever matched with it.
 func CheckRegex(text string) error {
-	_, err := regexp.Compile(text)
+	re, err := regexp.Compile(text)
 	if err == nil {
-		return nil
+		return checkNames(re)
 	}
 	t := translation{text: text}
 	if t.run() != nil {
 		return plainRegexError(err)
 	}
-	if _, again := regexp.Compile(t.out.String()); again != nil {
+	kin, again := regexp.Compile(t.out.String())
+	if again != nil {
 		return plainRegexError(err)
 	}
+	if err := checkNames(kin); err != nil {
+		return err
+	}
 	return t.check()
+}
+
+// checkNames refuses two groups of one name, which RE2 takes and PCRE does not.
+func checkNames(re *regexp.Regexp) error {
+	seen := map[string]bool{}
+	for _, name := range re.SubexpNames() {
+		if name != "" && seen[name] {
+			return fmt.Errorf("redefinition of group name %s", name)
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 // plainRegexError drops the words that Go's errors begin with.
@@ -85,9 +101,9 @@ func (t *translation) step() error {
 		return t.closing()
 	case '*', '+', '?':
 		t.copy(1)
-		t.mode()
+		return t.mode()
 	case '{':
-		t.repeat()
+		return t.repeat()
 	default:
 		t.copy(1)
 	}
@@ -108,14 +124,21 @@ func (t *translation) skip(prefix string) bool {
 	return true
 }
 
-// mode reads what may follow a repeat: a question mark makes it lazy, a plus possessive, which RE2 does not know.
-func (t *translation) mode() {
-	if t.skip("+") {
-		return
-	}
+// mode reads what may follow a repeat: a question mark makes it lazy, a plus possessive, which RE2 does not know. No further repeat
+// may come then.
+func (t *translation) mode() error {
 	if strings.HasPrefix(t.text[t.at:], "?") {
 		t.copy(1)
+		return nil
 	}
+	if !t.skip("+") {
+		return nil
+	}
+	rest := t.text[t.at:]
+	if rest != "" && strings.Contains("*+?", rest[:1]) || braces.MatchString(rest) {
+		return errNoTranslation
+	}
+	return nil
 }
 
 var braces = regexp.MustCompile(`^\{([0-9]{1,5})(,([0-9]{1,5})?)?\}`)
@@ -124,11 +147,11 @@ var braces = regexp.MustCompile(`^\{([0-9]{1,5})(,([0-9]{1,5})?)?\}`)
 const maxRepeat, re2Repeat = 65535, 1000
 
 // repeat brings a counted repeat within RE2's bound; braces of any other form are themselves.
-func (t *translation) repeat() {
+func (t *translation) repeat() error {
 	parts := braces.FindStringSubmatch(t.text[t.at:])
 	if parts == nil {
 		t.copy(1)
-		return
+		return nil
 	}
 	low, _ := strconv.Atoi(parts[1])
 	high, err := strconv.Atoi(parts[3])
@@ -141,7 +164,7 @@ func (t *translation) repeat() {
 	} else {
 		t.copy(len(parts[0]))
 	}
-	t.mode()
+	return t.mode()
 }
 
 var nameReference = regexp.MustCompile(`^\\k(?:<([A-Za-z_][A-Za-z0-9_]*)>|\{([A-Za-z_][A-Za-z0-9_]*)\}|'([A-Za-z_][A-Za-z0-9_]*)')`)

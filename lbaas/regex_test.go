@@ -1,0 +1,73 @@
+package lbaas
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCheckRegex(t *testing.T) {
+	bad := map[string]string{
+		"bad: open group":                "(a",
+		"bad: closed group":              "a)",
+		"bad: open class":                "[a-z",
+		"bad: backwards class":           "[z-a]",
+		"bad: nothing to repeat":         "*a",
+		"bad: repeated repeat":           "a**",
+		"bad: trailing backslash":        `a\`,
+		"bad: unknown escape":            `\y`,
+		"bad: backwards repeat":          "a{3,2}",
+		"bad: open look-ahead":           "(?=a",
+		"bad: class in look-ahead":       "(?=[z-a])",
+		"bad: reference to no group":     `\1`,
+		"bad: reference beyond groups":   `(a)\2`,
+		"bad: reference to no name":      `(?P<n>a)(?P=m)`,
+		"bad: reference to no name, <>":  `\k<n>`,
+		"bad: look-behind of any width":  "(?<=a+)b",
+		"bad: look-behind of two widths": "(?<!a|bc)d",
+		"bad: nested look-behind":        "(?<=x(a{1,2}))b",
+		"bad: open comment":              "a(?#b",
+		"bad: recursion":                 "a(?R)?b",
+		"bad: conditional":               "(a)?(?(1)b|c)",
+		"bad: flag":                      "(?x)a b",
+		"bad: repeat too large":          "a{65536}",
+		"bad: repeats of repeats":        "(?:(?:a{1000}){1000}){1000}",
+		"bad: two repeats":               "(?=a)b{2}{3}",
+		"bad: one name twice":            "(?P<n>a)(?P<n>b)",
+		"bad: one name twice, with kin":  "(?P<n>a)(?P<n>(?=b))",
+		"bad: possessive and lazy":       "a++?",
+		"bad: possessive and counted":    "a*+{2}",
+		"bad: lazy and possessive":       "(?=b)a+?+",
+		"bad: quotation":                 `(?=\Qa(\E)b`,
+	}
+	for name, text := range bad {
+		if err := CheckRegex(text); err == nil {
+			t.Errorf("%s: %q is taken", name, text)
+		}
+	}
+	good := []string{
+		"", "a", `^/api/v[0-9]+/.*\.(jpg|png)$`, "(?i)abc", "(?P<name>a)", "(?<name>a)", `[[:alpha:]]+`, `\d\w\s\b\.`, "[]a]", "[^]a]", `[\]a]`,
+		`(?=a)`, `(?!a)b`, `(?<=ab)c`, `(?<!ab|cd)e`, `(?<=^)a`, `(?<=[a-z]{3}.)x`, `(?>a+)b`, `a++b*+c?+d{1,2}+`, `a+?b`, `a(?#a comment)b`,
+		`(a)\1`, `(?P<n>a)(?P=n)`, `(?<n>a)\k<n>`, `(?<n>a)\k{n}`, `(?'n'a)\k'n'`, `a\Z`, `a{1001}`, `a{0,60000}b`, `a{2000,}`, `x{,3}`, `a{b}`,
+		`^(?!.*(?:admin|root)).*$`, `((a)|(b))(?=\3|\2)`, `(?=[)(]*)a`, `(?=\()a`, `[[:alpha:]\]](?=a)`, `(?=\101)A`,
+	}
+	for _, text := range good {
+		if err := CheckRegex(text); err != nil {
+			t.Errorf("%q is refused: %v", text, err)
+		}
+	}
+}
+
+// FuzzCheckRegex shows that any text is judged, and that what RE2 compiles is taken.
+func FuzzCheckRegex(f *testing.F) {
+	for _, text := range []string{`(?<=a)b++(?P=n)\1\Z`, `[[:a:]](?#)`, `a{1001,}`, `(?<n>\k<n>)`, "(?", "[", `\`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > MaxName {
+			return
+		}
+		if err := CheckRegex(text); err != nil && (err.Error() == "" || strings.ContainsAny(err.Error(), "\x00") && !strings.Contains(text, "\x00")) {
+			t.Errorf("%q: the error says %q", text, err)
+		}
+	})
+}
