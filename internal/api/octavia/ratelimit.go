@@ -51,15 +51,19 @@ func rateLimitPolicyOf(p *lbaas.RateLimitPolicy, v view) rateLimitPolicyJSON {
 
 // rateLimitPolicy returns the policy that the path names, if the actor may do what the route does.
 func (a *API) rateLimitPolicy(ctx context.Context, r *request, name string) (*lbaas.RateLimitPolicy, error) {
-	id, err := r.id(name, lbaas.NounRateLimitPolicy)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.Store.RateLimitPolicy(ctx, id)
+	p, err := a.findRateLimitPolicy(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
 	return p, r.allow(p.ProjectID)
+}
+
+func (a *API) findRateLimitPolicy(ctx context.Context, r *request, name string) (*lbaas.RateLimitPolicy, error) {
+	id, err := r.id(name, lbaas.NounRateLimitPolicy)
+	if err != nil {
+		return nil, err
+	}
+	return a.Store.RateLimitPolicy(ctx, id)
 }
 
 func (a *API) showRateLimitPolicy(ctx context.Context, r *request) (web.Reply, error) {

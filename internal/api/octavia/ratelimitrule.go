@@ -54,8 +54,9 @@ func (a *API) listRateLimitRules(ctx context.Context, r *request) (web.Reply, er
 }
 
 // rateLimitRule returns the rule that the path names, if it is that policy's and the actor may do what the route does.
+// As in the whole tree, what is not there is so for everybody.
 func (a *API) rateLimitRule(ctx context.Context, r *request) (*lbaas.RateLimitRule, error) {
-	p, err := a.rateLimitPolicy(ctx, r, "policy")
+	p, err := a.findRateLimitPolicy(ctx, r, "policy")
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (a *API) rateLimitRule(ctx context.Context, r *request) (*lbaas.RateLimitRu
 	if rule.RateLimitPolicyID != p.ID {
 		return nil, lbaas.Missing(lbaas.NounRateLimitRule, id)
 	}
-	return rule, nil
+	return rule, r.allow(rule.ProjectID)
 }
 
 func (a *API) showRateLimitRule(ctx context.Context, r *request) (web.Reply, error) {
