@@ -61,14 +61,12 @@ func (*LoadBalancer) Noun() Noun { return NounLoadBalancer }
 
 // VIPs are the addresses of a load balancer, its VIP first. It has none before its port is made.
 func (lb *LoadBalancer) VIPs() []netip.Addr {
-	var vips []netip.Addr
-	if lb.VIPAddress.IsValid() {
-		vips = append(vips, lb.VIPAddress)
+	if !lb.VIPAddress.IsValid() {
+		return nil
 	}
+	vips := []netip.Addr{lb.VIPAddress}
 	for _, v := range lb.AdditionalVIPs {
-		if v.Address.IsValid() {
-			vips = append(vips, v.Address)
-		}
+		vips = append(vips, v.Address)
 	}
 	return vips
 }

@@ -46,6 +46,18 @@ func poolRefs(p *lbaas.Pool) []reference {
 	}
 }
 
+// treeRefs are the references of all pools and listeners of a tree.
+func treeRefs(lb *lbaas.LoadBalancer) []reference {
+	var all []reference
+	for _, p := range lb.Pools {
+		all = append(all, poolRefs(p)...)
+	}
+	for _, l := range lb.Listeners {
+		all = append(all, listenerRefs(l)...)
+	}
+	return all
+}
+
 // checkNamed looks at the references that a request names; those that were there before stay as they are.
 func (a *API) checkNamed(ctx context.Context, projectID string, f *form, all []reference) error {
 	named := slices.DeleteFunc(all, func(r reference) bool { return !f.has(r.attribute) })

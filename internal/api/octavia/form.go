@@ -337,13 +337,24 @@ func (f *form) texts(attribute string, into *[]string, null []string) {
 	*into = list
 }
 
-// ids reads a list of UUIDs.
+// ids reads a list of UUIDs in any of their spellings, each once; null and an empty list clear it.
 func (f *form) ids(attribute string, into *[]string) {
-	f.texts(attribute, into, nil)
+	if !f.has(attribute) {
+		f.value(attribute)
+		return
+	}
+	var texts []string
+	f.texts(attribute, &texts, nil)
 	f.note(attribute, listSchema(schema{Type: "string", Format: "uuid"}))
-	for _, id := range *into {
-		if uuid.Validate(id) != nil {
-			f.fail(lbaas.InvalidField(attribute, id, "Value should be UUID format"))
+	*into = nil
+	for _, text := range texts {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			f.fail(lbaas.InvalidField(attribute, text, "Value should be UUID format"))
+			return
+		}
+		if !slices.Contains(*into, id.String()) {
+			*into = append(*into, id.String())
 		}
 	}
 }

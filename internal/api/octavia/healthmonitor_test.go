@@ -31,7 +31,7 @@ func TestHealthMonitorAttributes(t *testing.T) {
 	n := monitorNoun(pool, "HTTP")
 	domain := "Value should match the pattern ^(?=.{1,253}\\.?$)(?:(?!-|[^.]+_)[A-Za-z0-9-_]{1,63}(?<!-)(?:\\.|$))+$"
 	codes := "Value should match the pattern ^(\\d{3}(\\s*,\\s*\\d{3})*)$|^(\\d{3}-\\d{3})$"
-	samples := append(commonSamples(),
+	samples := append(append(commonSamples(), twiceTagged()),
 		sample{"delay", `-1`, nil, invalid("delay", "-1", "Value should be greater or equal to 0")},
 		sample{"delay", `[5]`, nil, invalid("delay", "[5]", notInteger)},
 		sample{"delay", `"7"`, 7.0, ""},

@@ -117,69 +117,6 @@ func TestTransportFaults(t *testing.T) {
 	}
 }
 
-// TestAbsent shows that what there is none of says so, and is never made in silence.
-func TestAbsent(t *testing.T) {
-	c := newCloud(t)
-	admin := c.as("admin")
-	lb := c.loadBalancer()
-	lists := map[string]string{
-		"/l7policies":               `{"l7policies":[],"l7policies_links":[]}`,
-		"/flavors":                  `{"flavors":[],"flavors_links":[]}`,
-		"/flavorprofiles":           `{"flavorprofile_links":[],"flavorprofiles":[]}`,
-		"/availabilityzones":        `{"availability_zones":[],"availability_zones_links":[]}`,
-		"/availabilityzoneprofiles": `{"availability_zone_profile_links":[],"availability_zone_profiles":[]}`,
-		"/quotas":                   `{"quotas":[],"quotas_links":[]}`,
-	}
-	for path, want := range lists {
-		if a := admin.do(http.MethodGet, root+path, nil); a.code != http.StatusOK || a.raw != want {
-			t.Errorf("GET %s: %d %s", path, a.code, a.raw)
-		}
-	}
-	const not = "Provider 'haproxy' does not support a requested action: "
-	const policy = "Policy does not allow this request to be performed."
-	tests := []struct {
-		as           *cloud
-		method, path string
-		code         int
-		text         string
-	}{
-		{c, "POST", root + "/l7policies", 501, not + "create L7 Policy"},
-		{c, "GET", root + "/l7policies/x", 404, "L7 Policy x not found."},
-		{c, "PUT", root + "/l7policies/x", 404, "L7 Policy x not found."},
-		{c, "DELETE", root + "/l7policies/x", 404, "L7 Policy x not found."},
-		{c, "GET", root + "/l7policies/x/rules", 404, "L7 Policy x not found."},
-		{c, "POST", root + "/l7policies/x/rules", 404, "L7 Policy x not found."},
-		{c, "DELETE", root + "/l7policies/x/rules/y", 404, "L7 Policy x not found."},
-		{c, "POST", root + "/flavors", 403, policy},
-		{admin, "POST", root + "/flavors", 501, not + "create Flavor"},
-		{admin, "GET", root + "/flavors/x", 404, "Flavor x not found."},
-		{c, "GET", root + "/flavorprofiles", 403, policy},
-		{admin, "POST", root + "/flavorprofiles", 501, not + "create Flavor Profile"},
-		{admin, "POST", root + "/availabilityzones", 501, not + "create Availability Zone"},
-		{admin, "DELETE", root + "/availabilityzones/x", 404, "Availability Zone x not found."},
-		{admin, "POST", root + "/availabilityzoneprofiles", 501, not + "create Availability Zone Profile"},
-		{c, "GET", "/v2/octavia/amphorae", 403, policy},
-		{admin, "GET", "/v2/octavia/amphorae", 501, not + "amphorae"},
-		{admin, "PUT", "/v2.0/octavia/amphorae/x/failover", 501, not + "amphorae"},
-		{c, "PUT", root + "/loadbalancers/" + lb + "/failover", 403, policy},
-		{admin, "PUT", root + "/loadbalancers/" + lb + "/failover", 501, not + "loadbalancer failover"},
-		{admin, "PUT", root + "/loadbalancers/x/failover", 404, "Load Balancer x not found."},
-		{c, "GET", root + "/providers/haproxy/flavor_capabilities", 403, policy},
-		{admin, "GET", root + "/providers/haproxy/flavor_capabilities", 501, not + "flavor capabilities"},
-		{admin, "GET", root + "/providers/x/availability_zone_capabilities", 400, "Provider 'x' is not enabled."},
-		{c, "PUT", root + "/quotas/" + mine, 403, policy},
-		{admin, "PUT", root + "/quotas/" + mine, 501, "Quotas cannot be set in this deployment: everything is unlimited."},
-		{admin, "DELETE", root + "/quotas/" + mine, 404, "Quotas " + mine + " not found."},
-		{c, "GET", root + "/quotas/" + foreign, 403, policy},
-		{c.as("unscoped"), "GET", root + "/l7policies", 403, policy},
-	}
-	for _, test := range tests {
-		t.Run(test.method+test.path, func(t *testing.T) {
-			test.as.do(test.method, test.path, nil).fault(t, test.code, test.text)
-		})
-	}
-}
-
 func TestQuotasAreUnlimited(t *testing.T) {
 	c := newCloud(t)
 	for _, path := range []string{"/quotas/defaults", "/quotas/" + mine, "/quotas/" + mine + "/default"} {

@@ -171,7 +171,7 @@ func TestFilterByAnyAttribute(t *testing.T) {
 				continue
 			}
 			path := root + list.collection + "?" + url.Values{attribute: {text}}.Encode()
-			if attribute == "tenant_id" || attribute == "vip_vnic_type" { // which are not kept
+			if attribute == "tenant_id" { // which is not kept
 				c.do("GET", path, nil).fault(t, 400, "One or more arguments are either duplicate or invalid")
 				continue
 			}

@@ -88,7 +88,7 @@ func listenerSamples() []sample {
 func TestListenerAttributes(t *testing.T) {
 	c := newCloud(t)
 	n := listenerNoun(c.loadBalancer())
-	samples := append(append(commonSamples(), described()...), listenerSamples()...)
+	samples := append(append(append(commonSamples(), twiceTagged()), described()...), listenerSamples()...)
 	n.creates(t, c, append(append(samples, posted()...),
 		sample{"connection_limit", `null`, nil, ""},
 		sample{"tls_ciphers", `null`, nil, ""},

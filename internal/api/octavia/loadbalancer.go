@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -14,37 +15,28 @@ import (
 )
 
 // readLoadBalancer reads the attributes that a POST and a PUT have in common.
-func readLoadBalancer(f *form, lb *lbaas.LoadBalancer, o *options) {
+func readLoadBalancer(f *form, lb *lbaas.LoadBalancer) {
 	f.text("name", &lb.Name)
 	f.text("description", &lb.Description)
 	f.flag("admin_state_up", &lb.AdminStateUp)
 	f.tags(&lb.Tags)
-	f.id("vip_qos_policy_id", &o.qosPolicy)
-	f.ids("vip_sg_ids", &o.securityGroups)
+	f.id("vip_qos_policy_id", &lb.VIPQoSPolicyID)
+	f.ids("vip_sg_ids", &lb.VIPSecurityGroupIDs)
 }
 
-// options are what the API knows and this deployment has no objects for.
-type options struct {
-	qosPolicy      string
-	securityGroups []string
-	additionalVIPs int
+type additionalVIPJSON struct {
+	SubnetID  string `json:"subnet_id"`
+	IPAddress string `json:"ip_address"`
+	PortID    string `json:"port_id"`
 }
 
-// check refuses options whose objects do not exist here: the embedded network service has neither QoS policies nor
-// security groups.
-func (o options) check(lb *lbaas.LoadBalancer) error {
-	switch {
-	case o.qosPolicy != "":
-		return lbaas.ValidationFailure("VIP QoS policy is not allowed in this deployment.")
-	case len(o.securityGroups) > 0:
-		return missingResource("Security Group", o.securityGroups[0])
-	case o.additionalVIPs > 0:
-		return unsupportedOption(lb.Provider, "additional_vips")
+func additionalVIPsOf(lb *lbaas.LoadBalancer) []additionalVIPJSON {
+	out := make([]additionalVIPJSON, len(lb.AdditionalVIPs))
+	for i, v := range lb.AdditionalVIPs {
+		out[i] = additionalVIPJSON{v.SubnetID, v.Address.String(), v.PortID}
 	}
-	return nil
+	return out
 }
-
-type additionalVIPJSON struct{}
 
 type loadBalancerJSON struct {
 	objectJSON
@@ -80,8 +72,8 @@ func basicLoadBalancerOf(lb *lbaas.LoadBalancer, v view) loadBalancerJSON {
 	return loadBalancerJSON{
 		objectJSON: objectOf(&lb.Object, v), Description: lb.Description,
 		VIPAddress: lb.VIPAddress.String(), VIPPortID: lb.VIPPortID, VIPSubnetID: lb.VIPSubnetID,
-		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: orNull(lb.VIPQoSPolicyID), VIPSecurityIDs: []string{},
-		VIPVNICType: cmp.Or(lb.VIPVNICType, lbaas.VNICNormal), AdditionalVIPs: []additionalVIPJSON{}, Provider: lb.Provider,
+		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: orNull(lb.VIPQoSPolicyID), VIPSecurityIDs: list(lb.VIPSecurityGroupIDs),
+		VIPVNICType: cmp.Or(lb.VIPVNICType, lbaas.VNICNormal), AdditionalVIPs: additionalVIPsOf(lb), Provider: lb.Provider,
 		FlavorID: orNull(lb.FlavorID), AvailabilityZone: orNull(lb.AvailabilityZone),
 	}
 }
@@ -129,7 +121,6 @@ type newTree struct {
 	form       *form
 	lb         *lbaas.LoadBalancer
 	vip        vipRequest
-	options    options
 	listeners  []newListener
 	policies   []newL7Policy
 	references []string          // the names of pools that are defined elsewhere
@@ -148,7 +139,7 @@ func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 	if err := t.own(r); err != nil {
 		return web.Reply{}, err
 	}
-	place, err := a.resolveVIP(ctx, r, t.lb.ProjectID, t.vip)
+	place, err := a.placeVIP(ctx, r, &t)
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -156,11 +147,11 @@ func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	if err := a.takeVIP(ctx, t.lb, place); err != nil {
-		a.releaseVIP(ctx, t.lb)
+		a.releaseVIP(ctx, t.lb, place)
 		return web.Reply{}, err
 	}
 	if err := a.insert(ctx, &t); err != nil {
-		a.releaseVIP(ctx, t.lb)
+		a.releaseVIP(ctx, t.lb, place)
 		return web.Reply{}, err
 	}
 	return reply(http.StatusCreated, "loadbalancer", fullLoadBalancerOf(t.lb, viewOf(r.Request)))
@@ -169,7 +160,7 @@ func (a *API) createLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 // read reads the request's attributes and checks their types.
 func (t *newTree) read() error {
 	f, lb := t.form, t.lb
-	readLoadBalancer(f, lb, &t.options)
+	readLoadBalancer(f, lb)
 	readVIP(f, &t.vip)
 	f.text("project_id", &lb.ProjectID)
 	if lb.ProjectID == "" {
@@ -180,20 +171,30 @@ func (t *newTree) read() error {
 	f.id("flavor_id", &lb.FlavorID)
 	f.text("availability_zone", &lb.AvailabilityZone)
 	for _, nested := range f.objects("additional_vips") {
-		readAdditionalVIP(nested)
+		lb.AdditionalVIPs = append(lb.AdditionalVIPs, readAdditionalVIP(nested))
 		f.check(nested.done())
-		t.options.additionalVIPs++
 	}
 	t.readChildren()
-	return first(f.done(), lb.Validate())
+	return first(f.done(), differentTags(lb.Tags), lb.Validate())
 }
 
-func readAdditionalVIP(f *form) {
-	var v vipRequest
+// differentTags is Octavia's answer to a POST of a load balancer that gives a tag twice: its table of tags has a key.
+func differentTags(tags []string) error {
+	sorted := slices.Sorted(slices.Values(tags))
+	if len(slices.Compact(sorted)) < len(tags) {
+		return lbaas.Errorf(lbaas.Conflict, "Already an entity with that specified id.")
+	}
+	return nil
+}
+
+// readAdditionalVIP reads an address as it is wanted: what is left open is the zero value.
+func readAdditionalVIP(f *form) lbaas.AdditionalVIP {
+	var v lbaas.AdditionalVIP
 	f.require("subnet_id")
-	f.id("subnet_id", &v.subnetID)
-	f.id("port_id", &v.portID)
-	f.address("ip_address", &v.address)
+	f.id("subnet_id", &v.SubnetID)
+	f.id("port_id", &v.PortID)
+	f.address("ip_address", &v.Address)
+	return v
 }
 
 // own decides whose the load balancer is and whether the actor may make it.
@@ -226,7 +227,7 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	if err := a.chooseProvider(ctx, t.form, lb); err != nil {
 		return err
 	}
-	if err := t.options.check(lb); err != nil {
+	if err := first(a.Options.allowNetwork(lb.VIPNetworkID, zoneNetworks(lb)), checkVNIC(lb)); err != nil {
 		return err
 	}
 	lb.ID = uuid.NewString()
@@ -243,7 +244,13 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 		return err
 	}
 	t.subnets = subnets
-	return first(checkTree(&a.Options.Deployment, lb), a.supported(lb, nil))
+	if err := checkTree(&a.Options.Deployment, lb); err != nil {
+		return err
+	}
+	if err := a.checkCertificates(ctx, lb.ProjectID, treeRefs(lb)); err != nil {
+		return err
+	}
+	return a.supported(lb, nil)
 }
 
 // insert writes the load balancer, whose VIP is known now.
@@ -252,11 +259,12 @@ func (a *API) insert(ctx context.Context, t *newTree) error {
 		return err
 	}
 	if len(t.subnets) > 0 && !a.reachesOverlapping(t.lb) {
-		vip, err := a.Networks.Subnet(ctx, t.lb.VIPSubnetID)
+		vips := lbaas.LoadBalancer{VIPSubnetID: t.lb.VIPSubnetID, AdditionalVIPs: t.lb.AdditionalVIPs}
+		used, err := a.usedSubnets(ctx, &vips, t.subnets)
 		if err != nil {
 			return err
 		}
-		if err := overlap(t.lb.Provider, []*network.Subnet{vip}, t.subnets); err != nil {
+		if err := overlap(t.lb.Provider, used, t.subnets); err != nil {
 			return err
 		}
 	}
@@ -268,27 +276,32 @@ func (a *API) updateLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
-	var o options
-	if readLoadBalancer(f, lbaas.NewLoadBalancer(), &o); f.done() != nil {
+	if readLoadBalancer(f, lbaas.NewLoadBalancer()); f.done() != nil {
 		return web.Reply{}, f.done()
 	}
 	old, err := a.loadBalancer(ctx, r)
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := first(r.allowSecurityGroups(f, old.ProjectID), pending(old), o.check(old)); err != nil {
+	if err := first(r.allowSecurityGroups(f, old.ProjectID), pending(old)); err != nil {
+		return web.Reply{}, err
+	}
+	wanted := *old
+	readLoadBalancer(f, &wanted)
+	if err := a.changeVIP(ctx, r, old, &wanted); err != nil {
 		return web.Reply{}, err
 	}
 	var lb *lbaas.LoadBalancer
 	err = a.change(ctx, old.ID, func(c *store.Change) error {
 		lb = c.LB
-		readLoadBalancer(f, lb, &o)
+		readLoadBalancer(f, lb)
 		if err := lb.Validate(); err != nil {
 			return err
 		}
 		return c.Put(lb)
 	})
 	if err != nil {
+		a.restoreVIP(ctx, &wanted, old)
 		return web.Reply{}, err
 	}
 	return reply(http.StatusOK, "loadbalancer", loadBalancerOf(lb, viewOf(r.Request)))

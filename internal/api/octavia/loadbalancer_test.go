@@ -67,7 +67,7 @@ func TestLoadBalancerAttributes(t *testing.T) {
 	n := loadBalancerNoun(c)
 	samples := append(append(commonSamples(), described()...),
 		sample{"vip_qos_policy_id", `"x"`, nil, invalid("vip_qos_policy_id", "x", notUUID)},
-		sample{"vip_qos_policy_id", `"5e2e5e5e-0000-4000-8000-000000000000"`, nil, "Validation failure: VIP QoS policy is not allowed in this deployment."},
+		sample{"vip_qos_policy_id", `"5e2e5e5e-0000-4000-8000-000000000000"`, nil, "qos_policy 5e2e5e5e-0000-4000-8000-000000000000 not found."},
 		sample{"vip_qos_policy_id", `null`, nil, ""},
 		sample{"vip_sg_ids", `["x"]`, nil, invalid("vip_sg_ids", "x", notUUID)},
 		sample{"vip_sg_ids", `["5e2e5e5e-0000-4000-8000-000000000000"]`, nil, "Security Group 5e2e5e5e-0000-4000-8000-000000000000 not found."},
@@ -103,7 +103,8 @@ func TestLoadBalancerAttributes(t *testing.T) {
 		sample{"listeners", `null`, []any{}, ""},
 		sample{"pools", `{}`, nil, invalid("pools", "{}", notList)},
 	))
-	n.updates(t, c, object{"tags": []string{"t"}, "description": "before"}, append(samples, sample{"tags", `null`, []any{"t"}, ""}))
+	n.updates(t, c, object{"tags": []string{"t"}, "description": "before"}, append(samples, twiceTagged(), sample{"tags", `null`, []any{"t"}, ""}))
+	c.postLB(object{"vip_subnet_id": c.subnet.ID, "tags": []string{"a", "b", "a"}}).fault(t, 409, "Already an entity with that specified id.")
 	n.readOnly(t, c, "load_balancer.loadbalancer", "vip_address", "vip_port_id", "vip_subnet_id", "vip_network_id", "additional_vips",
 		"provider", "flavor_id", "availability_zone", "listeners", "pools", "vip_vnic_type")
 	c.do("POST", root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID, "additional_vips": []object{{"subnet_id": c.six.ID}}}}).
@@ -158,7 +159,7 @@ func TestVIP(t *testing.T) {
 		{"bad port: two addresses", object{"vip_port_id": both.ID}, 400, failure + "VIP port's subnet could not be determined. Please specify either a VIP subnet or address."},
 		{"bad address on port", object{"vip_port_id": single.ID, "vip_address": "10.0.0.250"}, 400, failure + "Specified VIP address not found on the specified VIP port."},
 		{"bad subnet with port", object{"vip_port_id": single.ID, "vip_subnet_id": unknown}, 400, "Subnet " + unknown + " not found."},
-		{"bad subnet for port", object{"vip_port_id": single.ID, "vip_subnet_id": c.six.ID}, 400, failure + "Specified VIP subnet not found on the specified VIP port."},
+		{"bad subnet for port", object{"vip_port_id": single.ID, "vip_subnet_id": c.six.ID}, 400, failure + "No VIP address found on the specified VIP port within the specified subnet."},
 		{"bad network", object{"vip_network_id": unknown}, 400, "Network " + unknown + " not found."},
 		{"bad network: another's", object{"vip_network_id": c.private.NetworkID}, 400, "Network " + c.private.NetworkID + " not found."},
 		{"bad network: empty", object{"vip_network_id": emptyNet.ID}, 400, failure + "Supplied network does not contain a subnet."},

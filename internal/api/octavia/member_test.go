@@ -26,7 +26,7 @@ func TestMemberShape(t *testing.T) {
 func TestMemberAttributes(t *testing.T) {
 	c := newCloud(t)
 	n := memberNoun(c.pool(c.loadBalancer()))
-	samples := append(commonSamples(),
+	samples := append(append(commonSamples(), twiceTagged()),
 		sample{"weight", `257`, nil, invalid("weight", "257", "Value should be lower or equal to 256")},
 		sample{"weight", `-1`, nil, invalid("weight", "-1", "Value should be greater or equal to 0")},
 		sample{"weight", `{}`, nil, invalid("weight", "{}", notInteger)},

@@ -72,7 +72,7 @@ func poolSamples() []sample {
 func TestPoolAttributes(t *testing.T) {
 	c := newCloud(t).everything()
 	n := poolNoun(c.loadBalancer())
-	samples := append(append(commonSamples(), described()...), poolSamples()...)
+	samples := append(append(append(commonSamples(), twiceTagged()), described()...), poolSamples()...)
 	n.creates(t, c, append(append(samples, posted()...),
 		sample{"protocol", `"TERMINATED_HTTPS"`, nil, invalid("protocol", "TERMINATED_HTTPS", "Value should be one of: HTTP, HTTPS, PROXY, PROXYV2, SCTP, TCP, UDP")},
 		sample{"session_persistence", `{}`, nil, "Validation failure: Invalid session_persistence provided."},

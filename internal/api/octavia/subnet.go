@@ -48,7 +48,7 @@ func (a *API) memberSubnets(ctx context.Context, r *request, projectID string, m
 	return subnets, nil
 }
 
-// usedSubnets returns the subnets that a load balancer is in: the VIP's and its members'. Those among joining are not asked for
+// usedSubnets returns the subnets that a load balancer is in: its VIPs' and its members'. Those among joining are not asked for
 // again, and one that is gone takes up no addresses.
 func (a *API) usedSubnets(ctx context.Context, lb *lbaas.LoadBalancer, joining []*network.Subnet) ([]*network.Subnet, error) {
 	var used []*network.Subnet
@@ -72,6 +72,9 @@ func (a *API) usedSubnets(ctx context.Context, lb *lbaas.LoadBalancer, joining [
 // subnetIDs are the ids of the subnets that a load balancer is in, each once.
 func subnetIDs(lb *lbaas.LoadBalancer) []string {
 	ids := []string{lb.VIPSubnetID}
+	for _, v := range lb.AdditionalVIPs {
+		ids = append(ids, v.SubnetID)
+	}
 	for _, p := range lb.Pools {
 		for _, m := range p.Members {
 			if m.SubnetID != "" {

@@ -121,7 +121,7 @@ func TestCreateTreeFaults(t *testing.T) {
 		{"bad pool: half a definition", listener(object{"default_pool": object{"name": "p", "protocol": "HTTP"}}), 400, failure + "Pool definition for 'p' missing required attribute: lb_algorithm"},
 		{"bad pool protocol", listener(object{"default_pool": object{"name": "p", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN"}}), 400,
 			failure + "The pool protocol 'TCP' is invalid while the listener protocol is 'HTTP'."},
-		{"bad: L7 policies", listener(object{"l7policies": []object{{"action": "REJECT"}}}), 501, "Provider 'haproxy' does not support a requested action: create L7 Policy"},
+		{"bad: L7 policies", listener(object{"l7policies": []object{{"action": "REJECT"}}}), 501, "Provider 'haproxy' does not support a requested option: L7 policy action REJECT"},
 		{"bad listeners", object{"vip_subnet_id": c.subnet.ID, "listeners": []any{7}}, 400, invalid("listeners", "7", "Value should be object")},
 		{"bad pool attribute", pool(object{"listener_id": unknown}), 400, "Unknown attribute for argument " + path + "pools: listener_id"},
 		{"bad pool: no protocol", pool(object{"protocol": nil}), 400, failure + "Pool definition for 'p' missing required attribute: protocol"},

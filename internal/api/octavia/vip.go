@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,6 +32,36 @@ type vip struct {
 	network string
 	subnets []string   // to try in order
 	address netip.Addr // the zero Addr is any
+
+	// additional are more addresses of the same port, as lbaas.AdditionalVIP; the zero Addr is any.
+	additional []lbaas.AdditionalVIP
+}
+
+// placeVIP finds the places of a new load balancer's VIPs, and looks at what else it names of the network service, without making
+// anything. It keeps the order of Octavia's checks.
+func (a *API) placeVIP(ctx context.Context, r *request, t *newTree) (vip, error) {
+	lb := t.lb
+	if err := a.Options.allowVIP(t.vip); err != nil {
+		return vip{}, err
+	}
+	place, err := a.resolveVIP(ctx, r, lb.ProjectID, t.vip)
+	if err != nil {
+		return vip{}, err
+	}
+	lb.VIPNetworkID = place.network
+	if place.port != nil && !t.form.has("vip_qos_policy_id") {
+		lb.VIPQoSPolicyID = place.port.QoSPolicyID
+	}
+	if err := a.checkQoSPolicy(ctx, lb.VIPQoSPolicyID); err != nil {
+		return vip{}, err
+	}
+	if err := a.placeAdditional(ctx, r, lb, &place); err != nil {
+		return vip{}, err
+	}
+	if err := a.checkSecurityGroups(ctx, r, lb); err != nil {
+		return vip{}, err
+	}
+	return place, a.checkGateways(ctx, place)
 }
 
 // resolveVIP finds the VIP's place, without making anything.
@@ -40,19 +71,17 @@ func (a *API) resolveVIP(ctx context.Context, r *request, projectID string, v vi
 		return a.vipOnPort(ctx, r, projectID, v)
 	case v.networkID != "":
 		return a.vipOnNetwork(ctx, r, projectID, v)
-	case v.subnetID != "":
-		s, err := a.visibleSubnet(ctx, r, projectID, v.subnetID)
-		if err != nil {
-			return vip{}, err
-		}
-		return vip{network: s.NetworkID, subnets: []string{s.ID}, address: v.address}, nil
 	}
-	return vip{}, lbaas.ValidationFailure("VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.")
+	s, err := a.visibleSubnet(ctx, r, projectID, v.subnetID)
+	if err != nil {
+		return vip{}, err
+	}
+	return vip{network: s.NetworkID, subnets: []string{s.ID}, address: v.address}, nil
 }
 
 func (a *API) vipOnPort(ctx context.Context, r *request, projectID string, v vipRequest) (vip, error) {
 	p, err := a.Networks.Port(ctx, v.portID)
-	if errors.Is(err, lbaas.NotFound) || err == nil && p.ProjectID != projectID && !sees(r, p.ProjectID) {
+	if errors.Is(err, lbaas.NotFound) || err == nil && p.ProjectID != projectID && !a.sees(r, p.ProjectID) {
 		return vip{}, missingResource("Port", v.portID)
 	}
 	if err != nil {
@@ -84,7 +113,7 @@ func onePlace(v vipRequest, found []network.FixedIP) error {
 	case len(found) == 0 && v.address.IsValid():
 		return lbaas.ValidationFailure("Specified VIP address not found on the specified VIP port.")
 	case len(found) == 0 && v.subnetID != "":
-		return lbaas.ValidationFailure("Specified VIP subnet not found on the specified VIP port.")
+		return lbaas.ValidationFailure("No VIP address found on the specified VIP port within the specified subnet.")
 	case len(found) == 0, len(found) > 1 && v.subnetID == "":
 		return lbaas.ValidationFailure("VIP port's subnet could not be determined. Please specify either a VIP subnet or address.")
 	}
@@ -148,20 +177,20 @@ func missingResource(noun, id string) error {
 }
 
 // sees tells whether the actor may use what belongs to a project.
-func sees(r *request, owner string) bool {
-	return owner == r.Actor.ProjectID || r.Actor.Admin()
+func (a *API) sees(r *request, owner string) bool {
+	return owner == r.Actor.ProjectID || r.Actor.Admin() || a.Options.AllowInvisible
 }
 
 func (a *API) visibleNetwork(ctx context.Context, r *request, projectID, id string) (*network.Network, error) {
 	n, err := a.Networks.Network(ctx, id)
-	if errors.Is(err, lbaas.NotFound) || err == nil && !usable(r, projectID, n) {
+	if errors.Is(err, lbaas.NotFound) || err == nil && !a.usable(r, projectID, n) {
 		return nil, missingResource("Network", id)
 	}
 	return n, err
 }
 
-func usable(r *request, projectID string, n *network.Network) bool {
-	return n.Shared || n.External || n.ProjectID == projectID || sees(r, n.ProjectID)
+func (a *API) usable(r *request, projectID string, n *network.Network) bool {
+	return n.Shared || n.External || n.ProjectID == projectID || a.sees(r, n.ProjectID)
 }
 
 func (a *API) subnet(ctx context.Context, id string) (*network.Subnet, error) {
@@ -179,7 +208,7 @@ func (a *API) visibleSubnet(ctx context.Context, r *request, projectID, id strin
 		return nil, err
 	}
 	n, err := a.Networks.Network(ctx, s.NetworkID)
-	if errors.Is(err, lbaas.NotFound) || err == nil && !usable(r, projectID, n) {
+	if errors.Is(err, lbaas.NotFound) || err == nil && !a.usable(r, projectID, n) {
 		return nil, missingResource("Subnet", id)
 	}
 	return s, err
@@ -194,7 +223,7 @@ func (a *API) takeVIP(ctx context.Context, lb *lbaas.LoadBalancer, v vip) error 
 	}
 	var err error
 	for _, subnet := range v.subnets {
-		if err = a.makePort(ctx, lb, subnet, v.address); !full(err) {
+		if err = a.makePort(ctx, lb, network.FixedIP{SubnetID: subnet, Address: v.address}, v.additional); !full(err) {
 			return err
 		}
 	}
@@ -210,18 +239,47 @@ func full(err error) bool {
 // deviceOf is the device of all ports that a load balancer uses.
 func deviceOf(lb *lbaas.LoadBalancer) string { return "lb-" + lb.ID }
 
-func (a *API) makePort(ctx context.Context, lb *lbaas.LoadBalancer, subnetID string, address netip.Addr) error {
+func (a *API) makePort(ctx context.Context, lb *lbaas.LoadBalancer, first network.FixedIP, additional []lbaas.AdditionalVIP) error {
 	p := &network.Port{
 		ProjectID: lb.ProjectID, NetworkID: lb.VIPNetworkID, Name: "octavia-lb-" + lb.ID, AdminStateUp: true,
-		DeviceOwner: network.OwnerLoadBalancer, DeviceID: deviceOf(lb),
-		FixedIPs: []network.FixedIP{{SubnetID: subnetID, Address: address}},
+		DeviceOwner: network.OwnerLoadBalancer, DeviceID: deviceOf(lb), FixedIPs: []network.FixedIP{first},
+		SecurityGroupIDs: lb.VIPSecurityGroupIDs, QoSPolicyID: lb.VIPQoSPolicyID,
+	}
+	for _, v := range additional {
+		p.FixedIPs = append(p.FixedIPs, network.FixedIP{SubnetID: v.SubnetID, Address: v.Address})
 	}
 	if err := a.Networks.CreatePort(ctx, p); err != nil {
 		return vipConflict(err)
 	}
 	lb.VIPPortID, lb.VIPPortOwned = p.ID, true
-	lb.VIPSubnetID, lb.VIPAddress = p.FixedIPs[0].SubnetID, p.FixedIPs[0].Address
+	return takeAddresses(lb, p, first.SubnetID)
+}
+
+// takeAddresses gives a load balancer the addresses that its port got: one in each subnet.
+func takeAddresses(lb *lbaas.LoadBalancer, p *network.Port, subnetID string) error {
+	in := map[string]netip.Addr{}
+	for _, ip := range p.FixedIPs {
+		in[ip.SubnetID] = ip.Address
+	}
+	lb.VIPSubnetID, lb.VIPAddress = subnetID, in[subnetID]
+	for i := range lb.AdditionalVIPs {
+		v := &lb.AdditionalVIPs[i]
+		v.Address, v.PortID = in[v.SubnetID], p.ID
+	}
+	for _, a := range append([]netip.Addr{lb.VIPAddress}, addressesOf(lb.AdditionalVIPs)...) {
+		if !a.IsValid() {
+			return fmt.Errorf("take the VIP: port %s lacks an address in one of the subnets", p.ID)
+		}
+	}
 	return nil
+}
+
+func addressesOf(vips []lbaas.AdditionalVIP) []netip.Addr {
+	var all []netip.Addr
+	for _, v := range vips {
+		all = append(all, v.Address)
+	}
+	return all
 }
 
 // vipConflict gives an address that is taken the API's words; all else is told in the network service's.
@@ -239,6 +297,10 @@ func (a *API) claimPort(ctx context.Context, lb *lbaas.LoadBalancer, v vip) erro
 			return err
 		}
 		p.DeviceID, p.DeviceOwner = deviceOf(lb), network.OwnerLoadBalancer
+		if len(lb.VIPSecurityGroupIDs) > 0 {
+			p.SecurityGroupIDs = lb.VIPSecurityGroupIDs
+		}
+		p.QoSPolicyID = lb.VIPQoSPolicyID
 		return nil
 	})
 	if errors.Is(err, lbaas.NotFound) {
@@ -248,7 +310,7 @@ func (a *API) claimPort(ctx context.Context, lb *lbaas.LoadBalancer, v vip) erro
 		return err
 	}
 	lb.VIPPortID, lb.VIPPortOwned = p.ID, false
-	lb.VIPSubnetID, lb.VIPAddress = v.subnets[0], v.address
+	lb.VIPSubnetID, lb.VIPAddress, lb.AdditionalVIPs = v.subnets[0], v.address, v.additional
 	return nil
 }
 
@@ -256,7 +318,7 @@ func (a *API) claimPort(ctx context.Context, lb *lbaas.LoadBalancer, v vip) erro
 const releaseTimeout = 10 * time.Second
 
 // releaseVIP undoes takeVIP. Where it fails the janitor of ports without a load balancer does it later.
-func (a *API) releaseVIP(ctx context.Context, lb *lbaas.LoadBalancer) {
+func (a *API) releaseVIP(ctx context.Context, lb *lbaas.LoadBalancer, v vip) {
 	if lb.VIPPortID == "" {
 		return
 	}
@@ -269,6 +331,7 @@ func (a *API) releaseVIP(ctx context.Context, lb *lbaas.LoadBalancer) {
 		_, err = a.Networks.UpdatePort(ctx, lb.VIPPortID, func(p *network.Port) error {
 			if p.DeviceID == deviceOf(lb) {
 				p.DeviceID, p.DeviceOwner = "", ""
+				p.SecurityGroupIDs, p.QoSPolicyID = v.port.SecurityGroupIDs, v.port.QoSPolicyID
 			}
 			return nil
 		})
