@@ -15,12 +15,21 @@ func readZone(f *form, z *lbaas.AvailabilityZone) {
 	f.text("description", &z.Description)
 	f.flag("enabled", &z.Enabled)
 	if f.create {
-		f.filled("name", &z.Name) // it is the key, and a path must be able to name it
+		f.filled("name", &z.Name)
+		f.check(inPath("name", z.Name))
 		f.id("availability_zone_profile_id", &z.ProfileID)
 		f.require("name", "availability_zone_profile_id")
 	}
 	f.notNull("enabled")
 	f.check(z.Validate())
+}
+
+// inPath refuses a key that no path can name.
+func inPath(attribute, key string) error {
+	if strings.Contains(key, "/") || key == "." || key == ".." {
+		return lbaas.InvalidField(attribute, key, "Value should be able to stand in a path")
+	}
+	return nil
 }
 
 type zoneJSON struct {

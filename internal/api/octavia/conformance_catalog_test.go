@@ -278,6 +278,8 @@ func TestZoneAttributes(t *testing.T) {
 		sample{"name", `""`, nil, invalid("name", "", notEmpty)},
 		sample{"name", `"` + long + `x"`, nil, invalid("name", long+"x", tooLong)},
 		sample{"name", `"a\u0000b"`, nil, invalid("name", "a\x00b", "Value should not contain a NUL character")},
+		sample{"name", `"a/b"`, nil, invalid("name", "a/b", "Value should be able to stand in a path")},
+		sample{"name", `".."`, nil, invalid("name", "..", "Value should be able to stand in a path")},
 		sample{"availability_zone_profile_id", `"x"`, nil, invalid("availability_zone_profile_id", "x", notUUID)},
 	))
 	n.updates(t, c, nil, samples)
@@ -291,7 +293,7 @@ func TestZoneAttributes(t *testing.T) {
 			t.Errorf("zone (-want +got):\n%s", diff)
 		}
 	}
-	for _, name := range []string{long, "a b", "ü", "50%", "?q#f"} {
+	for _, name := range []string{long, "a b", "ü", "50%", "?q#f", ".a"} {
 		c.make(n.collection, n.key, object{"name": name, "availability_zone_profile_id": profile})
 		path := n.collection + "/" + escape(name)
 		if got := c.show(path, n.key)["name"]; got != name {
@@ -302,7 +304,7 @@ func TestZoneAttributes(t *testing.T) {
 }
 
 func escape(name string) string {
-	return strings.NewReplacer("%", "%25", " ", "%20", "?", "%3F", "#", "%23", "/", "%2F").Replace(name)
+	return strings.NewReplacer("%", "%25", " ", "%20", "?", "%3F", "#", "%23").Replace(name)
 }
 
 func TestZoneFaults(t *testing.T) {

@@ -92,13 +92,13 @@ func TestLoadBalancerOfFlavor(t *testing.T) {
 
 func TestSRIOV(t *testing.T) {
 	c := newCatalogCloud(t)
-	make := func(flavor string, body object) object {
+	create := func(flavor string, body object) object {
 		t.Helper()
 		body["vip_subnet_id"], body["flavor_id"] = c.subnet.ID, flavor
 		return c.make("/loadbalancers", "loadbalancer", body)
 	}
 	direct, members := c.flavor("noop", `{"sriov_vip":true}`), c.flavor("noop", `{"allow_member_sriov":true}`)
-	if got := make(direct, object{}); got["vip_vnic_type"] != "direct" || c.show("/loadbalancers/"+got["id"].(string), "loadbalancer")["vip_vnic_type"] != "direct" {
+	if got := create(direct, object{}); got["vip_vnic_type"] != "direct" || c.show("/loadbalancers/"+got["id"].(string), "loadbalancer")["vip_vnic_type"] != "direct" {
 		t.Errorf("vip_vnic_type is %v", got["vip_vnic_type"])
 	}
 	const refused = "The load balancer flavor does not allow SR-IOV member ports."
@@ -106,7 +106,7 @@ func TestSRIOV(t *testing.T) {
 		return object{"address": address, "protocol_port": 80, "request_sriov": true}
 	}
 	for flavor, want := range map[string]string{direct: "", members: "direct"} {
-		p := c.pool(make(flavor, object{})["id"].(string))
+		p := c.pool(create(flavor, object{})["id"].(string))
 		one := c.do(http.MethodPost, root+"/pools/"+p+"/members", object{"member": member("10.0.0.60")})
 		batch := c.do(http.MethodPut, root+"/pools/"+p+"/members?additive_only=true", object{"members": []object{member("10.0.0.61")}})
 		whole := c.do(http.MethodPost, root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID, "flavor_id": flavor,
