@@ -22,6 +22,8 @@ type held struct {
 	lose   context.CancelCauseFunc
 	expiry *time.Timer
 
+	learned bool // what was there before is known; used by audits only
+
 	// Guarded by the mutex of leases.
 	users   int  // steps under way
 	leaving bool // it is another's to have: no step begins any more

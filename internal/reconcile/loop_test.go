@@ -599,12 +599,6 @@ func TestJanitor(t *testing.T) {
 // lists is the ids of the load balancers that have a row.
 type lists []string
 
-func (l lists) LoadBalancers(ctx context.Context, q store.Query) ([]*lbaas.LoadBalancer, error) {
-	var found []*lbaas.LoadBalancer
-	for _, id := range l {
-		if slices.Contains(q.Filters[0].Values, id) {
-			found = append(found, &lbaas.LoadBalancer{Object: lbaas.Object{ID: id}})
-		}
-	}
-	return found, nil
+func (l lists) KnownLoadBalancers(_ context.Context, ids []string) (known []string, err error) {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(l, id) }), nil
 }

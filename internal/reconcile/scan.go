@@ -58,8 +58,12 @@ func (l *Loop) audits(ctx context.Context) {
 	}
 }
 
-// audit learns the load balancers that this process does not know, so that they are observed.
+// audit learns the load balancers of a lease that were there before this process had it, so that they are observed. Those that come
+// later it learns when it applies them.
 func (l *Loop) audit(h *held) error {
+	if h.learned {
+		return nil
+	}
 	ids, err := l.cfg.Store.LoadBalancerIDs(h.ctx, h.Name, l.observed()...)
 	if err != nil {
 		return err
@@ -78,6 +82,7 @@ func (l *Loop) audit(h *held) error {
 		lb.Epoch = h.Epoch
 		l.memory.learn(lb, h.Name)
 	}
+	h.learned = true
 	return nil
 }
 

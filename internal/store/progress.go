@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -37,6 +38,19 @@ func (s *Store) LoadBalancerIDs(ctx context.Context, leaseName string, providers
 		return nil, fmt.Errorf("list the load balancers of %s: %w", leaseName, err)
 	}
 	return ids, nil
+}
+
+// KnownLoadBalancers returns those of the ids that load balancers have, be they wanted deleted or not.
+func (s *Store) KnownLoadBalancers(ctx context.Context, ids []string) (known []string, err error) {
+	for some := range slices.Chunk(ids, idChunk) {
+		var found []string
+		err := s.read.NewSelect().TableExpr(tableLoadBalancers).Column("id").Where("id IN (?)", bun.List(some)).OrderExpr("id").Scan(ctx, &found)
+		if err != nil {
+			return nil, fmt.Errorf("look which load balancers are known: %w", err)
+		}
+		known = append(known, found...)
+	}
+	return known, nil
 }
 
 // PendingAge tells for how long a load balancer has been pending without anything having been achieved, by the database's

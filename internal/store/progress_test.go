@@ -334,6 +334,11 @@ func TestPendingInOrder(t *testing.T) {
 				t.Errorf("the audit of %v sees %d, %v", test.providers, len(ids), err)
 			}
 		}
+		known, err := s.KnownLoadBalancers(ctx, []string{lbs[4].ID, uuid.NewString(), lbs[0].ID})
+		slices.Sort(known)
+		if want := []string{lbs[0].ID, lbs[4].ID}; err != nil || !slices.Equal(known, slices.Sorted(slices.Values(want))) {
+			t.Errorf("known are %v, %v; want %v", known, err, want)
+		}
 		names, err := s.LeaseNames(ctx)
 		if diff := cmp.Diff([]string{"host/another", "host/h", store.LeaseName(elsewhere)}, names); diff != "" || err != nil {
 			t.Errorf("leases: %v (-want +got):\n%s", err, diff)

@@ -117,10 +117,10 @@ func (p *Provider) kept(id string) (stamp, error) {
 		return stamp{}, err
 	}
 	var is stamp
-	if json.Unmarshal(content, &is) != nil {
-		return stamp{}, nil
+	if json.Unmarshal(content, &is) == nil {
+		return is, nil
 	}
-	return is, nil
+	return stamp{}, nil
 }
 
 func (p *Provider) lock(id string) (unlock func()) {
