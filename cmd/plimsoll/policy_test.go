@@ -45,6 +45,7 @@ func TestPolicyShow(t *testing.T) {
 		{"policy show --rule explode --config " + conf, exitUsage, []string{`there is no rule "explode"`}},
 		{"policy show --config " + dir + "/none.conf", exitFailed, []string{"none.conf: no such file"}},
 		{"policy show --config " + broken + "/plimsoll.conf", exitFailed, []string{broken + `/policy.yaml:2: rule "load-balancer:write": "role:x" stands where`}},
+		{"serve --state-dir " + broken + "/state --config " + broken + "/plimsoll.conf", exitFailed, []string{`policy.yaml:2: rule "load-balancer:write"`}},
 		{"policy show --config " + conf, exitDone, []string{
 			"# " + dir + "/policy.yaml, over the defaults", "RULE * FROM * CHECK", "load-balancer:write * " + dir + "/policy.yaml:1 * role:boss",
 			"os_load-balancer_api:loadbalancer:post * default * rule:load-balancer:write",

@@ -82,6 +82,9 @@ func (o serveOptions) load() (config.Config, error) {
 
 // serve runs a server until ctx ends.
 func serve(ctx context.Context, c config.Config, out io.Writer, log *slog.Logger) error {
+	if _, err := newPolicy(c.Policy, nil); err != nil {
+		return err // before anything is begun; the server reads it again as the user that it is to be
+	}
 	dir, user, err := openState(c)
 	if err != nil {
 		return err
