@@ -367,6 +367,37 @@ func TestTags(t *testing.T) {
 	})
 }
 
+// TestOddTags asks for each tag of lists whose texts are hard to tell apart.
+func TestOddTags(t *testing.T) {
+	lists := [][]string{
+		{"a", "b"}, {",", "a"}, {"a,", ",b"}, {"a,b"}, {`a","b`}, {`x"y`}, {"y"}, {`"`}, {`\`}, {`\"`}, {`\u002c`}, {`a\`, "b"}, {`,",`}, {"", "z"},
+		{"a,", "b"}, {"é,", "<&>"}, {`\\`, `","`},
+	}
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		holders := map[string][]string{}
+		for i, tags := range lists {
+			name := fmt.Sprintf("%02d", i)
+			create(t, s, &lbaas.LoadBalancer{Object: lbaas.Object{Name: name, Tags: tags}})
+			for _, tag := range tags {
+				holders[tag] = append(holders[tag], name)
+			}
+		}
+		for _, none := range []string{`","`, `b"`, `"a`, `y"`, ",,", `,"b`} {
+			if holders[none] == nil {
+				holders[none] = nil
+			}
+		}
+		for tag, want := range holders {
+			got, err := named(s.LoadBalancers(context.Background(), store.Query{
+				Tags: store.Tags{All: []string{tag}}, Sort: []store.Order{{Attribute: "name"}},
+			}))
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("tag %q: %v, %v, want %v", tag, got, err, want)
+			}
+		}
+	})
+}
+
 // TestQueriesDoNotGrow counts statements: however many rows there are, there are as many.
 func TestQueriesDoNotGrow(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"plimsoll/lbaas"
@@ -155,12 +156,41 @@ func noneOrNumber(n int64) *int {
 	return &i
 }
 
-// listText is how a list is kept: as JSON, ” when it is empty.
+// listText is how a list is kept: as JSON, ” when it is empty. Commas and quotation marks stand between elements only, so that an
+// element with its quotation marks is found nowhere else (Tags).
 func listText(list []string) string {
 	if len(list) == 0 {
 		return ""
 	}
-	return jsonText(list)
+	quotes := make([]string, len(list))
+	for i, item := range list {
+		quotes[i] = quoted(item)
+	}
+	return "[" + strings.Join(quotes, ",") + "]"
+}
+
+// quoted is an element of a list's text: JSON in which commas and quotation marks are written as code points.
+func quoted(item string) string {
+	text := jsonText(item)
+	inner := text[1 : len(text)-1]
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(inner); i++ {
+		switch {
+		case inner[i] == ',':
+			b.WriteString(`\u002c`)
+		case strings.HasPrefix(inner[i:], `\"`):
+			b.WriteString(`\u0022`)
+			i++
+		case inner[i] == '\\': // with what it escapes
+			b.WriteString(inner[i : i+2])
+			i++
+		default:
+			b.WriteByte(inner[i])
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // textList undoes listText. The empty list is nil.

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"encoding/json"
+	"fmt"
 
 	"github.com/uptrace/bun"
 )
@@ -48,12 +48,13 @@ func (t Tags) where(sel *bun.SelectQuery, column string) *bun.SelectQuery {
 }
 
 // hasTag is 1 where the list holds the tag. REPLACE compares bytes on all three engines, where LIKE does not on SQLite.
-// In JSON a quotation mark within a string is escaped, so that the quoted tag is found only where an element is it,
-// or where a comma stands between two elements and the tag is just that.
+// listText sees to it that the quoted tag is found only where an element is it. Rows of before wrote commas and quotation marks as JSON
+// does, and are found by that, too.
 func hasTag(column, tag string) any {
-	quoted, err := json.Marshal(tag)
-	if err != nil {
-		quoted = []byte(`""`) // a string always has a JSON form
+	const found = "REPLACE(%s, ?, '') <> %[1]s"
+	test, args := fmt.Sprintf(found, column), []any{quoted(tag)}
+	if old := jsonText(tag); old != args[0] && tag != "," { // of which every old list with two elements would hold the quoted form
+		test, args = test+" OR "+fmt.Sprintf(found, column), append(args, old)
 	}
-	return bun.SafeQuery("CASE WHEN REPLACE("+column+", ?, '') <> "+column+" THEN 1 ELSE 0 END", string(quoted))
+	return bun.SafeQuery("CASE WHEN "+test+" THEN 1 ELSE 0 END", args...)
 }
