@@ -2,13 +2,17 @@ package octavia_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/identity"
+	"plimsoll/internal/policy"
 )
 
 // byRole are tokens of one role each, for the project mine or, where the name says so, for the system.
@@ -386,5 +390,35 @@ func TestEveryRouteIsAsked(t *testing.T) {
 		if !slices.Contains(routes, r) {
 			t.Errorf("%s is no route", r)
 		}
+	}
+}
+
+// TestOperatorsRules serves with an operator's file, which then changes.
+func TestOperatorsRules(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("load-balancer:write: role:builder and rule:load-balancer:owner")
+	rules, err := policy.New(policy.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCloud(t)
+	config := c.catalogConfig()
+	config.Policy = rules
+	c.serve(config)
+	body := object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID}}
+	c.do(http.MethodPost, root+"/loadbalancers", body).fault(t, 403, "Policy does not allow this request to be performed.")
+	c.must(http.StatusOK, "GET", "/loadbalancers", nil)
+	write("load-balancer:write: role:member and rule:load-balancer:owner")
+	deadline := time.Now().Add(20 * time.Second)
+	for c.do(http.MethodPost, root+"/loadbalancers", body).code != http.StatusCreated {
+		if time.Now().After(deadline) {
+			t.Fatal("the new rules do not hold")
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
