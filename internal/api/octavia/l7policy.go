@@ -14,6 +14,10 @@ import (
 // readL7Policy reads an L7 policy's attributes and makes it lead where they say. Those that only a POST takes are read where the
 // form is of one.
 func readL7Policy(f *form, p *lbaas.L7Policy) {
+	if f.create {
+		f.require("listener_id", "action")
+		f.id("listener_id", &p.ListenerID)
+	}
 	to := readL7Common(f, p)
 	f.id("redirect_pool_id", &p.RedirectPoolID)
 	f.id("redirect_pool_id", &to.PoolID)
@@ -150,11 +154,8 @@ func (a *API) createL7Policy(ctx context.Context, r *request) (web.Reply, error)
 		return web.Reply{}, err
 	}
 	p := lbaas.NewL7Policy()
-	f.require("listener_id", "action")
-	f.id("listener_id", &p.ListenerID)
-	readL7Policy(f, p)
-	if err := f.done(); err != nil {
-		return web.Reply{}, err
+	if readL7Policy(f, p); f.done() != nil {
+		return web.Reply{}, f.done()
 	}
 	l, err := a.Store.Listener(ctx, p.ListenerID)
 	if err != nil {
