@@ -81,7 +81,7 @@ func TestEnable(t *testing.T) {
 	}{
 		{"bad driver", with(func(c *config.Config) {
 			c.Providers = []config.ServiceProvider{{Name: "edge", Driver: "nonesuch"}}
-		}), `provider edge: there is no driver "nonesuch": this build has haproxy`},
+		}), `provider edge: there is no driver "nonesuch": this build has haproxy, noop`},
 		{"bad default", with(func(c *config.Config) { c.API.DefaultProvider = "octavia" }),
 			`the default provider "octavia" is not enabled: enabled are haproxy`},
 		{"nothing configured", config.Default(), "haproxy=" + ours + " default haproxy"},
