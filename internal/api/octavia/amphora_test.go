@@ -115,6 +115,7 @@ func TestAmphoraActions(t *testing.T) {
 		}
 		c.do(method, amphoraRoot+"/"+nobodysID+path, nil).fault(t, 404, "Amphora "+nobodysID+" not found.")
 	}
+	c.do(http.MethodDelete, amphoraRoot, nil).fault(t, 400, `Missing argument: "id"`)
 	c.do(http.MethodGet, amphoraRoot+"/"+nobodysID, nil).fault(t, 404, "Amphora "+nobodysID+" not found.")
 	c.do(http.MethodDelete, amphoraRoot+"/"+good, nil).fault(t, 409, "amphora "+good+" is immutable and cannot be updated.")
 	for _, action := range []string{"/config", "/failover"} {

@@ -172,7 +172,8 @@ func TestFlavorFaults(t *testing.T) {
 		{"nil in DELETE", "DELETE", "/flavors/" + nilID, nil, 404, "Flavor " + nilID + " not found."},
 		{"used", "DELETE", "/flavors/" + used, nil, 409, "Flavor " + used + " is in use and cannot be modified."},
 		{"used can change", "PUT", "/flavors/" + used, object{"flavor": object{"enabled": false, "description": "d"}}, 200, ""},
-		{"bad method on all", "PUT", "/flavors", one, 405, ""},
+		{"bad PUT of all", "PUT", "/flavors", one, 400, `Missing argument: "id"`},
+		{"bad DELETE of all", "DELETE", "/flavors", nil, 400, `Missing argument: "flavor_id"`},
 		{"free", "DELETE", "/flavors/" + free, nil, 204, ""},
 		{"gone", "DELETE", "/flavors/" + free, nil, 404, "Flavor " + free + " not found."},
 	})
@@ -323,6 +324,8 @@ func TestZoneFaults(t *testing.T) {
 		{"unknown profile", "POST", "/availabilityzones", zone("n", nobodysID), 404, "Availability Zone Profile " + nobodysID + " not found."},
 		{"taken name", "POST", "/availabilityzones", zone(used, profile), 409, "A availability zone of " + used + " already exists."},
 		{"nobody's name", "POST", "/availabilityzones", zone(nilID, profile), 409, "A availability zone of " + nilID + " already exists."},
+		{"bad PUT of all", "PUT", "/availabilityzones", one, 400, `Missing argument: "name"`},
+		{"bad DELETE of all", "DELETE", "/availabilityzones/", nil, 400, `Missing argument: "availability_zone_name"`},
 		{"unknown", "GET", "/availabilityzones/nowhere", nil, 404, noun + "nowhere not found."},
 		{"unknown: too long", "GET", "/availabilityzones/" + tooLong, nil, 404, noun + tooLong + " not found."},
 		{"unknown: NUL", "GET", "/availabilityzones/a%00%ff", nil, 404, noun + "a\x00? not found."},
@@ -471,5 +474,32 @@ func (c *cloud) pages(t *testing.T, path, plural, links string, names ...string)
 	}
 	if a := c.do(http.MethodGet, next, nil); a.code != 200 || len(a.body[plural].([]any)) != 0 {
 		t.Errorf("behind the last page: %d %s", a.code, a.raw)
+	}
+}
+
+// TestProfileChangedMeanwhile shows that what is written is what the provider has judged.
+func TestProfileChangedMeanwhile(t *testing.T) {
+	c := newCatalogCloud(t)
+	profile, zoneProfile := c.flavorProfile("noop", "{}"), c.zoneProfile("noop", "{}")
+	other := func(context.Context, map[string]any) error {
+		_, err := c.store.UpdateFlavorProfile(t.Context(), profile, func(p *lbaas.FlavorProfile) error { p.Data = `{"other":1}`; return nil })
+		return err
+	}
+	otherZone := func(context.Context, map[string]any) error {
+		_, err := c.store.UpdateAvailabilityZoneProfile(t.Context(), zoneProfile,
+			func(p *lbaas.AvailabilityZoneProfile) error { p.Data = `{"other":1}`; return nil })
+		return err
+	}
+	config := c.catalogConfig()
+	config.Providers = append(config.Providers, provider.Face{Name: "slow", CheckFlavor: other, CheckZone: otherZone})
+	c.serve(config)
+	c.attempts(t, []attempt{
+		{"flavor profile", "PUT", "/flavorprofiles/" + profile, object{"flavorprofile": object{"provider_name": "slow"}}, 409,
+			"Flavor profile " + profile + " was changed by another request. Please try again."},
+		{"zone profile", "PUT", "/availabilityzoneprofiles/" + zoneProfile, object{"availability_zone_profile": object{"provider_name": "slow"}}, 409,
+			"Availability Zone Profile " + zoneProfile + " was changed by another request. Please try again."},
+	})
+	if got := c.show("/flavorprofiles/"+profile, "flavorprofile"); got["provider_name"] != "noop" || got["flavor_data"] != `{"other":1}` {
+		t.Errorf("profile %v", got)
 	}
 }

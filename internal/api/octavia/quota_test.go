@@ -131,6 +131,7 @@ func TestQuotaFaults(t *testing.T) {
 		{"bad: the defaults", "PUT", "/quotas/defaults", quota, 400, notProject("defaults")},
 		{"bad method", "POST", "/quotas", quota, 405, "The method is not allowed for this resource."},
 		{"bad method of a default", "PUT", "/quotas/" + mine + "/default", quota, 405, "The method is not allowed for this resource."},
+		{"bad PUT of all", "PUT", "/quotas", quota, 400, `Missing argument: "project_id"`},
 		{"bad argument", "PUT", "/quotas/" + mine + "?usage=true", quota, 400, `Unknown argument: "usage"`},
 		{"DELETE without a row", "DELETE", "/quotas/" + mine, nil, 404, "Quotas " + mine + " not found."},
 		{"DELETE of no project", "DELETE", "/quotas/" + long, nil, 404, "Quotas " + long + " not found."},

@@ -155,21 +155,13 @@ func (a *API) routes() []web.Route {
 		for _, row := range rows {
 			routes = append(routes, route(a, root, row))
 		}
-		for _, collection := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors", "/l7policies", "/ratelimitpolicies"} {
-			routes = append(routes,
-				route(a, root, row{http.MethodPut, collection, "", nil, missingID}),
-				route(a, root, row{http.MethodDelete, collection, "", nil, missingID}))
-		}
-		routes = append(routes, route(a, root, row{http.MethodDelete, "/pools/{pool}/members", "", nil, missingID}))
-		for _, collection := range []string{"/l7policies/{policy}/rules", "/ratelimitpolicies/{policy}/rules"} {
-			routes = append(routes,
-				route(a, root, row{http.MethodPut, collection, "", nil, missingID}),
-				route(a, root, row{http.MethodDelete, collection, "", nil, missingID}))
+		for _, row := range wholeCollections() {
+			routes = append(routes, route(a, root, row))
 		}
 	}
 	for _, root := range []string{"/v2/octavia", "/v2.0/octavia"} {
 		routes = append(routes, web.Route{Method: http.MethodGet, Path: root, Handle: a.handle("", nil, a.version)})
-		for _, row := range a.amphoraRows() {
+		for _, row := range append(a.amphoraRows(), row{http.MethodDelete, "/amphorae", "", nil, missing("id")}) {
 			routes = append(routes, route(a, root, row))
 		}
 	}
@@ -185,7 +177,28 @@ func notAllowed(context.Context, *request) (web.Reply, error) {
 	return web.Reply{}, web.MethodNotAllowed
 }
 
-// missingID is what Octavia answers to a PUT or a DELETE of a whole collection.
-func missingID(context.Context, *request) (web.Reply, error) {
-	return web.Reply{}, lbaas.Errorf(lbaas.Invalid, `Missing argument: "id"`)
+// wholeCollections are the answers to a PUT or a DELETE of a whole collection: Octavia misses the argument that would name one
+// of it.
+func wholeCollections() []row {
+	var rows []row
+	for _, c := range []struct{ path, put, del string }{
+		{"/loadbalancers", "id", "id"}, {"/listeners", "id", "id"}, {"/pools", "id", "id"}, {"/pools/{pool}/members", "", "id"},
+		{"/healthmonitors", "id", "id"}, {"/l7policies", "id", "id"}, {"/l7policies/{policy}/rules", "id", "id"},
+		{"/ratelimitpolicies", "id", "id"}, {"/ratelimitpolicies/{policy}/rules", "id", "id"},
+		{"/flavors", "id", "flavor_id"}, {"/flavorprofiles", "id", "flavor_profile_id"},
+		{"/availabilityzones", "name", "availability_zone_name"},
+		{"/availabilityzoneprofiles", "id", "availability_zone_profile_id"}, {"/quotas", "project_id", "project_id"},
+	} {
+		if c.put != "" { // a PUT of all members is the batch
+			rows = append(rows, row{http.MethodPut, c.path, "", nil, missing(c.put)})
+		}
+		rows = append(rows, row{http.MethodDelete, c.path, "", nil, missing(c.del)})
+	}
+	return rows
+}
+
+func missing(argument string) handler {
+	return func(context.Context, *request) (web.Reply, error) {
+		return web.Reply{}, lbaas.Errorf(lbaas.Invalid, `Missing argument: "%s"`, argument)
+	}
 }
