@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 var unsettled = regexp.MustCompile(`"provisioning_status": ?"(PENDING_[A-Z]+|ERROR)"`)
 
 // quick makes leases short, so that one is renewed while the scenario plays.
-var quick = harness.Config("[reconcile]\nlease_ttl = 2\naudit_interval = 2\n")
+var quick = harness.Config("[api_settings]\nenabled_provider_drivers = haproxy, noop\n[reconcile]\nlease_ttl = 2\naudit_interval = 2\n")
 
 // perRun is how many points kill in one run of the scenario. Each kills once; more of them make fewer runs, and
 // failures that are harder to read.

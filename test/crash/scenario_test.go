@@ -42,6 +42,7 @@ func (s *scenario) run() {
 	s.answers("a", "b")
 	s.changeMembers()
 	s.changeStructure()
+	s.rehearse()
 	s.breakAndHeal()
 	s.withoutEngine()
 	s.logInBadly()
@@ -146,6 +147,16 @@ func (s *scenario) changeStructure() {
 	s.remove(balancers + "/listeners/" + l["id"].(string))
 	s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": "changed"})
 	s.settle()
+	s.until(http.MethodPut, balancers+"/loadbalancers/"+s.lb+"/failover", nil, http.StatusAccepted)
+	s.settle()
+}
+
+// rehearse has a load balancer that is bound to no host, and of which nothing is made.
+func (s *scenario) rehearse() {
+	lb := s.create(balancers+"/loadbalancers", "loadbalancer", "loadbalancers", object{
+		"name": s.name + "-rehearsal", "vip_subnet_id": s.subnet(s.network), "provider": "noop"})
+	s.settled(lb["id"].(string))
+	s.remove(balancers + "/loadbalancers/" + lb["id"].(string))
 }
 
 // breakAndHeal damages the data plane behind the server's back, each time in another way, and changes the load balancer, so that
@@ -220,8 +231,13 @@ func (s *scenario) takeAway() {
 // settle waits until nothing of the load balancer is pending or failed.
 func (s *scenario) settle() {
 	s.t.Helper()
+	s.settled(s.lb)
+}
+
+func (s *scenario) settled(id string) {
+	s.t.Helper()
 	s.wait("everything is ACTIVE", func() bool {
-		a := s.try(http.MethodGet, balancers+"/loadbalancers/"+s.lb+"/status", nil)
+		a := s.try(http.MethodGet, balancers+"/loadbalancers/"+id+"/status", nil)
 		if a.status == http.StatusUnauthorized {
 			s.logIn()
 		}
