@@ -63,7 +63,7 @@ func Disabled(option, value string) *Error {
 // is in ValidateListenerIn; between the two, certificates are looked at.
 func (d *Deployment) ValidateListener(l *Listener) error {
 	return first(l.validateTypes(), l.validateHeaders(), l.validateDatagram(), d.allowListener(l), l.validateCertificates(),
-		d.allowCiphers(l.TLSCiphers))
+		d.AllowCiphers(l.TLSCiphers))
 }
 
 // ValidateListenerIn checks a listener against the load balancer that it is put into, and its TLS lists.
@@ -79,6 +79,18 @@ func (d *Deployment) ValidateListenerIn(lb *LoadBalancer, l *Listener) error {
 	return l.validateHSTS()
 }
 
+// ValidateListenerChange checks what a PUT makes of a listener. What an operator has switched off since it was made stays as it is, so
+// that the rest of it can change.
+func (d *Deployment) ValidateListenerChange(before, l *Listener) error {
+	if err := first(l.validateTypes(), l.validateDatagramChange(), l.validateCertificates(), l.validateHeaders()); err != nil {
+		return err
+	}
+	if before.UsesTLS() || !l.UsesTLS() {
+		return nil
+	}
+	return d.allowListener(l)
+}
+
 func (d *Deployment) allowListener(l *Listener) error {
 	switch {
 	case !d.AllowTLSListeners && l.Protocol == TerminatedHTTPS:
@@ -91,7 +103,8 @@ func (d *Deployment) allowListener(l *Listener) error {
 	return nil
 }
 
-func (d *Deployment) allowCiphers(ciphers string) error {
+// AllowCiphers refuses ciphers that the operator prohibits.
+func (d *Deployment) AllowCiphers(ciphers string) error {
 	var bad []string
 	for c := range strings.SplitSeq(ciphers, ":") {
 		if slices.Contains(d.ProhibitedCiphers, c) {
@@ -125,38 +138,40 @@ func (d *Deployment) allowVersions(versions []string) error {
 	return ValidationFailure("Requested TLS versions are less than the minimum: %s < %s", strings.Join(bad, ", "), d.MinTLSVersion)
 }
 
-// ValidatePool checks a pool by itself.
+// ValidatePool checks a new pool by itself.
 func (d *Deployment) ValidatePool(p *Pool) error {
-	if err := first(p.Validate(), d.allowCiphers(p.TLSCiphers)); err != nil || !p.TLSEnabled {
+	if err := first(p.Validate(), d.AllowCiphers(p.TLSCiphers)); err != nil || !p.TLSEnabled {
 		return err
 	}
 	return d.allowVersions(p.TLSVersions)
 }
 
-// ValidateMember checks a member by itself.
+// ValidateMember checks a new member by itself.
 func (d *Deployment) ValidateMember(m *Member) error {
-	if err := m.Validate(); err != nil {
-		return err
-	}
-	for _, a := range []netip.Addr{m.Address, m.MonitorAddress} {
-		if slices.Contains(d.ReservedAddresses, a.Unmap()) {
-			return InvalidOption(a, "member address")
-		}
+	return first(m.Validate(), d.AllowAddress(m.Address), d.AllowAddress(m.MonitorAddress))
+}
+
+// AllowAddress refuses addresses that the operator reserves.
+func (d *Deployment) AllowAddress(a netip.Addr) error {
+	if slices.Contains(d.ReservedAddresses, a.Unmap()) {
+		return InvalidOption(a, "member address")
 	}
 	return nil
 }
 
-// ValidateMonitor checks a health monitor against the pool that it watches.
+// ValidateMonitor checks a new health monitor against the pool that it is to watch.
 func (d *Deployment) ValidateMonitor(p *Pool, h *HealthMonitor) error {
 	if !d.AllowPing && h.Type == MonitorPing {
 		return Disabled("type", string(h.Type))
 	}
-	if err := p.CheckMonitor(h); err != nil {
-		return err
+	return first(p.CheckMonitor(h), d.CheckDelay(h))
+}
+
+// CheckDelay refuses a delay that is shorter than the operator wants it.
+func (d *Deployment) CheckDelay(h *HealthMonitor) error {
+	if h.Type != MonitorUDPConnect || h.Delay >= d.MinDatagramDelay {
+		return nil
 	}
-	if h.Type == MonitorUDPConnect && h.Delay < d.MinDatagramDelay {
-		return ValidationFailure("The request delay value %d should be larger than %d for UDP-CONNECT health monitor type.",
-			h.Delay, d.MinDatagramDelay)
-	}
-	return nil
+	return ValidationFailure("The request delay value %d should be larger than %d for UDP-CONNECT health monitor type.",
+		h.Delay, d.MinDatagramDelay)
 }

@@ -226,6 +226,14 @@ func (l *Listener) validateDatagram() error {
 	return nil
 }
 
+// validateDatagramChange is validateDatagram in the words of a PUT, which asks this before all else.
+func (l *Listener) validateDatagramChange() error {
+	if (l.Protocol == UDP || l.Protocol == SCTP) && (l.hasCertificate() || len(l.InsertHeaders) > 0) {
+		return ValidationFailure("%s protocol listener does not support TLS or header insertion.", l.Protocol)
+	}
+	return nil
+}
+
 // validateCertificates keeps the order of Octavia's checks.
 func (l *Listener) validateCertificates() error {
 	switch {
@@ -239,6 +247,18 @@ func (l *Listener) validateCertificates() error {
 		return ValidationFailure("Client authentication setting %s requires a client CA container reference.", l.ClientAuthentication)
 	case l.ClientCRLContainerRef != "" && l.ClientCATLSContainerRef == "":
 		return ValidationFailure("A client authentication CA reference is required to specify a client authentication revocation list.")
+	}
+	return nil
+}
+
+// ValidateHSTSChange is the check of HSTS where a PUT asks for the flags, or not. Flags that were there before mean nothing without an
+// age, and do no harm.
+func (l *Listener) ValidateHSTSChange(asked bool) error {
+	switch {
+	case l.HSTSMaxAge != nil:
+		return l.validateHSTS()
+	case asked && (l.HSTSIncludeSubdomains || l.HSTSPreload):
+		return ValidationFailure("Cannot enable hsts_include_subdomains or hsts_preload if hsts_max_age was not set as well.")
 	}
 	return nil
 }

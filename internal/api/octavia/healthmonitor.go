@@ -42,6 +42,7 @@ func readHealthMonitor(f *form, h *lbaas.HealthMonitor) {
 
 // httpVersion reads a number that is kept as text: 1.1, and "1.1" too.
 func (f *form) httpVersion(into *string) {
+	f.note("http_version", schema{Type: "number"})
 	raw, given := f.value("http_version")
 	if !given {
 		return
@@ -191,7 +192,7 @@ func (a *API) updateHealthMonitor(ctx context.Context, r *request) (web.Reply, e
 	err = a.changeMonitor(ctx, old, func(c *store.Change, p *lbaas.Pool) error {
 		h = p.HealthMonitor
 		readHealthMonitor(f, h)
-		if err := first(h.Validate(), a.Options.ValidateMonitor(p, h)); err != nil {
+		if err := first(h.Validate(), p.CheckMonitor(h), a.checkDelay(f, h)); err != nil {
 			return err
 		}
 		return c.Put(h)
@@ -200,6 +201,14 @@ func (a *API) updateHealthMonitor(ctx context.Context, r *request) (web.Reply, e
 		return web.Reply{}, err
 	}
 	return reply(http.StatusOK, "healthmonitor", healthMonitorOf(h, viewOf(r.Request)))
+}
+
+// checkDelay judges a delay that a PUT names; one that was allowed when it was written stays.
+func (a *API) checkDelay(f *form, h *lbaas.HealthMonitor) error {
+	if !f.has("delay") {
+		return nil
+	}
+	return a.Options.CheckDelay(h)
 }
 
 func (a *API) deleteHealthMonitor(ctx context.Context, r *request) (web.Reply, error) {

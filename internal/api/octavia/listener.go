@@ -241,8 +241,9 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 		if l = c.LB.Listener(old.ID); l == nil {
 			return immutable(lbaas.NounListener, old.ID)
 		}
+		before := *l
 		readListener(f, l)
-		if err := first(f.done(), a.judgeListenerIn(c.LB, f, l)); err != nil {
+		if err := first(f.done(), a.judgeListenerIn(c.LB, f, &before, l)); err != nil {
 			return err
 		}
 		return c.Put(l)
@@ -257,32 +258,39 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 func (a *API) judgeListener(ctx context.Context, f *form, old *lbaas.Listener) error {
 	l := *old
 	readListener(f, &l)
-	if err := a.Options.ValidateListener(&l); err != nil {
+	if err := a.Options.ValidateListenerChange(old, &l); err != nil {
 		return err
 	}
 	return a.checkNamed(ctx, l.ProjectID, f, listenerRefs(&l))
 }
 
 // judgeListenerIn judges what a PUT made of a listener of the tree.
-func (a *API) judgeListenerIn(lb *lbaas.LoadBalancer, f *form, l *lbaas.Listener) error {
-	d := &a.Options.Deployment
+func (a *API) judgeListenerIn(lb *lbaas.LoadBalancer, f *form, before, l *lbaas.Listener) error {
 	if f.has("allowed_cidrs") {
 		if err := lb.CheckAccess(l); err != nil {
 			return err
 		}
 	}
-	return first(d.ValidateListener(l), d.ValidateListenerIn(lb, l), a.judgeTLSLists(f, l.TLSVersions, l.ALPNProtocols))
+	return first(
+		a.Options.ValidateListenerChange(before, l),
+		lb.CheckListener(l),
+		a.judgeTLSLists(f, l.TLSCiphers, l.TLSVersions, l.ALPNProtocols),
+		l.ValidateHSTSChange(f.has("hsts_include_subdomains") || f.has("hsts_preload")),
+	)
 }
 
 // judgeTLSLists judges the TLS lists that a PUT names, for which they must make sense even where the object has no TLS.
-func (a *API) judgeTLSLists(f *form, versions, alpn []string) error {
+func (a *API) judgeTLSLists(f *form, ciphers string, versions, alpn []string) error {
+	if !f.has("tls_ciphers") {
+		ciphers = ""
+	}
 	if !f.has("tls_versions") {
 		versions = nil
 	}
 	if !f.has("alpn_protocols") {
 		alpn = nil
 	}
-	return a.Options.ValidateTLSLists(versions, alpn)
+	return first(a.Options.AllowCiphers(ciphers), a.Options.ValidateTLSLists(versions, alpn))
 }
 
 func (a *API) deleteListener(ctx context.Context, r *request) (web.Reply, error) {

@@ -320,10 +320,10 @@ func (a *API) deleteLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := pending(old); err != nil {
+	cascade := loose(r.Query.Get("cascade"))
+	if err := pending(old); err != nil { // its children are on their way out with it: they count for nothing
 		return web.Reply{}, err
 	}
-	cascade := loose(r.Query.Get("cascade"))
 	err = a.Store.ChangeLoadBalancer(ctx, old.ID, func(c *store.Change) error {
 		if !cascade && len(c.LB.Listeners)+len(c.LB.Pools) > 0 {
 			return lbaas.ValidationFailure("Cannot delete Load Balancer %s - it has children", old.ID)

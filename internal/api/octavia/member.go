@@ -174,8 +174,13 @@ func (a *API) updateMember(ctx context.Context, r *request) (web.Reply, error) {
 	err = a.changeMember(ctx, old, func(c *store.Change, p *lbaas.Pool, found *lbaas.Member) error {
 		m = found
 		readMember(f, m)
-		if err := a.Options.ValidateMember(m); err != nil {
+		if err := m.Validate(); err != nil {
 			return err
+		}
+		if f.has("monitor_address") {
+			if err := a.Options.AllowAddress(m.MonitorAddress); err != nil {
+				return err
+			}
 		}
 		return c.Put(m)
 	})

@@ -279,7 +279,7 @@ func (a *API) updatePool(ctx context.Context, r *request) (web.Reply, error) {
 			return immutable(lbaas.NounPool, old.ID)
 		}
 		readPool(f, p)
-		if err := first(a.Options.ValidatePool(p), a.judgeTLSLists(f, p.TLSVersions, p.ALPNProtocols)); err != nil {
+		if err := first(p.Validate(), a.judgeTLSLists(f, p.TLSCiphers, p.TLSVersions, p.ALPNProtocols)); err != nil {
 			return err
 		}
 		used(c.LB, p)
@@ -304,7 +304,7 @@ func (a *API) judgePool(ctx context.Context, f *form, old *lbaas.Pool) error {
 		}
 		return lbaas.ValidationFailure("A CA reference is required to specify a certificate revocation list.")
 	}
-	if err := a.Options.ValidatePool(&p); err != nil {
+	if err := first(p.Validate(), a.judgeTLSLists(f, p.TLSCiphers, p.TLSVersions, p.ALPNProtocols)); err != nil {
 		return err
 	}
 	return a.checkNamed(ctx, p.ProjectID, f, poolRefs(&p))

@@ -31,6 +31,7 @@ type vip struct {
 	port    *network.Port // nil: a port has to be made
 	network string
 	subnets []string   // to try in order
+	any     bool       // the request left the subnet open
 	address netip.Addr // the zero Addr is any
 
 	// additional are more addresses of the same port, as lbaas.AdditionalVIP; the zero Addr is any.
@@ -143,7 +144,7 @@ func (a *API) vipOnNetwork(ctx context.Context, r *request, projectID string, v 
 		subnets = append(subnets, s)
 	}
 	ids, err := chooseSubnets(v, subnets)
-	return vip{network: n.ID, subnets: ids, address: v.address}, err
+	return vip{network: n.ID, subnets: ids, any: v.subnetID == "" && !v.address.IsValid(), address: v.address}, err
 }
 
 // chooseSubnets returns the subnets of a network that the VIP may be in, those of IPv4 first.
@@ -226,6 +227,9 @@ func (a *API) takeVIP(ctx context.Context, lb *lbaas.LoadBalancer, v vip) error 
 		if err = a.makePort(ctx, lb, network.FixedIP{SubnetID: subnet, Address: v.address}, v.additional); !full(err) {
 			return err
 		}
+	}
+	if v.any {
+		return lbaas.ValidationFailure("Subnet(s) in the supplied network do not contain enough available IPs.")
 	}
 	return err
 }
