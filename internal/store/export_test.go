@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 )
 
 // Queries is how many statements the store has sent so far.
@@ -25,6 +27,34 @@ func (s *Store) Statements(fn func()) int {
 func (s *Store) Expire(t *testing.T, name string) {
 	t.Helper()
 	if _, err := s.write.NewUpdate().Table("leases").Set("expires_at = 1").Where("name = ?", name).Exec(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// MigrateTo makes a database as a release of old had it, and runs statements there.
+func MigrateTo(t *testing.T, connection string, version int64, statements ...string) {
+	t.Helper()
+	s := &Store{hints: newHints()}
+	if err := s.connect(connection); err != nil {
+		t.Fatal(err)
+	}
+	files, err := rendered(s.engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goosedialects[s.engine], s.write.DB, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := s.write.DB.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -18,6 +18,11 @@ func (s *Server) take() (name string, err error) {
 		name, s.free = s.free[last], s.free[:last]
 		return name, nil
 	}
+	return s.create()
+}
+
+// create makes a database in which there is nothing at all.
+func (s *Server) create() (name string, err error) {
 	name = "plimsoll_" + random()
 	statement := "CREATE DATABASE " + name
 	if s.engine == store.PostgreSQL {

@@ -66,13 +66,31 @@ func Connection(t testing.TB, engine store.Engine) string {
 	if err != nil {
 		t.Fatalf("start %s: %v", engine, err)
 	}
-	name, err := server.take()
+	return connectionTo(t, server, server.take, server.give)
+}
+
+// Bare is Connection to a database in which no store has been yet: not even the tables are there.
+func Bare(t testing.TB, engine store.Engine) string {
+	t.Helper()
+	if engine == store.SQLite {
+		return Connection(t, engine)
+	}
+	server, err := shared(engine)
 	if err != nil {
-		t.Fatalf("make a database on %s: %v", engine, err)
+		t.Fatalf("start %s: %v", engine, err)
+	}
+	return connectionTo(t, server, server.create, server.drop)
+}
+
+func connectionTo(t testing.TB, server *Server, take func() (string, error), give func(string) error) string {
+	t.Helper()
+	name, err := take()
+	if err != nil {
+		t.Fatalf("make a database on %s: %v", server.engine, err)
 	}
 	t.Cleanup(func() {
-		if err := server.give(name); err != nil {
-			t.Errorf("empty a database on %s: %v", engine, err)
+		if err := give(name); err != nil {
+			t.Errorf("take a database of %s away: %v", server.engine, err)
 		}
 	})
 	connection, err := server.connection(name)
