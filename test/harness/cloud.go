@@ -9,6 +9,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
@@ -21,6 +22,14 @@ type Cloud struct {
 	Network      *gophercloud.ServiceClient
 	LoadBalancer *gophercloud.ServiceClient
 	Server       *Server
+	ProjectID    string
+
+	user, password, project string
+}
+
+// Env returns the variables of an openrc of this user, for clients that are programs.
+func (c *Cloud) Env() []string {
+	return append(c.Server.Env(), "OS_USERNAME="+c.user, "OS_PASSWORD="+c.password, "OS_PROJECT_NAME="+c.project)
 }
 
 // Admin logs in as the administrator.
@@ -75,7 +84,15 @@ func (s *Server) login(t testing.TB, user, password, project string) *Cloud {
 	if err != nil {
 		t.Fatalf("log in as %s: %v", user, err)
 	}
-	c := &Cloud{Server: s}
+	session, ok := provider.GetAuthResult().(tokens.CreateResult)
+	if !ok {
+		t.Fatalf("log in as %s: no token", user)
+	}
+	scope, err := session.ExtractProject()
+	if err != nil {
+		t.Fatalf("log in as %s: %v", user, err)
+	}
+	c := &Cloud{Server: s, ProjectID: scope.ID, user: user, password: password, project: project}
 	for _, service := range []struct {
 		client **gophercloud.ServiceClient
 		find   func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
