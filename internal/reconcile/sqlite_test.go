@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -30,13 +31,16 @@ func openSQLite(t *testing.T) *store.Store {
 }
 
 // loopOn runs a loop with short spans until the function that it returns is called, or the test ends.
-func loopOn(t *testing.T, s *store.Store, p provider.Provider, instance string) (stop func()) {
+func loopOn(t *testing.T, s *store.Store, p provider.Provider, instance string, change ...func(*Config)) (stop func()) {
 	t.Helper()
 	cfg := config(t, s, p, s)
 	cfg.Instance = instance
 	cfg.ScanEvery, cfg.AuditEvery, cfg.ObserveEvery = 50*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
 	cfg.RetryFirst, cfg.RetryCap = 5*time.Millisecond, 50*time.Millisecond
 	cfg.LeaseTTL, cfg.Deadline = 2*time.Second, 500*time.Millisecond
+	for _, fn := range change {
+		fn(&cfg)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -51,7 +55,7 @@ func loopOn(t *testing.T, s *store.Store, p provider.Provider, instance string) 
 	return stop
 }
 
-func createTree(t *testing.T, s *store.Store) *lbaas.LoadBalancer {
+func createTree(t *testing.T, s *store.Store, change ...func(*lbaas.LoadBalancer)) *lbaas.LoadBalancer {
 	t.Helper()
 	object := func(name string) lbaas.Object {
 		return lbaas.Object{ID: uuid.NewString(), ProjectID: "p", Name: name, AdminStateUp: true}
@@ -62,6 +66,9 @@ func createTree(t *testing.T, s *store.Store) *lbaas.LoadBalancer {
 	lb.Listeners = []*lbaas.Listener{{
 		Object: object("listener"), LoadBalancerID: lb.ID, Protocol: lbaas.HTTP, ProtocolPort: 80, DefaultPoolID: pool.ID,
 	}}
+	for _, fn := range change {
+		fn(lb)
+	}
 	if err := s.CreateLoadBalancer(t.Context(), lb); err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +179,49 @@ func TestSQLiteTwoLoops(t *testing.T) {
 	}
 	for _, lb := range lbs {
 		becomes(t, s, lb.ID, lbaas.Active)
+	}
+}
+
+// TestSQLiteShards has processes share load balancers that are bound to no host, by the database's clock.
+func TestSQLiteShards(t *testing.T) {
+	s, p := openSQLite(t), newFakeProvider(t)
+	stops := map[string]func(){}
+	for _, name := range []string{"one", "two"} {
+		stops[name] = loopOn(t, s, p, name, func(c *Config) { c.Host, c.Shards = "", true })
+	}
+	var lbs []*lbaas.LoadBalancer
+	for range 200 { // so that every shard has some
+		lbs = append(lbs, createTree(t, s, func(lb *lbaas.LoadBalancer) { lb.Host = "" }))
+	}
+	shares := func(want map[string]int) {
+		t.Helper()
+		settle(t, func() bool {
+			holders, err := s.LeaseHolders(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]int{}
+			for name, holder := range holders {
+				if isShard(name) {
+					got[holder]++
+				}
+			}
+			return maps.Equal(got, want)
+		})
+	}
+	shares(map[string]int{"one": 8, "two": 8})
+	for _, lb := range lbs {
+		becomes(t, s, lb.ID, lbaas.Active)
+	}
+	stops["one"]()
+	shares(map[string]int{"two": 16})
+	for _, lb := range lbs[:10] {
+		if err := s.ChangeLoadBalancer(t.Context(), lb.ID, func(c *store.Change) error { return c.Delete(c.LB) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, lb := range lbs[:10] {
+		becomes(t, s, lb.ID, "DELETED")
 	}
 }
 
