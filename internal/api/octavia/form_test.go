@@ -16,10 +16,14 @@ import (
 
 // readers read every noun.
 var readers = map[string]func(f *form) lbaas.Part{
-	"listener": func(f *form) lbaas.Part { l := lbaas.NewListener(); readListener(f, l); return l },
-	"pool":     func(f *form) lbaas.Part { p := lbaas.NewPool(); readPool(f, p); return p },
-	"member":   func(f *form) lbaas.Part { m := lbaas.NewMember(); readMember(f, m); return m },
-	"monitor":  func(f *form) lbaas.Part { h := lbaas.NewHealthMonitor(); readHealthMonitor(f, h); return h },
+	"listener":          func(f *form) lbaas.Part { l := lbaas.NewListener(); readListener(f, l); return l },
+	"pool":              func(f *form) lbaas.Part { p := lbaas.NewPool(); readPool(f, p); return p },
+	"member":            func(f *form) lbaas.Part { m := lbaas.NewMember(); readMember(f, m); return m },
+	"monitor":           func(f *form) lbaas.Part { h := lbaas.NewHealthMonitor(); readHealthMonitor(f, h); return h },
+	"L7 policy":         func(f *form) lbaas.Part { p := lbaas.NewL7Policy(); readL7Policy(f, p); return p },
+	"L7 rule":           func(f *form) lbaas.Part { r := lbaas.NewL7Rule(); readL7Rule(f, r); return r },
+	"rate limit policy": func(f *form) lbaas.Part { p := lbaas.NewRateLimitPolicy(); readRateLimitPolicy(f, p); return p },
+	"rate limit rule":   func(f *form) lbaas.Part { r := lbaas.NewRateLimitRule(); readRateLimitRule(f, r); return r },
 }
 
 // FuzzForms feeds anything to the readers of all nouns: they never panic, all errors are the user's, and what is taken has
@@ -29,6 +33,12 @@ func FuzzForms(f *testing.F) {
 	f.Add([]byte(`{"session_persistence":{"type":"APP_COOKIE","cookie_name":"a\nb"},"tls_versions":[],"lb_algorithm":null}`))
 	f.Add([]byte(`{"address":"::ffff:169.254.169.254","weight":1e9,"monitor_port":0,"subnet_id":null,"backup":"Y"}`))
 	f.Add([]byte(`{"type":"HTTP","delay":"5","timeout":3,"max_retries":2,"http_version":1.10,"url_path":"/\u0000","expected_codes":"200"}`))
+	f.Add([]byte(`{"listener_id":"5e2e5e5e-0000-4000-8000-000000000000","action":"REJECT","redirect_prefix":"http://h/","redirect_http_code":"301","position":2}`))
+	f.Add([]byte(`{"listener_id":"5e2e5e5e-0000-4000-8000-000000000000","action":"REDIRECT_TO_POOL","redirect_pool_id":"5e2e5e5e00004000800000000000000","redirect_url":null}`))
+	f.Add([]byte(`{"type":"HEADER","compare_type":"REGEX","key":"X-A","value":"(?<=a)b++\\1","invert":"on","tags":null}`))
+	f.Add([]byte(`{"type":"SSL_VERIFY_RESULT","compare_type":"EQUAL_TO","value":"٣"}`))
+	f.Add([]byte(`{"metric":"REQUESTS_PER_URL","threshold":"5","interval":null,"urls":["/a","b"],"name":"x"}`))
+	f.Add([]byte(`{"listener_id":"5e2e5e5e-0000-4000-8000-000000000000","action":"QUEUE","enabled":"no"}`))
 	f.Add([]byte(`{"tags":["a",1],"admin_state_up":[],"name":{"a":[null]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		given, err := web.ParseObject(data)
@@ -77,6 +87,14 @@ func show(part lbaas.Part) any {
 		return memberOf(p, view{})
 	case *lbaas.HealthMonitor:
 		return healthMonitorOf(p, view{})
+	case *lbaas.L7Policy:
+		return l7PolicyOf(p, view{})
+	case *lbaas.L7Rule:
+		return l7RuleOf(p, view{})
+	case *lbaas.RateLimitPolicy:
+		return rateLimitPolicyOf(p, view{})
+	case *lbaas.RateLimitRule:
+		return rateLimitRuleOf(p, view{})
 	}
 	return nil
 }
@@ -109,6 +127,7 @@ func tryTree(t *testing.T, given web.Object) {
 // FuzzTree is FuzzForms with whole trees to begin from.
 func FuzzTree(f *testing.F) {
 	f.Add([]byte(`{"vip_subnet_id":null,"listeners":[{"protocol":"HTTP","protocol_port":80,"default_pool":{"name":"p"}}],"pools":[{"name":"p","protocol":"HTTP","lb_algorithm":"ROUND_ROBIN","members":[{"address":"10.0.0.1","protocol_port":1}],"healthmonitor":{"type":"TCP","delay":1,"timeout":1,"max_retries":1}}]}`))
+	f.Add([]byte(`{"listeners":[{"protocol":"HTTP","protocol_port":80,"l7policies":[{"action":"REDIRECT_TO_POOL","position":9,"redirect_pool":{"name":"p"},"rules":[{"type":"PATH","compare_type":"EQUAL_TO","value":"/"}]},{"action":"REJECT","position":1,"redirect_pool":{"name":"q","protocol":"HTTP","lb_algorithm":"SOURCE_IP"}}]}],"pools":[{"name":"p","protocol":"HTTP","lb_algorithm":"ROUND_ROBIN"}]}`))
 	f.Add([]byte(`{"pools":[{},{}],"listeners":[null],"additional_vips":[{"subnet_id":7}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if given, err := web.ParseObject(data); err == nil {
@@ -151,7 +170,7 @@ func TestRoutesHaveRules(t *testing.T) {
 		known[rule] = true
 	}
 	a := &API{}
-	for _, row := range append(a.table(), a.amphoraTable()...) {
+	for _, row := range append(a.table(), a.amphoraRows()...) {
 		if row.rule == "" {
 			continue
 		}

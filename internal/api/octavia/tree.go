@@ -37,11 +37,6 @@ func (t *newTree) readChildren() {
 func (t *newTree) readPool(f *form) {
 	p := lbaas.NewPool()
 	readPool(f, p)
-	for _, attribute := range []string{"protocol", "lb_algorithm"} {
-		if raw, _ := f.value(attribute); raw == nil {
-			t.form.fail(lbaas.ValidationFailure("Pool definition for '%s' missing required attribute: %s", p.Name, attribute))
-		}
-	}
 	if nested, ok := f.object("healthmonitor"); ok {
 		p.HealthMonitor = lbaas.NewHealthMonitor()
 		readHealthMonitor(nested, p.HealthMonitor)
@@ -55,6 +50,11 @@ func (t *newTree) readPool(f *form) {
 		p.Members = append(p.Members, m)
 	}
 	t.form.check(f.done())
+	for _, attribute := range []string{"protocol", "lb_algorithm"} {
+		if raw, _ := f.value(attribute); raw == nil {
+			t.form.fail(lbaas.ValidationFailure("Pool definition for '%s' missing required attribute: %s", p.Name, attribute))
+		}
+	}
 	t.lb.Pools = append(t.lb.Pools, p)
 }
 
