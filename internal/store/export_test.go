@@ -7,20 +7,17 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Queries is how many statements the store has sent so far.
-func (s *Store) Queries() int {
-	n := int(s.read.DBStats().Queries)
-	if s.write != s.read {
-		n += int(s.write.DBStats().Queries)
-	}
-	return n
-}
-
 // Statements counts the statements that fn makes the store send. BEGIN and COMMIT count.
 func (s *Store) Statements(fn func()) int {
 	before := s.Queries()
 	fn()
 	return s.Queries() - before
+}
+
+// Small makes a cursor keep but a few ids at once, and read even the shortest list in pieces.
+func (c *Cursor) Small(ids int) *Cursor {
+	c.idsAtOnce, c.rowsAtOnce = ids, 0
+	return c
 }
 
 // Expire makes a lease run out now.

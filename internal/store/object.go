@@ -138,6 +138,29 @@ func objectAttributes(more attributes) attributes {
 const provisioningStatus = "CASE WHEN failed THEN 'ERROR' WHEN deleted THEN 'PENDING_DELETE' WHEN observed = generation THEN 'ACTIVE'" +
 	" WHEN observed = 0 THEN 'PENDING_CREATE' ELSE 'PENDING_UPDATE' END"
 
+// statuses are the cases of provisioningStatus one by one: of them a database can tell how many rows they hold for.
+var statuses = map[string]string{
+	string(lbaas.Failed):        "failed",
+	string(lbaas.PendingDelete): "(NOT failed AND deleted)",
+	string(lbaas.Active):        "(NOT failed AND NOT deleted AND observed = generation)",
+	string(lbaas.PendingCreate): "(NOT failed AND NOT deleted AND observed <> generation AND observed = 0)",
+	string(lbaas.PendingUpdate): "(NOT failed AND NOT deleted AND observed <> generation AND observed <> 0)",
+}
+
+// hasStatus is the condition that the provisioning status is one of those.
+func hasStatus(values []string) string {
+	conditions := []string{"1 = 0"}
+	for _, value := range values {
+		if condition, ok := statuses[value]; ok {
+			conditions = append(conditions, condition)
+		}
+	}
+	if len(conditions) == 1 {
+		return conditions[0]
+	}
+	return "(" + strings.Join(conditions[1:], " OR ") + ")"
+}
+
 // noNumber stands for a number that is null: below everything that the API allows.
 const noNumber = -2
 

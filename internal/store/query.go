@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Query struct {
 	Marker  string   // the id of the last row of the previous page
 	Reverse bool     // the page before the marker instead
 	Tags    Tags     // ANDed with the filters
+	Cursor  *Cursor  // reads the list in pieces; nil reads it at once
 }
 
 // Filter asks for rows whose attribute has one of the values. Attributes have the API's names.
@@ -51,8 +53,8 @@ type attribute struct {
 	value  func(string) (any, error) // how the text of a filter compares; nil compares as text
 }
 
-// attributes maps the API's names. It must have created_at and id, the key that markers name. Columns must not be null: a null has no place in an
-// order.
+// attributes maps the API's names. It must have created_at and id, the key that markers name. Columns must not be null: a
+// null has no place in an order.
 type attributes map[string]attribute
 
 // where adds the filters.
@@ -61,6 +63,10 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 		a, ok := known[f.Attribute]
 		if !ok {
 			return nil, &BadQuery{Part: "filter", Value: f.Attribute}
+		}
+		if a.column == provisioningStatus {
+			sel = sel.Where("?", bun.Safe(hasStatus(f.Values)))
+			continue
 		}
 		values, err := a.parse(f)
 		if err != nil {
@@ -105,18 +111,24 @@ func (q Query) page(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table
 		return nil, err
 	}
 	if q.Marker != "" {
-		at := db.NewSelect().TableExpr(table).Where("? = ?", bun.Safe(known["id"].column), q.Marker)
-		if sel, err = q.after(ctx, at, sel, order); err != nil {
+		values, err := q.marked(ctx, db, table, known, order)
+		if err != nil {
 			return nil, err
 		}
-	}
-	for _, k := range order {
-		sel = sel.OrderExpr("? ?", bun.Safe(k.column), bun.Safe(k.direction(q.Reverse)))
+		sel = q.beyond(sel, order, values)
 	}
 	if q.Limit > 0 {
 		sel = sel.Limit(int64(q.Limit))
 	}
-	return sel, nil
+	return q.sorted(sel, order), nil
+}
+
+// sorted adds the order.
+func (q Query) sorted(sel *bun.SelectQuery, order []sortKey) *bun.SelectQuery {
+	for _, k := range order {
+		sel = sel.OrderExpr("? ?", bun.Safe(k.column), bun.Safe(k.direction(q.Reverse)))
+	}
+	return sel
 }
 
 // inOrder turns the rows of a reversed page round.
@@ -154,42 +166,105 @@ func (q Query) order(known attributes) ([]sortKey, error) {
 		}
 		seen[a.column] = true
 	}
+	if !q.walks(known) {
+		keys[0].column = unindexed(keys[0].column)
+	}
 	return keys, nil
 }
 
-// after asks for the rows beyond the one that at selects: (a > x) or (a = x and b > y) or …
-func (q Query) after(ctx context.Context, at, sel *bun.SelectQuery, order []sortKey) (*bun.SelectQuery, error) {
+// unindexed is an expression of a column's value that is not in any index. What is no plain column is one.
+func unindexed(column string) string {
+	if strings.Contains(column, " ") {
+		return column
+	}
+	return "COALESCE(" + column + ", " + column + ")"
+}
+
+// walks tells whether the list may be read along an index that has its order: where most rows are wanted, a page of them is
+// found after a few steps. Where few are, each step of a long way would look up a row, which takes ten times as long as reading all
+// of them one after the other and sorting what is found. The databases do not know the difference: they have no idea of how
+// many rows are in ERROR. So an order that is not to be walked begins with an expression that no index has.
+func (q Query) walks(known attributes) bool {
+	if len(q.Tags.All)+len(q.Tags.Any) > 0 {
+		return false
+	}
+	scoped := false
+	for _, f := range q.Filters {
+		column := known[f.Attribute].column
+		switch {
+		case slices.Contains(scopes[:], column):
+			scoped = true
+		case !slices.ContainsFunc(f.Values, func(value string) bool { return common(column, value) }):
+			return false
+		}
+	}
+	return !scoped || len(q.Sort) == 0 || q.Sort[0].Attribute == "created_at"
+}
+
+// scopes are the columns of indexes that go on with (created_at, id).
+var scopes = [...]string{"project_id", "load_balancer_id", "pool_id", "default_pool_id", "l7policy_id"}
+
+// common tells whether most rows have that value.
+func common(column, value string) bool {
+	switch column {
+	case provisioningStatus:
+		return value == string(lbaas.Active)
+	case "operating_status":
+		return value == string(lbaas.Online)
+	case "admin_state_up":
+		up, _ := boolean(value)
+		return up == true
+	}
+	return false
+}
+
+// marked returns what the marker's row has of the keys.
+func (q Query) marked(ctx context.Context, db bun.IDB, table string, known attributes, order []sortKey) ([]any, error) {
+	at := db.NewSelect().TableExpr(table).Where("? = ?", bun.Safe(known["id"].column), q.Marker)
 	for _, k := range order {
 		at = at.ColumnExpr(k.column)
 	}
-	values := make([]any, len(order))
-	into := make([]any, len(order))
+	values, into := places(len(order))
+	err := at.Scan(ctx, into...)
+	if notFound(err) {
+		return nil, &BadQuery{Part: "marker", Value: q.Marker}
+	}
+	return values, err
+}
+
+// places makes room for n values, and pointers to them.
+func places(n int) (values, into []any) {
+	values, into = make([]any, n), make([]any, n)
 	for i := range values {
 		into[i] = &values[i]
 	}
-	if err := at.Scan(ctx, into...); err != nil {
-		if notFound(err) {
-			return nil, &BadQuery{Part: "marker", Value: q.Marker}
-		}
-		return nil, err
-	}
-	var clauses []string
+	return values, into
+}
+
+// beyond asks for the rows that come after the one with these values. Each key but the last bounds the rest from outside:
+// a >= x AND (a > x OR (b >= y AND (b > y OR c > z))), since databases look up a range in an index where AND leads to it,
+// and not where OR does.
+func (q Query) beyond(sel *bun.SelectQuery, order []sortKey, values []any) *bun.SelectQuery {
+	var text strings.Builder
 	var args []any
 	for i, k := range order {
-		var parts []string
-		for j := range i {
-			parts = append(parts, order[j].column+" = ?")
-			args = append(args, plain(values[j]))
-		}
 		comparison := " > ?"
 		if k.direction(q.Reverse) == "DESC" {
 			comparison = " < ?"
 		}
-		parts = append(parts, k.column+comparison)
-		args = append(args, plain(values[i]))
-		clauses = append(clauses, "("+strings.Join(parts, " AND ")+")")
+		value := plain(values[i])
+		if i < len(order)-1 {
+			text.WriteString(k.column + strings.TrimSuffix(comparison, " ?") + "= ? AND (")
+			args = append(args, value)
+		}
+		text.WriteString(k.column + comparison)
+		args = append(args, value)
+		if i < len(order)-1 {
+			text.WriteString(" OR (")
+		}
 	}
-	return sel.Where("("+strings.Join(clauses, " OR ")+")", args...), nil
+	text.WriteString(strings.Repeat("))", len(order)-1))
+	return sel.Where("("+text.String()+")", args...)
 }
 
 // plain undoes the MariaDB driver's habit of giving text as bytes.

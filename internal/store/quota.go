@@ -96,22 +96,15 @@ var quotaAttributes = attributes{
 // Quotas returns the limits of the projects that have any of their own or that have a load balancer. The marker is a
 // project's id; the order is theirs.
 func (s *Store) Quotas(ctx context.Context, q Query) ([]*lbaas.Quota, error) {
-	var rows []quotaRow
-	sel, err := q.where(s.read.NewSelect().Model(&rows).ModelTableExpr(listedQuotas), quotaAttributes)
+	rows, err := list[quotaRow](ctx, s.read, q, listedQuotas, quotaAttributes)
 	if err != nil {
-		return nil, err
-	}
-	if sel, err = q.page(ctx, s.read, sel, listedQuotas, quotaAttributes); err != nil {
-		return nil, err
-	}
-	if err := sel.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list quotas: %w", err)
 	}
 	quotas := make([]*lbaas.Quota, len(rows))
 	for i := range rows {
 		quotas[i] = rows[i].domain()
 	}
-	return inOrder(q, quotas), nil
+	return quotas, nil
 }
 
 // listedQuotas has a row for each project that Quotas lists.

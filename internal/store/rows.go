@@ -29,20 +29,23 @@ func one[R any](ctx context.Context, db bun.IDB, noun lbaas.Noun, id string) (*R
 	return row, nil
 }
 
-// list reads the rows that a query asks for.
+// list reads the rows that a query asks for, or the next of them, from a table or something like one.
 func list[R any](ctx context.Context, db bun.IDB, q Query, table string, known attributes) ([]R, error) {
-	var rows []R
-	sel, err := q.where(db.NewSelect().Model(&rows), known)
+	if q.Cursor != nil {
+		return piece[R](ctx, db, q, table, known)
+	}
+	found := records[R]{tables: db.Dialect().Tables(), most: q.Limit}
+	sel, err := q.where(db.NewSelect().Model((*R)(nil)).ModelTableExpr(table), known)
 	if err != nil {
 		return nil, err
 	}
 	if sel, err = q.page(ctx, db, sel, table, known); err != nil {
 		return nil, err
 	}
-	if err := sel.Scan(ctx); err != nil {
+	if err := sel.Scan(ctx, &found); err != nil {
 		return nil, err
 	}
-	return inOrder(q, rows), nil
+	return inOrder(q, found.rows), nil
 }
 
 // idsBy returns the ids of the rows whose column has one of the values, by that value, oldest first.

@@ -79,6 +79,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// Queries is how many statements were sent to the database so far.
+func (s *Store) Queries() int {
+	n := int(s.read.DBStats().Queries)
+	if s.write != s.read {
+		n += int(s.write.DBStats().Queries)
+	}
+	return n
+}
+
 // Engine tells which database it is.
 func (s *Store) Engine() Engine { return s.engine }
 
