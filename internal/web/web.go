@@ -39,7 +39,11 @@ type Request struct {
 	Log   *slog.Logger
 }
 
-// Reply is what a handler answers: a status, and a body that is written as JSON unless it is nil.
+// Stream is a body that writes itself, as JSON: one that is too long to be held in memory. An error breaks the connection
+// off, so that nobody takes a part for the whole; what may fail is better tried before.
+type Stream func(w io.Writer) error
+
+// Reply is what a handler answers: a status, and a body that is written as JSON unless it is nil, or a Stream.
 type Reply struct {
 	Status int
 	Body   any
@@ -191,6 +195,9 @@ func write(w http.ResponseWriter, r *Request, reply Reply) int {
 		w.WriteHeader(reply.Status)
 		return 0
 	}
+	if stream, ok := reply.Body.(Stream); ok {
+		return writeStream(w, r, reply.Status, stream)
+	}
 	body, err := json.Marshal(reply.Body)
 	if err != nil {
 		r.Log.Error("answer cannot be written as JSON", "err", err)
@@ -204,6 +211,39 @@ func write(w http.ResponseWriter, r *Request, reply Reply) int {
 	}
 	n, _ := w.Write(body) // the client may be gone; there is nobody to tell
 	return n
+}
+
+func writeStream(w http.ResponseWriter, r *Request, status int, stream Stream) int {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return 0
+	}
+	out := &pieces{to: w}
+	if err := stream(out); err != nil {
+		if r.Context().Err() == nil { // else the client is gone
+			r.Log.Error("answer broken off", "method", r.Method, "path", r.URL.Path, "bytes", out.size, "err", err)
+		}
+		panic(http.ErrAbortHandler) // which the server takes for the wish to break off, and for nothing else
+	}
+	return out.size
+}
+
+// pieces writes the pieces of a stream and counts their bytes.
+type pieces struct {
+	to   http.ResponseWriter
+	size int
+}
+
+// pieceTime is how long a client may take for a piece. The server's own bound holds for the whole of an answer, which
+// is not enough for a very long one.
+const pieceTime = time.Minute
+
+func (p *pieces) Write(b []byte) (int, error) {
+	_ = http.NewResponseController(p.to).SetWriteDeadline(time.Now().Add(pieceTime)) // where it cannot be set, the server's holds
+	n, err := p.to.Write(b)
+	p.size += n
+	return n, err
 }
 
 // ErrBodyTooLarge is the error of a body over MaxBody.

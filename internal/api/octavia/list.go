@@ -161,38 +161,11 @@ func listOf[T, J any](
 	ctx context.Context, r *request, plural, linksKey string, q store.Query,
 	rows func(context.Context, store.Query) ([]T, error), marker func(T) string, show func(T, view) J,
 ) (web.Reply, error) {
-	found, err := rows(ctx, q)
-	if err != nil {
+	l := &listing[T, J]{request: r, query: q, rows: rows, marker: marker, show: show, linksKey: linksKey}
+	if err := l.start(ctx, plural); err != nil {
 		return web.Reply{}, err
 	}
-	v := viewOf(r.Request)
-	items := make([]any, len(found))
-	for i, one := range found {
-		items[i] = v.of(show(one, v))
-	}
-	return web.Reply{Status: http.StatusOK, Body: map[string]any{plural: items, linksKey: links(r, q, found, marker)}}, nil
-}
-
-// link is a way to another page.
-type link struct {
-	Href string `json:"href"`
-	Rel  string `json:"rel"`
-}
-
-// links are the ways to the pages before and after this one. They carry the whole query, filters included, since
-// clients follow them and nothing else.
-func links[T any](r *request, q store.Query, page []T, marker func(T) string) []link {
-	out := []link{}
-	if len(page) == 0 {
-		return out
-	}
-	if q.Limit > 0 && len(page) >= q.Limit {
-		out = append(out, link{pageURL(r, q.Limit, marker(page[len(page)-1]), false), "next"})
-	}
-	if q.Marker != "" {
-		out = append(out, link{pageURL(r, q.Limit, marker(page[0]), true), "previous"})
-	}
-	return out
+	return web.Reply{Status: http.StatusOK, Body: web.Stream(l.write)}, nil
 }
 
 func pageURL(r *request, limit int, marker string, reverse bool) string {

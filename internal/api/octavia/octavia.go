@@ -69,6 +69,7 @@ type Config struct {
 // API is the handlers' common ground.
 type API struct {
 	Config
+	turns turns
 }
 
 // New returns the API, for paths without the prefix that it is mounted under.
@@ -91,7 +92,7 @@ func New(c Config) http.Handler {
 	if !c.Options.AllowPagination {
 		c.MaxPage = -1
 	}
-	a := &API{Config: c}
+	a := &API{Config: c, turns: newTurns()}
 	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody}
 	return face.Handler()
 }

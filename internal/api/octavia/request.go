@@ -19,6 +19,7 @@ type request struct {
 	policy *policy.Enforcer
 	// deployment is what forms take their defaults from.
 	deployment *lbaas.Deployment
+	turns      turns // for lists
 }
 
 type handler func(ctx context.Context, r *request) (web.Reply, error)
@@ -26,7 +27,7 @@ type handler func(ctx context.Context, r *request) (web.Reply, error)
 // handle makes the web's handler of ours, with what all routes check first.
 func (a *API) handle(rule string, arguments []string, h handler) web.Handler {
 	return func(ctx context.Context, wr *web.Request) (web.Reply, error) {
-		r := &request{Request: wr, rule: rule, policy: a.Policy, deployment: &a.Options.Deployment}
+		r := &request{Request: wr, rule: rule, policy: a.Policy, deployment: &a.Options.Deployment, turns: a.turns}
 		if err := r.precheck(arguments); err != nil {
 			return web.Reply{}, err
 		}
