@@ -1,6 +1,8 @@
 package octavia_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -68,7 +70,7 @@ func TestHealthMonitorAttributes(t *testing.T) {
 		sample{"domain_name", `7`, nil, invalid("domain_name", "7", notString)},
 		sample{"domain_name", `null`, nil, ""},
 	)
-	n.creates(t, c, append(append(samples, posted()...),
+	posts := append(append(samples, posted()...),
 		sample{"type", `"GRPC"`, nil, invalid("type", "GRPC", "Value should be one of: HTTP, HTTPS, PING, SCTP, TCP, TLS-HELLO, UDP-CONNECT")},
 		sample{"type", `"UDP-CONNECT"`, nil, "Validation failure: The UDP-CONNECT type is only supported for pools of type UDP/SCTP."},
 		sample{"type", `"HTTPS"`, "HTTPS", ""},
@@ -76,14 +78,20 @@ func TestHealthMonitorAttributes(t *testing.T) {
 		sample{"domain_name", `"a.example"`, nil, "Validation failure: 'http_version' must be specified when 'domain_name' is provided."},
 		sample{"tags", `null`, []any{}, ""},
 		sample{"description", `"x"`, nil, "Unknown attribute for argument health_monitor_.healthmonitor: description"},
-	))
-	n.updates(t, c, object{"http_version": 1.1, "url_path": "/before", "tags": []string{"t"}}, append(samples[:len(samples)-7:len(samples)-7],
+	)
+	posts = append(posts, nulls("pool_id", "type", "delay", "timeout", "max_retries")...)
+	posts = append(posts, sample{"pool_id", `"` + strings.ToUpper(pool) + `"`, nil, ""}) // answers show pools
+	n.creates(t, c, posts)
+	n.complete(t, c, http.MethodPost, posts)
+	puts := append(samples,
 		sample{"delay", `null`, nil, "None is not a valid option for delay"},
 		sample{"timeout", `null`, nil, "None is not a valid option for timeout"},
 		sample{"max_retries", `null`, nil, "None is not a valid option for max_retries"},
 		sample{"domain_name", `"a.example"`, "a.example", ""},
 		sample{"tags", `null`, []any{"t"}, ""},
-	))
+	)
+	n.updates(t, c, object{"http_version": 1.1, "url_path": "/before", "tags": []string{"t"}}, puts)
+	n.complete(t, c, http.MethodPut, puts)
 	n.required(t, c, "pool_id", "type", "delay", "timeout", "max_retries")
 	n.readOnly(t, c, "health_monitor_.healthmonitor", "pool_id", "type", "pools")
 }

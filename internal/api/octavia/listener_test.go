@@ -1,7 +1,9 @@
 package octavia_test
 
 import (
+	stdcmp "cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/provider"
+	"plimsoll/lbaas"
 )
 
 func listenerNoun(lb string) noun {
@@ -59,8 +62,10 @@ func listenerSamples() []sample {
 		{"timeout_member_connect", `{}`, nil, invalid("timeout_member_connect", "{}", notInteger)},
 		{"timeout_member_connect", `7`, 7.0, ""},
 		{"timeout_member_connect", `null`, 5000.0, ""},
+		{"timeout_member_data", `"soon"`, nil, invalid("timeout_member_data", "soon", notInteger)},
 		{"timeout_member_data", `2073600000`, 2073600000.0, ""},
 		{"timeout_member_data", `null`, 50000.0, ""},
+		{"timeout_tcp_inspect", `-1`, nil, invalid("timeout_tcp_inspect", "-1", "Value should be greater or equal to 0")},
 		{"timeout_tcp_inspect", `9`, 9.0, ""},
 		{"timeout_tcp_inspect", `null`, 0.0, ""},
 		{"sni_container_refs", `"x"`, nil, invalid("sni_container_refs", "x", notList)},
@@ -82,6 +87,218 @@ func listenerSamples() []sample {
 		{"hsts_preload", `"x"`, nil, invalid("hsts_preload", "x", notBoolean)},
 		{"hsts_preload", `null`, false, ""},
 		{"hsts_include_subdomains", `false`, false, ""},
+		{"rate_limit_policies", `"x"`, nil, invalid("rate_limit_policies", "x", notList)},
+		{"rate_limit_policies", `["x"]`, nil, "Validation failure: rate_limit_policies cannot be set here: set listener_id where the rate limit policy is made, " +
+			"and delete the policy to take it away."},
+		{"rate_limit_policies", `[]`, nil, ""},
+		{"rate_limit_policies", `null`, nil, ""},
+	}
+}
+
+// tlsSamples are those of a listener that ends TLS, has a client CA and says how long HSTS is to hold.
+func tlsSamples() []sample {
+	samples := slices.Concat(
+		refSamples("default_tls_container_ref")[:5], refSamples("client_ca_tls_container_ref"), refSamples("client_crl_container_ref"))
+	long := strings.Repeat("r", 256)
+	return append(samples,
+		sample{"default_tls_container_ref", `null`, nil, "Validation failure: An SNI or default certificate container reference must be provided with a client CA container reference."},
+		sample{"sni_container_refs", `"x"`, nil, invalid("sni_container_refs", "x", notList)},
+		sample{"sni_container_refs", `[7]`, nil, invalid("sni_container_refs", "7", notString)},
+		sample{"sni_container_refs", `["` + long + `"]`, nil, invalid("sni_container_refs", long, tooLong)},
+		sample{"sni_container_refs", `["b","a"]`, []any{"b", "a"}, ""},
+		sample{"sni_container_refs", `[]`, []any{}, ""},
+		sample{"sni_container_refs", `null`, []any{}, ""},
+		sample{"client_authentication", `7`, nil, invalid("client_authentication", "7", notString)},
+		sample{"client_authentication", `"OPTIONAL"`, "OPTIONAL", ""},
+		sample{"client_authentication", `"MANDATORY"`, "MANDATORY", ""},
+		sample{"client_authentication", `null`, "NONE", ""},
+		sample{"tls_ciphers", `"` + strings.Repeat("A", 2049) + `"`, nil, invalid("tls_ciphers", strings.Repeat("A", 2049), "Value should have a maximum character requirement of 2048")},
+		sample{"tls_ciphers", `"A:B"`, "A:B", ""},
+		sample{"tls_ciphers", `null`, lbaas.DefaultCiphers, ""},
+		sample{"tls_versions", `"TLSv1.3"`, nil, invalid("tls_versions", "TLSv1.3", notList)},
+		sample{"tls_versions", `["TLSv1.2","x","y"]`, nil, "Validation failure: Invalid TLS versions: x, y"},
+		sample{"tls_versions", `[]`, nil, "Validation failure: Empty TLS version list. Either specify at least one TLS version or remove this parameter to use the default."},
+		sample{"tls_versions", `["SSLv3","TLSv1","TLSv1.1"]`, []any{"SSLv3", "TLSv1", "TLSv1.1"}, ""},
+		sample{"tls_versions", `null`, []any{"TLSv1.2", "TLSv1.3"}, ""},
+		sample{"alpn_protocols", `[]`, nil, "Validation failure: Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default."},
+		sample{"alpn_protocols", `["http/1.0"]`, []any{"http/1.0"}, ""},
+		sample{"alpn_protocols", `null`, []any{"h2", "http/1.1", "http/1.0"}, ""},
+		sample{"hsts_max_age", `-1`, nil, invalid("hsts_max_age", "-1", "Value should be greater or equal to 0")},
+		sample{"hsts_max_age", `"x"`, nil, invalid("hsts_max_age", "x", notInteger)},
+		sample{"hsts_max_age", `0`, 0.0, ""},
+		sample{"hsts_max_age", `null`, nil, ""},
+		sample{"hsts_include_subdomains", `"x"`, nil, invalid("hsts_include_subdomains", "x", notBoolean)},
+		sample{"hsts_include_subdomains", `true`, true, ""},
+		sample{"hsts_include_subdomains", `null`, false, ""},
+		sample{"hsts_preload", `"yes"`, true, ""},
+		sample{"hsts_preload", `null`, false, ""},
+		sample{"insert_headers", `{"X-SSL-Issuer":"true","X-Forwarded-For":"0"}`, object{"X-SSL-Issuer": "true", "X-Forwarded-For": "0"}, ""},
+	)
+}
+
+func TestListenerTLSAttributes(t *testing.T) {
+	c := newCloud(t).everything()
+	n := listenerNoun(c.loadBalancer())
+	n.base = more(n.base, object{
+		"protocol": "TERMINATED_HTTPS", "default_tls_container_ref": "http://b/1", "client_ca_tls_container_ref": "http://b/2", "hsts_max_age": 5,
+	})
+	n.creates(t, c, tlsSamples())
+	n.updates(t, c, object{"tls_ciphers": "OLD", "hsts_preload": true}, tlsSamples())
+}
+
+// TestListenerHSTS goes through HSTS with and without its age, in a POST and in a PUT.
+func TestListenerHSTS(t *testing.T) {
+	c := newCloud(t).everything()
+	base := object{"loadbalancer_id": c.loadBalancer(), "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_tls_container_ref": "http://b/1"}
+	for _, flag := range []string{"hsts_include_subdomains", "hsts_preload"} {
+		c.postListener(more(base, object{flag: true})).
+			fault(t, 400, "Validation failure: HSTS configuration options hsts_include_subdomains and hsts_preload only make sense if hsts_max_age is set as well.")
+	}
+	l := "/listeners/" + c.make("/listeners", "listener", more(base, object{"hsts_max_age": 5, "hsts_preload": true}))["id"].(string)
+	if got := c.put(l, "listener", object{"hsts_max_age": nil}); got["hsts_max_age"] != nil || got["hsts_preload"] != true {
+		t.Errorf("without an age: %v, %v", got["hsts_max_age"], got["hsts_preload"])
+	}
+	c.put(l, "listener", object{"name": "x"})
+	c.do(http.MethodPut, root+l, object{"listener": object{"hsts_preload": true}}).
+		fault(t, 400, "Validation failure: Cannot enable hsts_include_subdomains or hsts_preload if hsts_max_age was not set as well.")
+	c.put(l, "listener", object{"hsts_preload": false})
+	c.put(l, "listener", object{"hsts_preload": true, "hsts_max_age": "7"})
+}
+
+// TestListenerCertificateRules has every rule that spans the attributes of TLS, in a POST and in a PUT.
+func TestListenerCertificateRules(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	const (
+		failure  = "Validation failure: "
+		withCA   = failure + "An SNI or default certificate container reference must be provided with a client CA container reference."
+		required = failure + "An SNI or default certificate container reference must be provided for TERMINATED_HTTPS protocol listeners."
+		noCA     = failure + "A client authentication CA reference is required to specify a client authentication revocation list."
+	)
+	auth := func(setting string) string {
+		return failure + "Client authentication setting " + setting + " requires a client CA container reference."
+	}
+	on := func(protocol string) string {
+		return failure + "Certificate container references are not allowed on " + protocol + " protocol listeners."
+	}
+	for _, test := range []struct {
+		protocol string
+		body     object
+		post     string
+		put      string // to a listener that has no more than it needs; "" is what the POST says
+	}{
+		{"HTTP", object{"sni_container_refs": []string{"x"}}, on("HTTP"), ""},
+		{"TCP", object{"client_ca_tls_container_ref": "x"}, on("TCP"), ""},
+		{"HTTPS", object{"default_tls_container_ref": "x"}, on("HTTPS"), ""},
+		{"UDP", object{"default_tls_container_ref": "x"}, failure + "UDP protocol listener does not support TLS.", failure + "UDP protocol listener does not support TLS or header insertion."},
+		{"SCTP", object{"sni_container_refs": []string{"x"}}, failure + "SCTP protocol listener does not support TLS.", failure + "SCTP protocol listener does not support TLS or header insertion."},
+		{"UDP", object{"insert_headers": object{"X-Forwarded-For": "true"}}, "insert-headers is not a valid option for a UDP protocol listener.",
+			failure + "UDP protocol listener does not support TLS or header insertion."},
+		{"TCP", object{"insert_headers": object{"X-Forwarded-For": "true"}}, "insert-headers is not a valid option for a TCP protocol listener.", ""},
+		{"PROMETHEUS", object{"insert_headers": object{"X-Forwarded-For": "true"}}, "insert-headers is not a valid option for a PROMETHEUS protocol listener.", ""},
+		{"HTTP", object{"insert_headers": object{"X-SSL-Issuer": "true", "X-Forwarded-For": "true", "X-SSL-Client-CN": "1"}}, "['X-SSL-Client-CN', 'X-SSL-Issuer'] is not a valid option for HTTP protocol listener.", ""},
+		{"PROMETHEUS", object{"client_ca_tls_container_ref": "x"}, withCA, ""},
+		{"TERMINATED_HTTPS", object{"default_tls_container_ref": nil, "client_ca_tls_container_ref": "x"}, withCA, ""},
+		{"TERMINATED_HTTPS", object{"default_tls_container_ref": nil}, required, ""},
+		{"TERMINATED_HTTPS", object{"default_tls_container_ref": nil, "sni_container_refs": []string{}}, required, ""},
+		{"TERMINATED_HTTPS", object{"client_authentication": "MANDATORY"}, auth("MANDATORY"), ""},
+		{"HTTP", object{"client_authentication": "OPTIONAL"}, auth("OPTIONAL"), ""},
+		{"TERMINATED_HTTPS", object{"client_crl_container_ref": "x"}, noCA, ""},
+	} {
+		base := object{"loadbalancer_id": lb, "protocol": test.protocol, "protocol_port": 443}
+		if test.protocol == "TERMINATED_HTTPS" {
+			base["default_tls_container_ref"] = "http://b/1"
+		}
+		c.postListener(more(base, test.body)).fault(t, 400, test.post)
+		path := root + "/listeners/" + c.make("/listeners", "listener", base)["id"].(string)
+		c.do(http.MethodPut, path, object{"listener": test.body}).fault(t, 400, stdcmp.Or(test.put, test.post))
+		c.do(http.MethodDelete, path, nil)
+	}
+	good := object{"loadbalancer_id": lb, "protocol": "PROMETHEUS", "protocol_port": 9090}
+	plain := "/listeners/" + c.make("/listeners", "listener", good)["id"].(string)
+	c.put(plain, "listener", object{"default_tls_container_ref": "http://b/1"})
+	sni := "/listeners/" + c.make("/listeners", "listener", object{"loadbalancer_id": lb, "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "sni_container_refs": []string{"x"}})["id"].(string)
+	c.do(http.MethodPut, root+sni, object{"listener": object{"sni_container_refs": nil}}).fault(t, 400, required)
+	c.put(sni, "listener", object{"sni_container_refs": nil, "default_tls_container_ref": "http://b/1"})
+}
+
+// TestPrometheusHasNoChildren tries to give one a pool in every way.
+func TestPrometheusHasNoChildren(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	p := c.pool(lb)
+	const none = "Protocol PROMETHEUS listeners cannot have child objects."
+	base := object{"loadbalancer_id": lb, "protocol": "PROMETHEUS", "protocol_port": 9090}
+	c.postListener(more(base, object{"default_pool_id": p})).fault(t, 400, none)
+	l := c.make("/listeners", "listener", base)["id"].(string)
+	c.do(http.MethodPut, root+"/listeners/"+l, object{"listener": object{"default_pool_id": p}}).fault(t, 400, none)
+	c.do(http.MethodPost, root+"/pools", object{"pool": object{"listener_id": l, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}}).fault(t, 400, none)
+	c.do(http.MethodPost, root+"/l7policies", object{"l7policy": object{"listener_id": l, "action": "REJECT"}}).fault(t, 400, none)
+	nested := object{"protocol": "PROMETHEUS", "protocol_port": 9090}
+	c.postLB(object{"vip_subnet_id": c.subnet.ID, "listeners": []object{more(nested, object{"default_pool": object{"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}})}}).
+		fault(t, 400, none)
+	c.postLB(object{"vip_subnet_id": c.subnet.ID, "listeners": []object{more(nested, object{"l7policies": []object{{"action": "REJECT"}}})}}).fault(t, 400, none)
+}
+
+// TestListenerPools has every pair of protocols (API section 1.7).
+func TestListenerPools(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	allowed := map[string][]string{
+		"TCP": {"HTTP", "HTTPS", "PROXY", "PROXYV2", "TCP"}, "HTTP": {"HTTP", "PROXY", "PROXYV2"}, "HTTPS": {"HTTPS", "PROXY", "PROXYV2", "TCP"},
+		"TERMINATED_HTTPS": {"HTTP", "PROXY", "PROXYV2"}, "UDP": {"UDP"}, "SCTP": {"SCTP"},
+	}
+	pools := map[string]string{}
+	for _, protocol := range []string{"TCP", "HTTP", "HTTPS", "PROXY", "PROXYV2", "UDP", "SCTP"} {
+		pools[protocol] = c.make("/pools", "pool", object{"loadbalancer_id": lb, "protocol": protocol, "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
+	}
+	for listener, good := range allowed {
+		base := object{"loadbalancer_id": lb, "protocol": listener, "protocol_port": 80}
+		if listener == "TERMINATED_HTTPS" {
+			base["default_tls_container_ref"] = "x"
+		}
+		bare := c.make("/listeners", "listener", more(base, object{"protocol_port": 81}))["id"].(string)
+		for pool, id := range pools {
+			a := c.postListener(more(base, object{"default_pool_id": id}))
+			put := c.do(http.MethodPut, root+"/listeners/"+bare, object{"listener": object{"default_pool_id": id}})
+			if slices.Contains(good, pool) {
+				if a.code != http.StatusCreated || put.code != http.StatusOK {
+					t.Errorf("a %s listener with a %s pool: %d %s, %d %s", listener, pool, a.code, a.raw, put.code, put.raw)
+				} else {
+					c.must(http.StatusNoContent, http.MethodDelete, "/listeners/"+a.body["listener"].(object)["id"].(string), nil)
+				}
+				continue
+			}
+			want := "Validation failure: The pool protocol '" + pool + "' is invalid while the listener protocol is '" + listener + "'."
+			a.fault(t, 400, want)
+			put.fault(t, 400, want)
+		}
+		c.must(http.StatusNoContent, http.MethodDelete, "/listeners/"+bare, nil)
+	}
+}
+
+// TestListenerPorts has which protocols share their ports.
+func TestListenerPorts(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	listener := func(protocol string) object {
+		l := object{"loadbalancer_id": lb, "protocol": protocol, "protocol_port": 53}
+		if protocol == "TERMINATED_HTTPS" {
+			l["default_tls_container_ref"] = "x"
+		}
+		return l
+	}
+	stream := []string{"TCP", "HTTP", "HTTPS", "TERMINATED_HTTPS", "PROMETHEUS"}
+	for _, first := range stream {
+		l := c.make("/listeners", "listener", listener(first))["id"].(string)
+		for _, second := range stream {
+			c.postListener(listener(second)).fault(t, 409, "Another Listener on this Load Balancer is already using protocol "+first+" and protocol_port 53")
+		}
+		c.must(http.StatusNoContent, http.MethodDelete, "/listeners/"+l, nil)
+	}
+	for _, protocol := range []string{"TCP", "UDP", "SCTP"} {
+		c.make("/listeners", "listener", listener(protocol))
+		c.postListener(listener(protocol)).fault(t, 409, "Another Listener on this Load Balancer is already using protocol "+protocol+" and protocol_port 53")
 	}
 }
 
@@ -89,7 +306,7 @@ func TestListenerAttributes(t *testing.T) {
 	c := newCloud(t)
 	n := listenerNoun(c.loadBalancer())
 	samples := append(append(append(commonSamples(), twiceTagged()), described()...), listenerSamples()...)
-	n.creates(t, c, append(append(samples, posted()...),
+	posts := append(append(samples, posted()...),
 		sample{"connection_limit", `null`, nil, ""},
 		sample{"tls_ciphers", `null`, nil, ""},
 		sample{"tls_versions", `null`, nil, ""},
@@ -106,8 +323,12 @@ func TestListenerAttributes(t *testing.T) {
 		sample{"protocol_port", `"443"`, 443.0, ""},
 		sample{"default_pool", `{"name":"x"}`, nil, "Unknown attribute for argument listener_.listener: default_pool"},
 		sample{"l7policies", `[]`, nil, "Unknown attribute for argument listener_.listener: l7policies"},
-	))
-	n.updates(t, c, object{"name": "before", "tags": []string{"t"}, "connection_limit": 5, "timeout_client_data": 1}, append(samples,
+	)
+	posts = append(posts, nulls("loadbalancer_id", "protocol", "protocol_port")...)
+	posts = append(posts, sample{"protocol", `"TCP"`, "TCP", ""}, sample{"loadbalancer_id", `"` + n.base["loadbalancer_id"].(string) + `"`, nil, ""})
+	n.creates(t, c, posts)
+	n.complete(t, c, http.MethodPost, append(posts, tlsSamples()...))
+	puts := append(samples,
 		sample{"connection_limit", `null`, -1.0, ""},
 		sample{"tls_versions", `null`, []any{"TLSv1.2", "TLSv1.3"}, ""},
 		sample{"tls_versions", `["TLSv9"]`, nil, "Validation failure: Invalid TLS versions: TLSv9"},
@@ -115,7 +336,9 @@ func TestListenerAttributes(t *testing.T) {
 		sample{"alpn_protocols", `[]`, nil, "Validation failure: Empty ALPN protocol list. Either specify at least one ALPN protocol or remove this parameter to use the default."},
 		sample{"alpn_protocols", `null`, []any{"h2", "http/1.1", "http/1.0"}, ""},
 		sample{"tags", `null`, []any{"t"}, ""},
-	))
+	)
+	n.updates(t, c, object{"name": "before", "tags": []string{"t"}, "connection_limit": 5, "timeout_client_data": 1}, puts)
+	n.complete(t, c, http.MethodPut, append(puts, tlsSamples()...))
 	n.required(t, c, "loadbalancer_id", "protocol", "protocol_port")
 	n.readOnly(t, c, "listener_.listener", "loadbalancer_id", "protocol", "protocol_port", "loadbalancers", "default_pool", "l7policies")
 }

@@ -75,7 +75,7 @@ func TestLoadBalancerAttributes(t *testing.T) {
 		sample{"vip_sg_ids", `[]`, []any{}, ""},
 	)
 	unknown := `"5e2e5e5e-0000-4000-8000-000000000000"`
-	n.creates(t, c, append(samples,
+	posts := append(samples,
 		sample{"tags", `null`, []any{}, ""},
 		sample{"project_id", `["x"]`, nil, invalid("project_id", `["x"]`, notString)},
 		sample{"vip_address", `"x"`, nil, invalid("vip_address", "x", notAddress)},
@@ -102,8 +102,39 @@ func TestLoadBalancerAttributes(t *testing.T) {
 		sample{"id", unknown, nil, "Unknown attribute for argument load_balancer.loadbalancer: id"},
 		sample{"listeners", `null`, []any{}, ""},
 		sample{"pools", `{}`, nil, invalid("pools", "{}", notList)},
-	))
-	n.updates(t, c, object{"tags": []string{"t"}, "description": "before"}, append(samples, twiceTagged(), sample{"tags", `null`, []any{"t"}, ""}))
+	)
+	port := c.makePort(mine, network.FixedIP{SubnetID: c.subnet.ID})
+	posts = append(posts,
+		sample{"project_id", `"` + mine + `"`, mine, ""},
+		sample{"project_id", `null`, mine, ""},
+		sample{"project_id", `"` + strings.Repeat("p", 37) + `"`, nil, invalid("project_id", strings.Repeat("p", 37), "Value should have a maximum character requirement of 36")},
+		sample{"tenant_id", `7`, nil, invalid("tenant_id", "7", notString)},
+		sample{"tenant_id", `"` + mine + `"`, mine, ""},
+		sample{"tenant_id", `null`, mine, ""},
+		sample{"vip_address", `"fe80::1%eth0"`, nil, invalid("vip_address", "fe80::1%eth0", notAddress)},
+		sample{"vip_address", `null`, whatever, ""},
+		sample{"vip_port_id", `"` + port.ID + `"`, port.ID, ""},
+		sample{"vip_port_id", `null`, whatever, ""},
+		sample{"vip_network_id", `"` + c.network.ID + `"`, c.network.ID, ""},
+		sample{"vip_network_id", `null`, c.network.ID, ""},
+		sample{"vip_subnet_id", `"` + strings.ToUpper(c.subnet.ID) + `"`, c.subnet.ID, ""},
+		sample{"additional_vips", `[{"subnet_id":"x"}]`, nil, invalid("subnet_id", "x", notUUID)},
+		sample{"additional_vips", `[{"subnet_id":` + unknown + `,"ip_address":"x"}]`, nil, invalid("ip_address", "x", notAddress)},
+		sample{"additional_vips", `[{"subnet_id":` + unknown + `,"port_id":"x"}]`, nil, invalid("port_id", "x", notUUID)},
+		sample{"additional_vips", `[{"subnet_id":null}]`, nil, invalid("subnet_id", "None", missing)},
+		sample{"additional_vips", `[7]`, nil, invalid("additional_vips", "7", "Value should be object")},
+		sample{"additional_vips", `null`, []any{}, ""},
+		sample{"listeners", `"x"`, nil, invalid("listeners", "x", notList)},
+		sample{"listeners", `[]`, []any{}, ""},
+		sample{"pools", `[]`, []any{}, ""},
+		sample{"pools", `null`, []any{}, ""},
+		sample{"vip_vnic_type", `"direct"`, nil, "Unknown attribute for argument load_balancer.loadbalancer: vip_vnic_type"},
+	)
+	n.creates(t, c, posts)
+	n.complete(t, c, http.MethodPost, posts, "flavor_id", "availability_zone") // which TestLoadBalancerOfFlavor takes
+	puts := append(samples, twiceTagged(), sample{"tags", `null`, []any{"t"}, ""})
+	n.updates(t, c, object{"tags": []string{"t"}, "description": "before"}, puts)
+	n.complete(t, c, http.MethodPut, puts)
 	c.postLB(object{"vip_subnet_id": c.subnet.ID, "tags": []string{"a", "b", "a"}}).fault(t, 409, "Already an entity with that specified id.")
 	n.readOnly(t, c, "load_balancer.loadbalancer", "vip_address", "vip_port_id", "vip_subnet_id", "vip_network_id", "additional_vips",
 		"provider", "flavor_id", "availability_zone", "listeners", "pools", "vip_vnic_type")

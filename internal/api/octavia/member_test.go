@@ -46,7 +46,7 @@ func TestMemberAttributes(t *testing.T) {
 		sample{"monitor_port", `1`, 1.0, ""},
 		sample{"monitor_port", `null`, nil, ""},
 	)
-	n.creates(t, c, append(append(samples, posted()...),
+	posts := append(append(samples, posted()...),
 		sample{"address", `"10.0.0"`, nil, invalid("address", "10.0.0", notAddress)},
 		sample{"address", `5`, nil, invalid("address", "5", notAddress)},
 		sample{"address", `"169.254.169.254"`, nil, "169.254.169.254 is not a valid option for member address"},
@@ -63,13 +63,20 @@ func TestMemberAttributes(t *testing.T) {
 		sample{"subnet_id", `"` + strings.ToUpper(c.subnet.ID) + `"`, c.subnet.ID, ""},
 		sample{"subnet_id", `"` + strings.ReplaceAll(c.subnet.ID, "-", "") + `"`, c.subnet.ID, ""},
 		sample{"subnet_id", `null`, nil, ""},
+		sample{"request_sriov", `"x"`, nil, invalid("request_sriov", "x", notBoolean)},
+		sample{"request_sriov", `false`, nil, ""}, // answers do not show it
+		sample{"request_sriov", `null`, nil, ""},
 		sample{"request_sriov", `true`, nil, "The load balancer flavor does not allow SR-IOV member ports."},
 		sample{"tags", `null`, []any{}, ""},
 		sample{"vnic_type", `"direct"`, nil, "Unknown attribute for argument member_.member: vnic_type"},
 		sample{"description", `"x"`, nil, "Unknown attribute for argument member_.member: description"},
-	))
-	n.updates(t, c, object{"weight": 7, "backup": true, "tags": []string{"t"}, "monitor_port": 9}, append(samples,
-		sample{"tags", `null`, []any{"t"}, ""}))
+	)
+	posts = append(posts, nulls("address", "protocol_port")...)
+	n.creates(t, c, posts)
+	n.complete(t, c, http.MethodPost, posts)
+	puts := append(samples, sample{"tags", `null`, []any{"t"}, ""})
+	n.updates(t, c, object{"weight": 7, "backup": true, "tags": []string{"t"}, "monitor_port": 9}, puts)
+	n.complete(t, c, http.MethodPut, puts)
 	n.required(t, c, "address", "protocol_port")
 	n.readOnly(t, c, "member_.member", "address", "protocol_port", "subnet_id", "request_sriov", "vnic_type")
 }
