@@ -135,7 +135,7 @@ func (t *translation) mode() error {
 		return nil
 	}
 	rest := t.text[t.at:]
-	if rest != "" && strings.Contains("*+?", rest[:1]) || braces.MatchString(rest) {
+	if rest != "" && strings.IndexByte("*+?", rest[0]) >= 0 || braces.MatchString(rest) {
 		return errNoTranslation
 	}
 	return nil
