@@ -16,6 +16,7 @@ import (
 
 // readers read every noun.
 var readers = map[string]func(f *form) lbaas.Part{
+	"load balancer":     func(f *form) lbaas.Part { lb := lbaas.NewLoadBalancer(); readLoadBalancer(f, lb); return lb },
 	"listener":          func(f *form) lbaas.Part { l := lbaas.NewListener(); readListener(f, l); return l },
 	"pool":              func(f *form) lbaas.Part { p := lbaas.NewPool(); readPool(f, p); return p },
 	"member":            func(f *form) lbaas.Part { m := lbaas.NewMember(); readMember(f, m); return m },
@@ -39,6 +40,7 @@ func FuzzForms(f *testing.F) {
 	f.Add([]byte(`{"type":"SSL_VERIFY_RESULT","compare_type":"EQUAL_TO","value":"٣"}`))
 	f.Add([]byte(`{"metric":"REQUESTS_PER_URL","threshold":"5","interval":null,"urls":["/a","b"],"name":"x"}`))
 	f.Add([]byte(`{"listener_id":"5e2e5e5e-0000-4000-8000-000000000000","action":"QUEUE","enabled":"no"}`))
+	f.Add([]byte(`{"vip_sg_ids":["5E2E5E5E-0000-4000-8000-000000000000","{5e2e5e5e-0000-4000-8000-000000000000}"],"vip_qos_policy_id":null,"description":"\u0000"}`))
 	f.Add([]byte(`{"tags":["a",1],"admin_state_up":[],"name":{"a":[null]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		given, err := web.ParseObject(data)
@@ -79,6 +81,8 @@ func tryForm(t *testing.T, noun string, read func(*form) lbaas.Part, f *form) {
 
 func show(part lbaas.Part) any {
 	switch p := part.(type) {
+	case *lbaas.LoadBalancer:
+		return loadBalancerOf(p, view{})
 	case *lbaas.Listener:
 		return listenerOf(p, view{})
 	case *lbaas.Pool:

@@ -2,6 +2,7 @@ package octavia_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -133,4 +134,90 @@ func TestHealthMonitorFaults(t *testing.T) {
 	c.do("PUT", root+"/healthmonitors/"+h, object{"healthmonitor": object{}}).fault(t, 409, "Health Monitor "+h+" is immutable and cannot be updated.")
 	c.must(201, "POST", "/healthmonitors", body(nil))
 	c.do("GET", root+"/healthmonitors/"+unknown, nil).fault(t, 404, "Health Monitor "+unknown+" not found.")
+}
+
+// TestMonitorTypes has every type for every protocol of a pool (API section 1.7).
+func TestMonitorTypes(t *testing.T) {
+	c := newCloud(t).everything()
+	lb := c.loadBalancer()
+	stream := []string{"HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO"}
+	datagram := []string{"UDP-CONNECT", "SCTP", "TCP", "HTTP"}
+	for protocol, allowed := range map[string][]string{
+		"TCP": stream, "HTTP": stream, "HTTPS": stream, "PROXY": stream, "PROXYV2": stream, "UDP": datagram, "SCTP": datagram,
+	} {
+		p := c.make("/pools", "pool", object{"loadbalancer_id": lb, "protocol": protocol, "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
+		for _, kind := range []string{"HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO", "UDP-CONNECT", "SCTP"} {
+			a := c.do(http.MethodPost, root+"/healthmonitors", object{"healthmonitor": object{"pool_id": p, "type": kind, "delay": 5, "timeout": 3, "max_retries": 2}})
+			switch {
+			case slices.Contains(allowed, kind):
+				if a.code != http.StatusCreated {
+					t.Errorf("%s for a %s pool: %d %s", kind, protocol, a.code, a.raw)
+					continue
+				}
+				n := monitorNoun(p, kind)
+				n.checkHTTP(t, c, a.body["healthmonitor"].(object))
+				c.must(http.StatusNoContent, http.MethodDelete, n.path(a.body["healthmonitor"].(object)), nil)
+			case protocol == "UDP" || protocol == "SCTP":
+				a.fault(t, 400, "Validation failure: The associated pool protocol is "+protocol+", so only a UDP-CONNECT/SCTP/TCP/HTTP health monitor is supported.")
+			default:
+				a.fault(t, 400, "Validation failure: The "+kind+" type is only supported for pools of type UDP/SCTP.")
+			}
+		}
+	}
+}
+
+// checkHTTP looks for the defaults of the HTTP attributes on a monitor that speaks HTTP, and for their refusal on another one.
+func (n noun) checkHTTP(t *testing.T, c *cloud, made object) {
+	t.Helper()
+	kind := made["type"].(string)
+	speaks := kind == "HTTP" || kind == "HTTPS"
+	for attribute, standard := range map[string]string{"http_method": "GET", "url_path": "/", "expected_codes": "200"} {
+		if speaks && made[attribute] != standard || !speaks && made[attribute] != nil {
+			t.Errorf("a monitor of type %s has the %s %v", kind, attribute, made[attribute])
+		}
+		if speaks {
+			continue
+		}
+		for _, value := range []any{nil, standard} {
+			c.do(http.MethodPut, root+n.path(made), object{"healthmonitor": object{attribute: value}}).
+				fault(t, 400, attribute+" is not a valid option for health monitors of type "+kind)
+		}
+		c.do(http.MethodPost, root+n.collection, object{"healthmonitor": more(n.base, object{attribute: standard})}).
+			fault(t, 400, attribute+" is not a valid option for health monitors of type "+kind)
+	}
+}
+
+// TestMonitorDomain goes through domain_name and the HTTP version that it needs, in a POST and in PUTs, where what is stored counts.
+func TestMonitorDomain(t *testing.T) {
+	c := newCloud(t)
+	lb := c.loadBalancer()
+	const (
+		without = "Validation failure: 'http_version' must be specified when 'domain_name' is provided."
+		old     = "http_version 1.0 is not a valid option for health monitors HTTP 1.1 domain name health check"
+	)
+	base := object{"type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2}
+	post := func(body object) answer {
+		return c.do(http.MethodPost, root+"/healthmonitors", object{"healthmonitor": more(base, body, object{"pool_id": c.pool(lb)})})
+	}
+	post(object{"domain_name": "a.example"}).fault(t, 400, without)
+	post(object{"domain_name": "a.example", "http_version": nil}).fault(t, 400, without)
+	post(object{"domain_name": "a.example", "http_version": 1.0}).fault(t, 400, old)
+	path := func(body object) string {
+		return "/healthmonitors/" + at(post(body).body, "healthmonitor")["id"].(string)
+	}
+	put := func(path string, body object) answer {
+		return c.do(http.MethodPut, root+path, object{"healthmonitor": body})
+	}
+	bare := path(object{})
+	put(bare, object{"domain_name": "a.example"}).fault(t, 400, without)
+	c.put(bare, "healthmonitor", object{"http_version": 1.0})
+	put(bare, object{"domain_name": "a.example"}).fault(t, 400, old)
+	c.put(bare, "healthmonitor", object{"http_version": 1.1})
+	c.put(bare, "healthmonitor", object{"domain_name": "a.example"})
+	put(bare, object{"http_version": 1.0}).fault(t, 400, old)
+	put(bare, object{"http_version": nil}).fault(t, 400, without)
+	got := c.put(bare, "healthmonitor", object{"http_version": nil, "domain_name": nil})
+	if got["http_version"] != nil || got["domain_name"] != nil {
+		t.Errorf("nulls leave %v, %v", got["http_version"], got["domain_name"])
+	}
 }

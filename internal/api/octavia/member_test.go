@@ -211,3 +211,72 @@ func TestReplaceMembers(t *testing.T) {
 		t.Errorf("members %v are left", got)
 	}
 }
+
+// TestBatchIsACreate shows that a batch gives the members that it knows the values of a create: what it leaves out goes back to its
+// default, but for tags; and that it takes and refuses what a POST does.
+func TestBatchIsACreate(t *testing.T) {
+	c := newCloud(t)
+	p := c.pool(c.loadBalancer())
+	path := "/pools/" + p + "/members"
+	base := object{"address": "10.0.0.50", "protocol_port": 80}
+	full := more(base, object{
+		"name": "m", "admin_state_up": false, "weight": 7, "backup": true, "monitor_address": "10.0.0.9", "monitor_port": 9, "tags": []any{"t"}, "subnet_id": c.subnet.ID,
+	})
+	id := c.make(path, "member", full)["id"].(string)
+	batch := func(members ...object) answer { return c.do(http.MethodPut, root+path, object{"members": members}) }
+	if a := batch(more(base, object{"project_id": foreign})); a.code != http.StatusAccepted || a.raw != "" {
+		t.Fatalf("%d %s", a.code, a.raw)
+	}
+	got := c.show(path+"/"+id, "member")
+	want := object{
+		"name": "", "admin_state_up": true, "weight": 1.0, "backup": false, "monitor_address": nil, "monitor_port": nil, "tags": []any{"t"},
+		"subnet_id": c.subnet.ID, "project_id": mine, // which no update changes
+	}
+	for attribute, value := range want {
+		if diff := cmp.Diff(value, got[attribute]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", attribute, diff)
+		}
+	}
+	batch(more(full, object{"tags": []any{}, "weight": "3"}))
+	if got := c.show(path+"/"+id, "member"); got["name"] != "m" || got["weight"] != 3.0 || len(got["tags"].([]any)) != 0 {
+		t.Errorf("the member is %v", got)
+	}
+	for name, test := range map[string]struct {
+		member object
+		code   int
+		text   string
+	}{
+		"bad weight":      {object{"weight": 257}, 400, invalid("weight", "257", "Value should be lower or equal to 256")},
+		"bad name":        {object{"name": 7}, 400, invalid("name", "7", notString)},
+		"bad address":     {object{"address": "x"}, 400, invalid("address", "x", notAddress)},
+		"bad: null port":  {object{"protocol_port": nil}, 400, invalid("protocol_port", "None", missing)},
+		"bad subnet":      {object{"subnet_id": unknown}, 400, "Subnet " + unknown + " not found."},
+		"bad attribute":   {object{"pool_id": p}, 400, "Unknown attribute for argument members_.members: pool_id"},
+		"bad attributes":  {object{"id": "x", "status": 1}, 400, "Unknown attributes for argument members_.members: id, status"},
+		"bad SR-IOV":      {object{"address": "10.0.0.51", "request_sriov": true}, 400, "The load balancer flavor does not allow SR-IOV member ports."},
+		"bad IPv6 twin":   {object{"address": "2001:DB8::1"}, 409, "Another member on this pool is already using ip 2001:db8::1 on protocol_port 80"},
+		"bad known twice": {object{}, 400, "Validation failure: Member must be updated only once in the same request."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := base
+			if test.code == http.StatusConflict {
+				other = more(base, object{"address": "2001:db8:0::1"})
+			}
+			batch(other, more(base, test.member)).fault(t, test.code, test.text)
+			if got := c.endpoints(p); !slices.Equal(got, []string{"10.0.0.50 m"}) {
+				t.Errorf("the members are %v", got)
+			}
+		})
+	}
+	c.do(http.MethodPut, root+path+"?additive=true", object{"members": []object{}}).fault(t, 400, `Unknown argument: "additive"`)
+	for _, loose := range []string{"true", "1", "Yes", "on"} {
+		c.must(http.StatusAccepted, http.MethodPut, path+"?additive_only="+loose, object{"members": []object{}})
+		if got := c.endpoints(p); len(got) != 1 {
+			t.Errorf("additive_only=%s leaves %v", loose, got)
+		}
+	}
+	c.must(http.StatusAccepted, http.MethodPut, path+"?additive_only=nonsense", object{"members": []object{}})
+	if got := c.endpoints(p); got != nil {
+		t.Errorf("what is not true-like is false: %v", got)
+	}
+}
