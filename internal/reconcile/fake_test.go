@@ -202,6 +202,15 @@ func (s *fakeStore) Achieved(ctx context.Context, l store.Lease, id string, g in
 	})
 }
 
+func (s *fakeStore) Waiting(ctx context.Context, l store.Lease, id string, g int64, reasons map[string]string, _ []lbaas.Amphora) error {
+	return s.fenced(l, func() {
+		s.writes = append(s.writes, fmt.Sprintf("waiting %s %d", id, g))
+		if row := s.lbs[id]; row != nil && row.lb.Progress.Generation <= g {
+			row.lb.Progress.Reason = fmt.Sprint(reasons)
+		}
+	})
+}
+
 func (s *fakeStore) Failing(ctx context.Context, l store.Lease, id string, g int64, reason string, failed bool) error {
 	return s.fenced(l, func() {
 		s.writes = append(s.writes, fmt.Sprintf("failing %s %d %v", id, g, failed))

@@ -277,8 +277,40 @@ func TestOneBadObject(t *testing.T) {
 		defer b.end()
 		b.store.create("lb")
 		b.is("lb", lbaas.PendingCreate)
+		if p, _ := b.store.progress("lb"); p.Reason != "map[l1:Refused.]" {
+			t.Errorf("reason %q", p.Reason)
+		}
 		time.Sleep(time.Second)
 		b.is("lb", lbaas.Active)
+		want := []string{"waiting lb 1", "waiting lb 1", "achieved lb 1"}
+		if diff := cmp.Diff(want, b.store.written()); diff != "" {
+			t.Errorf("writes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestABadObjectKeepsOnlyItselfWaiting: what does not depend on an object that is tried again is done, until the deadline too.
+func TestABadObjectKeepsOnlyItselfWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(b *bench, _ *Config) {
+			b.provider.result = slices.Repeat([]provider.Result{{
+				Failures: map[string]provider.Failure{"m1": {Reason: "No such subnet."}},
+			}}, 1000)
+		})
+		defer b.end()
+		b.store.create("lb")
+		time.Sleep(40 * time.Second)
+		b.is("lb", lbaas.PendingCreate)
+		for _, w := range b.store.written() {
+			if w != "waiting lb 1" {
+				t.Errorf("written: %s", w)
+			}
+		}
+		time.Sleep(40 * time.Second)
+		b.is("lb", lbaas.Failed)
+		if diff := cmp.Diff(map[string]string{"m1": "No such subnet."}, b.store.lbs["lb"].failures); diff != "" {
+			t.Errorf("failures (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -146,7 +146,7 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 		}
 		if !late {
 			l.log(t, allOf(reasons), slog.LevelInfo, "load balancer is not whole yet", "generation", g, "reasons", reasons)
-			return true, l.cfg.Store.Failing(ctx, t.held.Lease, t.lb.ID, g, allOf(reasons), false)
+			return true, l.wait(t, reasons, result.Amphorae)
 		}
 	}
 	if err := l.cfg.Store.Achieved(ctx, t.held.Lease, t.lb.ID, g, reasons, result.Amphorae); err != nil {
@@ -157,6 +157,15 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 		l.memory.update(t.lb.ID, func(k *known) { k.settled = g })
 	}
 	return !permanent, nil
+}
+
+// wait writes what is to be tried again. A load balancer that failed as a whole tells nothing of its objects.
+func (l *Loop) wait(t *task, reasons map[string]string, amphorae []lbaas.Amphora) error {
+	ctx, g := t.held.ctx, t.generation()
+	if reason, whole := reasons[t.lb.ID]; whole {
+		return l.cfg.Store.Failing(ctx, t.held.Lease, t.lb.ID, g, reason, false)
+	}
+	return l.cfg.Store.Waiting(ctx, t.held.Lease, t.lb.ID, g, reasons, amphorae)
 }
 
 // failed writes that nothing was achieved, and why.

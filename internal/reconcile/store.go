@@ -20,6 +20,7 @@ type Store interface {
 	LoadBalancerIDs(ctx context.Context, leaseName string, providers ...string) ([]string, error)
 
 	Achieved(ctx context.Context, l store.Lease, id string, generation int64, failures map[string]string, amphorae []lbaas.Amphora) error
+	Waiting(ctx context.Context, l store.Lease, id string, generation int64, reasons map[string]string, amphorae []lbaas.Amphora) error
 	Failing(ctx context.Context, l store.Lease, id string, generation int64, reason string, failed bool) error
 	Gone(ctx context.Context, l store.Lease, id string, generation int64) error
 	Observe(ctx context.Context, l store.Lease, seen map[string]store.Seen) error

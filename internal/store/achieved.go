@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,8 +21,14 @@ import (
 func (s *Store) Achieved(
 	ctx context.Context, l Lease, id string, generation int64, failures map[string]string, amphorae []lbaas.Amphora,
 ) error {
+	return s.achieve(ctx, l, achievement{id: id, generation: generation, failures: failures}, amphorae)
+}
+
+// achieve records an achievement.
+func (s *Store) achieve(ctx context.Context, l Lease, what achievement, amphorae []lbaas.Amphora) error {
 	err := s.fenced(ctx, l, "store.achieved", func(ctx context.Context, tx bun.Tx) error {
-		a := achievement{ctx: ctx, tx: tx, id: id, generation: generation, failures: failures, time: micros(now())}
+		a := what // a transaction may start anew
+		a.ctx, a.tx, a.time = ctx, tx, micros(now())
 		if found, err := a.loadBalancer(s, l); err != nil || !found {
 			return err
 		}
@@ -31,7 +38,7 @@ func (s *Store) Achieved(
 		return a.instances(amphorae)
 	})
 	if err != nil {
-		return fmt.Errorf("record what load balancer %s achieved: %w", id, err)
+		return fmt.Errorf("record what load balancer %s achieved: %w", what.id, err)
 	}
 	return nil
 }
@@ -43,6 +50,7 @@ type achievement struct {
 	id         string
 	generation int64
 	failures   map[string]string
+	wait       bool // the failures are tried again: nothing becomes ERROR for them yet
 	time       int64
 	failed     []failedObject
 }
@@ -58,10 +66,14 @@ func (a *achievement) record() error {
 	if err != nil {
 		return err
 	}
-	if len(a.failures) > 0 {
-		if err := a.fail(nouns); err != nil {
-			return err
-		}
+	switch {
+	case a.wait:
+		err = a.waits(nouns)
+	case len(a.failures) > 0:
+		err = a.fail(nouns)
+	}
+	if err != nil {
+		return err
 	}
 	for _, noun := range nouns {
 		if err := a.children(tables[noun]); err != nil {
@@ -76,6 +88,9 @@ func (a *achievement) record() error {
 
 // loadBalancer takes the row's lock, before any row below it is touched, and records success; blame takes that back.
 func (a *achievement) loadBalancer(s *Store, l Lease) (found bool, err error) {
+	if a.wait {
+		return a.lock(l)
+	}
 	failing := len(a.failures) > 0
 	up := a.tx.NewUpdate().Table(tableLoadBalancers)
 	// Pending for something newer: there was progress, so its time begins now. Pending no more, unless for a failure.
@@ -121,18 +136,13 @@ func (a *achievement) due() ([]lbaas.Noun, error) {
 
 // fail marks the objects that failed, and only them, so that children can tell.
 func (a *achievement) fail(nouns []lbaas.Noun) error {
-	byReason := map[string][]string{}
-	for id, reason := range a.failures {
-		reason = bounded(reason)
-		byReason[reason] = append(byReason[reason], id)
-	}
 	for _, noun := range nouns {
 		_, err := a.older(a.tx.NewUpdate().Table(tables[noun]).Set("failed = ?", false).Set("reason = ''")).
 			Where("failed OR reason <> ''").Exec(a.ctx)
 		if err != nil {
 			return err
 		}
-		for reason, ids := range byReason {
+		for reason, ids := range a.byReason() {
 			for some := range slices.Chunk(ids, idChunk) {
 				if err := a.failSome(noun, reason, some); err != nil {
 					return err
@@ -150,8 +160,23 @@ func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) err
 	if err != nil || n == 0 {
 		return err
 	}
+	return a.note(noun, reason, ids)
+}
+
+// byReason returns the ids of what failed by their reasons.
+func (a *achievement) byReason() map[string][]string {
+	byReason := map[string][]string{}
+	for id, reason := range a.failures {
+		reason = bounded(reason)
+		byReason[reason] = append(byReason[reason], id)
+	}
+	return byReason
+}
+
+// note keeps the names of what failed, for the load balancer's reason.
+func (a *achievement) note(noun lbaas.Noun, reason string, ids []string) error {
 	var rows []struct{ ID, Name string }
-	err = a.tx.NewSelect().TableExpr(tables[noun]).ColumnExpr("id, name").Where("load_balancer_id = ?", a.id).
+	err := a.tx.NewSelect().TableExpr(tables[noun]).ColumnExpr("id, name").Where("load_balancer_id = ?", a.id).
 		Where("generation <= ?", a.generation).Where("id IN (?)", bun.List(ids)).Scan(a.ctx, &rows)
 	for _, r := range rows {
 		a.failed = append(a.failed, failedObject{noun, r.ID, r.Name, reason})
@@ -162,7 +187,7 @@ func (a *achievement) failSome(noun lbaas.Noun, reason string, ids []string) err
 // children records the success of one table's rows. A parent stays until nothing is left in it, be it wanted or not.
 func (a *achievement) children(table string) error {
 	down := a.tx.NewDelete().Table(table).Where("load_balancer_id = ?", a.id).Where("generation <= ?", a.generation).
-		Where("deleted = ?", true).Where("failed = ? OR ?", false, len(a.failures) == 0)
+		Where("deleted = ?", true).ApplyQueryBuilder(a.done)
 	for _, child := range inside[table] {
 		down = down.Where("NOT EXISTS (SELECT 1 FROM ? c WHERE c.? = ?.id)", bun.Safe(child.table), bun.Safe(child.column), bun.Safe(table))
 	}
@@ -175,12 +200,21 @@ func (a *achievement) children(table string) error {
 			return err
 		}
 	}
-	up := a.older(a.tx.NewUpdate().Table(table)).Where("deleted = ?", false).Where("observed <> generation OR failed OR reason <> ''")
-	if len(a.failures) > 0 {
-		up = up.Where("failed = ?", false)
-	}
+	up := a.older(a.tx.NewUpdate().Table(table)).Where("deleted = ?", false).Where("observed <> generation OR failed OR reason <> ''").
+		ApplyQueryBuilder(a.done)
 	_, err = up.Set("observed = generation").Set("failed = ?", false).Set("reason = ''").Set("updated_at = ?", a.time).Exec(a.ctx)
 	return err
+}
+
+// done leaves out the objects that failed or wait.
+func (a *achievement) done(q bun.QueryBuilder) bun.QueryBuilder {
+	if !a.wait && len(a.failures) > 0 {
+		return q.Where("failed = ?", false)
+	}
+	for some := range slices.Chunk(slices.Collect(maps.Keys(a.failures)), idChunk) {
+		q = q.Where("id NOT IN (?)", bun.List(some))
+	}
+	return q
 }
 
 func (a *achievement) forgetStatistics() error {
@@ -194,6 +228,11 @@ func (a *achievement) blame() error {
 	reason, self := a.failures[a.id]
 	up := a.tx.NewUpdate().Table(tableLoadBalancers)
 	switch {
+	case a.wait:
+		if !self {
+			reason = summary(a.failed)
+		}
+		up = up.Set("reason = ?", bounded(reason)).Where("observed <> generation OR failed")
 	case self:
 		up = up.Set("reason = ?", bounded(reason)).Set("failed = ?", true)
 	case len(a.failed) > 0:

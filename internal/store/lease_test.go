@@ -157,6 +157,7 @@ func TestAnOldEpochWritesNothing(t *testing.T) {
 			for what, err := range map[string]error{
 				"achieved":        s.Achieved(ctx, l, lb.ID, 9, nil, nil),
 				"achieved less":   s.Achieved(ctx, l, lb.ID, 9, map[string]string{lb.ID: "x"}, nil),
+				"waiting":         s.Waiting(ctx, l, lb.ID, 9, map[string]string{lb.ID: "x"}, nil),
 				"failing":         s.Failing(ctx, l, lb.ID, 9, "x", true),
 				"gone":            s.Gone(ctx, l, doomed.ID, 9),
 				"observed":        s.Observe(ctx, l, seen),

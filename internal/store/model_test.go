@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -138,6 +139,36 @@ func (m *model) achieved(generation int64, failures map[string]string) {
 	}
 }
 
+// waiting is store.Waiting.
+func (m *model) waiting(generation int64, reasons map[string]string) {
+	if len(reasons) == 0 {
+		m.achieved(generation, nil)
+		return
+	}
+	named := reasons[m.id]
+	for _, id := range m.insideOut() {
+		p := &m.children[id].progress
+		reason, waits := reasons[id]
+		if waits && p.Generation <= generation {
+			named = reason
+		}
+		switch {
+		case p.Generation > generation:
+		case waits && (p.Observed != p.Generation || p.Deleted || p.Failed):
+			p.Reason = reason
+		case waits:
+		case p.Deleted && m.used(id):
+		case p.Deleted:
+			delete(m.children, id)
+		default:
+			*p = lbaas.Progress{Generation: p.Generation, Observed: p.Generation}
+		}
+	}
+	if lb := &m.lb; lb.Generation <= generation && !lb.Deleted && (lb.Observed != lb.Generation || lb.Failed) {
+		lb.Reason = named
+	}
+}
+
 // insideOut are all children, parents last.
 func (m *model) insideOut() []string {
 	ids := m.ids(false, lbaas.NounL7Rule, lbaas.NounRateLimitRule, lbaas.NounMember, lbaas.NounHealthMonitor)
@@ -240,7 +271,7 @@ func (run *modelRun) step() {
 	back := func() int64 {
 		return m.lb.Generation - int64(rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(run.r, "back"))
 	}
-	switch kind := rapid.SampledFrom([]string{"change", "change", "change", "achieved", "achieved", "failing", "gone"}).Draw(run.r, "kind"); kind {
+	switch kind := rapid.SampledFrom([]string{"change", "change", "change", "achieved", "achieved", "waiting", "failing", "gone"}).Draw(run.r, "kind"); kind {
 	case "change":
 		run.change()
 	case "achieved":
@@ -248,6 +279,12 @@ func (run *modelRun) step() {
 		run.do(run.s.Achieved(context.Background(), run.lease, m.id, generation, failures, nil))
 		if !m.gone {
 			m.achieved(generation, failures)
+		}
+	case "waiting":
+		generation, reasons := back(), run.failures()
+		run.do(run.s.Waiting(context.Background(), run.lease, m.id, generation, reasons, nil))
+		if !m.gone {
+			m.waiting(generation, reasons)
 		}
 	case "failing":
 		generation, failed := back(), rapid.Bool().Draw(run.r, "failed")
@@ -263,11 +300,14 @@ func (run *modelRun) step() {
 	}
 }
 
+// bad is the reason of what fails.
+const bad = "it is bad"
+
 func (run *modelRun) failures() map[string]string {
 	failures := map[string]string{}
 	for _, id := range append(run.model.ids(false), run.model.id, uuid.NewString()) {
 		if rapid.IntRange(0, 4).Draw(run.r, "fails") == 0 {
-			failures[id] = "it is bad"
+			failures[id] = bad
 		}
 	}
 	return failures
@@ -518,8 +558,11 @@ func (run *modelRun) compare() {
 	}
 	run.do(err)
 	got := status.Progress
-	if got.Failed { // for whatever reason
+	switch { // whose failure it is is another test's
+	case got.Failed:
 		got.Reason = ""
+	case strings.Contains(got.Reason, bad):
+		got.Reason = bad
 	}
 	want := m.lb
 	if want.Failed {
