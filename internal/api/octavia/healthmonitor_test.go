@@ -84,7 +84,7 @@ func TestHealthMonitorAttributes(t *testing.T) {
 	posts = append(posts, sample{"pool_id", `"` + strings.ToUpper(pool) + `"`, nil, ""}) // answers show pools
 	n.creates(t, c, posts)
 	n.complete(t, c, http.MethodPost, posts)
-	puts := append(samples,
+	puts := append(slices.Clone(samples),
 		sample{"delay", `null`, nil, "None is not a valid option for delay"},
 		sample{"timeout", `null`, nil, "None is not a valid option for timeout"},
 		sample{"max_retries", `null`, nil, "None is not a valid option for max_retries"},

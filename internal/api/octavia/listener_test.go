@@ -328,7 +328,7 @@ func TestListenerAttributes(t *testing.T) {
 	posts = append(posts, sample{"protocol", `"TCP"`, "TCP", ""}, sample{"loadbalancer_id", `"` + n.base["loadbalancer_id"].(string) + `"`, nil, ""})
 	n.creates(t, c, posts)
 	n.complete(t, c, http.MethodPost, append(posts, tlsSamples()...))
-	puts := append(samples,
+	puts := append(slices.Clone(samples),
 		sample{"connection_limit", `null`, -1.0, ""},
 		sample{"tls_versions", `null`, []any{"TLSv1.2", "TLSv1.3"}, ""},
 		sample{"tls_versions", `["TLSv9"]`, nil, "Validation failure: Invalid TLS versions: TLSv9"},

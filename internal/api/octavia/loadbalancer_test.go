@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestLoadBalancerAttributes(t *testing.T) {
 		sample{"vip_sg_ids", `[]`, []any{}, ""},
 	)
 	unknown := `"5e2e5e5e-0000-4000-8000-000000000000"`
-	posts := append(samples,
+	posts := append(slices.Clone(samples),
 		sample{"tags", `null`, []any{}, ""},
 		sample{"project_id", `["x"]`, nil, invalid("project_id", `["x"]`, notString)},
 		sample{"vip_address", `"x"`, nil, invalid("vip_address", "x", notAddress)},
@@ -132,7 +133,7 @@ func TestLoadBalancerAttributes(t *testing.T) {
 	)
 	n.creates(t, c, posts)
 	n.complete(t, c, http.MethodPost, posts, "flavor_id", "availability_zone") // which TestLoadBalancerOfFlavor takes
-	puts := append(samples, twiceTagged(), sample{"tags", `null`, []any{"t"}, ""})
+	puts := append(slices.Clone(samples), twiceTagged(), sample{"tags", `null`, []any{"t"}, ""})
 	n.updates(t, c, object{"tags": []string{"t"}, "description": "before"}, puts)
 	n.complete(t, c, http.MethodPut, puts)
 	c.postLB(object{"vip_subnet_id": c.subnet.ID, "tags": []string{"a", "b", "a"}}).fault(t, 409, "Already an entity with that specified id.")

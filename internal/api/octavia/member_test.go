@@ -74,7 +74,7 @@ func TestMemberAttributes(t *testing.T) {
 	posts = append(posts, nulls("address", "protocol_port")...)
 	n.creates(t, c, posts)
 	n.complete(t, c, http.MethodPost, posts)
-	puts := append(samples, sample{"tags", `null`, []any{"t"}, ""})
+	puts := append(slices.Clone(samples), sample{"tags", `null`, []any{"t"}, ""})
 	n.updates(t, c, object{"weight": 7, "backup": true, "tags": []string{"t"}, "monitor_port": 9}, puts)
 	n.complete(t, c, http.MethodPut, puts)
 	n.required(t, c, "address", "protocol_port")

@@ -215,7 +215,7 @@ func TestPoolAttributes(t *testing.T) {
 	n.creates(t, c, posts)
 	n.complete(t, c, http.MethodPost, append(posts, poolTLSSamples()...))
 	before := object{"session_persistence": object{"type": "APP_COOKIE", "cookie_name": "OLD"}, "tags": []string{"t"}}
-	puts := append(samples,
+	puts := append(slices.Clone(samples),
 		sample{"session_persistence", `{}`, nil, `Validation failure: Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`},
 		sample{"crl_container_ref", `"x"`, nil, "Validation failure: A CA reference is required to specify a certificate revocation list."},
 		sample{"session_persistence", `{"cookie_name":"NEW"}`, persistence("APP_COOKIE", "NEW"), ""},
