@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/network"
+	"plimsoll/internal/policy"
 	"plimsoll/internal/provider"
 	"plimsoll/internal/provider/noop"
 	"plimsoll/internal/store"
@@ -215,6 +218,52 @@ func TestVIPReferencesOnUsersPort(t *testing.T) {
 		c.make("/loadbalancers", "loadbalancer", more(object{"vip_port_id": p.ID}, test.more))
 		k.check(t, p.ID, test.groups, test.policy)
 	}
+}
+
+// TestSecurityGroupsOnSRIOV tries to put groups on a port that they could not guard.
+func TestSecurityGroupsOnSRIOV(t *testing.T) {
+	c := newCloud(t)
+	c.known()
+	flavor := c.as("admin").flavor("noop", `{"sriov_vip":true}`)
+	const direct = "Validation failure: VIP Security Groups are not allowed with VNIC direct type"
+	body := object{"vip_subnet_id": c.subnet.ID, "flavor_id": flavor}
+	c.postLB(more(body, object{"vip_sg_ids": []string{group1}})).fault(t, 400, direct)
+	lb := c.make("/loadbalancers", "loadbalancer", more(body, object{"vip_sg_ids": nil}))
+	if lb["vip_vnic_type"] != "direct" {
+		t.Errorf("vip_vnic_type is %v", lb["vip_vnic_type"])
+	}
+	path := root + "/loadbalancers/" + lb["id"].(string)
+	c.do(http.MethodPut, path, object{"loadbalancer": object{"vip_sg_ids": []string{group1}}}).fault(t, 400, direct)
+	if a := c.do(http.MethodPut, path, object{"loadbalancer": object{"vip_sg_ids": []string{}}}); a.code != http.StatusOK {
+		t.Errorf("%d %s", a.code, a.raw)
+	}
+}
+
+// TestSecurityGroupsHaveRules has an operator who lets nobody but admins name groups; what names none is nobody's affair.
+func TestSecurityGroupsHaveRules(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	rules := `"os_load-balancer_api:loadbalancer:post:vip_sg_ids": "role:admin"` + "\n" + `"os_load-balancer_api:loadbalancer:put:vip_sg_ids": "role:admin"` + "\n"
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	enforcer, err := policy.New(policy.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCloud(t)
+	c.serve(octavia.Config{
+		Store: c.store, Networks: c.known(), Auth: everybody(), Policy: enforcer, Providers: []provider.Face{noop.Face()}, DefaultProvider: noop.Name,
+	})
+	lb := "/loadbalancers/" + c.loadBalancer()
+	for name, value := range map[string]any{"some": []string{group1}, "none": []string{}, "null": nil} {
+		body := object{"vip_sg_ids": value}
+		c.postLB(more(body, object{"vip_subnet_id": c.subnet.ID})).fault(t, 403, "Policy does not allow this request to be performed.")
+		c.do(http.MethodPut, root+lb, object{"loadbalancer": body}).fault(t, 403, "Policy does not allow this request to be performed.")
+		if a := c.as("admin").do(http.MethodPut, root+lb, object{"loadbalancer": body}); a.code != http.StatusOK {
+			t.Errorf("an admin's PUT of %s: %d %s", name, a.code, a.raw)
+		}
+	}
+	c.put(lb, "loadbalancer", object{"name": "x"})
 }
 
 func TestAdditionalVIPs(t *testing.T) {
