@@ -3,15 +3,12 @@
 package transcript
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -82,67 +79,20 @@ func pattern(output string) *regexp.Regexp {
 }
 
 // shell is a bash that runs the page's commands one after the other, so that variables and jobs last.
-type shell struct {
-	in  io.Writer
-	out chan string // its lines
-}
+type shell struct{ *harness.Session }
 
-func startShell(t *testing.T, server *harness.Server) *shell {
+func startShell(t *testing.T, server *harness.Server) shell {
 	t.Helper()
 	cmd := exec.Command("bash")
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), server.Env()...)
 	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(harness.Binary())+":/usr/sbin:/sbin:"+os.Getenv("PATH"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = w.Close()
-	s := &shell{in: in, out: make(chan string, 1000)}
-	go func() {
-		for lines := bufio.NewScanner(r); lines.Scan(); {
-			s.out <- lines.Text()
-		}
-		close(s.out)
-	}()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the shell, and the servers that it left
-		_ = cmd.Wait()
-		_ = r.Close()
-	})
-	return s
+	return shell{harness.StartSession(t, cmd)}
 }
 
 // run gives the shell a command, and returns what it prints and its exit status.
-func (s *shell) run(t *testing.T, command string) (output, status string) {
+func (s shell) run(t *testing.T, command string) (output, status string) {
 	t.Helper()
 	const mark = "end of the command: "
-	if _, err := fmt.Fprintf(s.in, "%s\nstatus=$?; echo; echo '%s'$status\n", command, mark); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.After(commandTime)
-	var got strings.Builder
-	for {
-		select {
-		case line, ok := <-s.out:
-			if !ok {
-				t.Fatalf("the shell ended in: %s\n%s", command, got.String())
-			}
-			if text, ok := strings.CutPrefix(line, mark); ok {
-				return got.String(), text
-			}
-			got.WriteString(line + "\n")
-		case <-deadline:
-			t.Fatalf("no end after %v: %s\n%s", commandTime, command, got.String())
-		}
-	}
+	return s.Run(t, fmt.Sprintf("%s\nstatus=$?; echo; echo '%s'$status", command, mark), mark, commandTime)
 }

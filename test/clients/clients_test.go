@@ -1,0 +1,65 @@
+package clients
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
+
+	"plimsoll/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// configuration offers the provider that makes nothing and takes every option, and takes certificates at their word.
+const configuration = `
+[api_settings]
+enabled_provider_drivers = haproxy: HAProxy in namespaces., noop: Makes nothing.
+default_provider_driver = noop
+[certificates]
+cert_manager = noop_cert_manager
+`
+
+// TestClients has every client work at the same time with one server, each in a project of its own.
+func TestClients(t *testing.T) {
+	server := harness.Start(t, harness.Config(configuration))
+	t.Run("side by side", func(t *testing.T) {
+		for i, name := range scripts {
+			s := newSite(t, server, name, i)
+			t.Run("openstack "+name, func(t *testing.T) {
+				t.Parallel()
+				s.script(t)
+			})
+		}
+	})
+}
+
+// site is a project with a network for the addresses of its load balancers.
+type site struct {
+	*harness.Cloud
+	name   string
+	net    *harness.Net
+	second string // a subnet of the same network, with IPv6
+}
+
+func newSite(t *testing.T, server *harness.Server, name string, n int) *site {
+	t.Helper()
+	s := &site{name: name}
+	if name == "admin" {
+		s.Cloud = server.Admin(t)
+	} else {
+		s.Cloud = server.Tenant(t, name)
+	}
+	s.net = s.CreateNetwork(t, name+"-net", fmt.Sprintf("10.%d.0.0/24", n+1))
+	none := ""
+	v6, err := subnets.Create(t.Context(), s.Network, subnets.CreateOpts{
+		NetworkID: s.net.ID, Name: name + "-net6", CIDR: fmt.Sprintf("fd00:%d::/64", n+1), IPVersion: gophercloud.IPv6, GatewayIP: &none,
+	}).Extract()
+	if err != nil {
+		t.Fatalf("create a subnet: %v", err)
+	}
+	s.second = v6.ID
+	return s
+}
