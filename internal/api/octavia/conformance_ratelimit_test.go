@@ -113,6 +113,18 @@ func TestRateLimitRuleAttributes(t *testing.T) {
 	})
 	n.creates(t, c, samples)
 	n.required(t, c, "metric", "threshold")
+	post := func(listener any) answer {
+		return c.do(http.MethodPost, root+n.collection, object{"rule": with(n.base, object{"listener_id": listener})})
+	}
+	post("x").fault(t, 400, invalid("listener_id", "x", notUUID))
+	post(unknownID).fault(t, 400, "Validation failure: A rate limit rule is for the listener of its policy: listener_id must be "+l+", or left out.")
+	for _, listener := range []any{nil, l} {
+		a := post(listener)
+		rule, _ := a.body["rule"].(object)
+		if _, answered := rule["listener_id"]; a.code != 201 || answered {
+			t.Errorf("POST with listener_id %v: %d %s", listener, a.code, a.raw)
+		}
+	}
 	n.updates(t, c, nil, append(samples, []sample{
 		{"metric", `null`, nil, "None is not a valid option for metric"},
 		{"threshold", `null`, nil, "None is not a valid option for threshold"},

@@ -140,6 +140,7 @@ func rateLimitDocuments() map[string]document {
 	policy, rule := answerOf[rateLimitPolicyJSON]("ratelimitpolicy"), answerOf[rateLimitRuleJSON]("rule")
 	readPolicy := func(f *form) { readRateLimitPolicy(f, lbaas.NewRateLimitPolicy()) }
 	readRule := func(f *form) { readRateLimitRule(f, lbaas.NewRateLimitRule()) }
+	readNewRule := func(f *form) { readNewRateLimitRule(f, lbaas.NewRateLimitRule(), new(string)) }
 	return map[string]document{
 		"GET /ratelimitpolicies": {summary: "List rate-limit policies", status: http.StatusOK, list: true,
 			answer: listOfAnswers[rateLimitPolicyJSON]("ratelimitpolicies", "ratelimitpolicies_links")},
@@ -152,7 +153,7 @@ func rateLimitDocuments() map[string]document {
 		"GET /ratelimitpolicies/{policy}/rules": {summary: "List the rules of a rate-limit policy", status: http.StatusOK, list: true,
 			answer: listOfAnswers[rateLimitRuleJSON]("rules", "rules_links")},
 		"POST /ratelimitpolicies/{policy}/rules": {summary: "Add a rule to a rate-limit policy", status: http.StatusCreated, answer: rule,
-			request: bodyOf("rule_", "rule", true, readRule)},
+			request: bodyOf("rule_", "rule", true, readNewRule)},
 		"GET /ratelimitpolicies/{policy}/rules/{id}": {summary: "Show a rule of a rate-limit policy", status: http.StatusOK,
 			fields: true, answer: rule},
 		"PUT /ratelimitpolicies/{policy}/rules/{id}": {summary: "Change a rule of a rate-limit policy", status: http.StatusOK, answer: rule,

@@ -11,6 +11,13 @@ import (
 	"plimsoll/lbaas"
 )
 
+// readNewRateLimitRule reads what a POST of a rate-limit rule says: its attributes, and the listener, which the specification has here
+// beside the policy that the path names.
+func readNewRateLimitRule(f *form, r *lbaas.RateLimitRule, listenerID *string) {
+	f.id("listener_id", listenerID)
+	readRateLimitRule(f, r)
+}
+
 // readRateLimitRule reads a rate-limit rule's attributes.
 func readRateLimitRule(f *form, r *lbaas.RateLimitRule) {
 	f.text("name", &r.Name)
@@ -88,13 +95,16 @@ func (a *API) createRateLimitRule(ctx context.Context, r *request) (web.Reply, e
 	if err != nil {
 		return web.Reply{}, err
 	}
-	rule := lbaas.NewRateLimitRule()
-	if readRateLimitRule(f, rule); f.done() != nil {
+	rule, listenerID := lbaas.NewRateLimitRule(), ""
+	if readNewRateLimitRule(f, rule, &listenerID); f.done() != nil {
 		return web.Reply{}, f.done()
 	}
 	p, err := a.rateLimitPolicy(ctx, r, "policy")
 	if err != nil {
 		return web.Reply{}, err
+	}
+	if listenerID != "" && listenerID != p.ListenerID {
+		return web.Reply{}, lbaas.ValidationFailure("A rate limit rule is for the listener of its policy: listener_id must be %s, or left out.", p.ListenerID)
 	}
 	rule.ID, rule.RateLimitPolicyID = uuid.NewString(), p.ID
 	if err := rule.Validate(); err != nil {
