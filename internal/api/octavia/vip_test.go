@@ -204,6 +204,8 @@ func TestVIPReferencesOnUsersPort(t *testing.T) {
 		t.Errorf("vip_qos_policy_id is %v, want that of the port", lb["vip_qos_policy_id"])
 	}
 	k.check(t, p.ID, before.SecurityGroupIDs, policy2)
+	c.put("/loadbalancers/"+lb["id"].(string), "loadbalancer", object{"vip_qos_policy_id": policy1})
+	k.check(t, p.ID, before.SecurityGroupIDs, policy1)
 	for _, test := range []struct {
 		more   object
 		groups []string

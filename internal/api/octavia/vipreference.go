@@ -143,13 +143,18 @@ func (a *API) changeVIP(ctx context.Context, r *request, old, wanted *lbaas.Load
 	return a.setPort(ctx, old, wanted)
 }
 
-// setPort makes the VIP's port of one load balancer that of the other; both are the same but for what is wanted of it.
+// setPort makes the VIP's port of one load balancer that of the other; both are the same but for what is wanted of it. It leaves alone
+// what does not differ: a port that its user brought may have security groups of which the load balancer knows nothing.
 func (a *API) setPort(ctx context.Context, from, to *lbaas.LoadBalancer) error {
-	if from.VIPQoSPolicyID == to.VIPQoSPolicyID && slices.Equal(from.VIPSecurityGroupIDs, to.VIPSecurityGroupIDs) {
+	sameGroups := slices.Equal(from.VIPSecurityGroupIDs, to.VIPSecurityGroupIDs)
+	if sameGroups && from.VIPQoSPolicyID == to.VIPQoSPolicyID {
 		return nil
 	}
 	_, err := a.Networks.UpdatePort(ctx, to.VIPPortID, func(p *network.Port) error {
-		p.SecurityGroupIDs, p.QoSPolicyID = to.VIPSecurityGroupIDs, to.VIPQoSPolicyID
+		p.QoSPolicyID = to.VIPQoSPolicyID
+		if !sameGroups {
+			p.SecurityGroupIDs = to.VIPSecurityGroupIDs
+		}
 		return nil
 	})
 	return err
