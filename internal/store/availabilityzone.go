@@ -30,10 +30,10 @@ func (r *availabilityZoneRow) domain() *lbaas.AvailabilityZone {
 
 // The name is the key: it is also what markers name.
 var availabilityZoneAttributes = attributes{
-	"id": {column: "name"}, "name": {column: "name"}, "description": {column: "description"},
+	"id": {column: "name", hidden: true}, "name": {column: "name"}, "description": {column: "description"},
 	"enabled":                      {column: "enabled", value: boolean},
 	"availability_zone_profile_id": {column: "availability_zone_profile_id"},
-	"created_at":                   {column: "created_at", value: moment},
+	"created_at":                   {column: "created_at", hidden: true},
 }
 
 // AvailabilityZone returns the availability zone of a name.

@@ -32,7 +32,7 @@ func (r *availabilityZoneProfileRow) domain() *lbaas.AvailabilityZoneProfile {
 var availabilityZoneProfileAttributes = attributes{
 	"id": {column: "id"}, "name": {column: "name"}, "provider_name": {column: "provider_name"},
 	"availability_zone_data": {column: "availability_zone_data"},
-	"created_at":             {column: "created_at", value: moment},
+	"created_at":             {column: "created_at", hidden: true},
 }
 
 // AvailabilityZoneProfile returns one availability zone profile.

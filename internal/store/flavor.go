@@ -34,7 +34,7 @@ var flavorAttributes = attributes{
 	"id": {column: "id"}, "name": {column: "name"}, "description": {column: "description"},
 	"enabled":           {column: "enabled", value: boolean},
 	"flavor_profile_id": {column: "flavor_profile_id"},
-	"created_at":        {column: "created_at", value: moment},
+	"created_at":        {column: "created_at", hidden: true},
 }
 
 // Flavor returns one flavor.

@@ -32,7 +32,7 @@ func (r *flavorProfileRow) domain() *lbaas.FlavorProfile {
 var flavorProfileAttributes = attributes{
 	"id": {column: "id"}, "name": {column: "name"}, "provider_name": {column: "provider_name"},
 	"flavor_data": {column: "flavor_data"},
-	"created_at":  {column: "created_at", value: moment},
+	"created_at":  {column: "created_at", hidden: true},
 }
 
 // FlavorProfile returns one flavor profile.

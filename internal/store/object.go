@@ -122,7 +122,7 @@ func objectAttributes(more attributes) attributes {
 		"name":                {column: "name"},
 		"description":         {column: "description"},
 		"admin_state_up":      {column: "admin_state_up", value: boolean},
-		"tags":                {column: "tags"},
+		"tags":                {column: "tags", hidden: true}, // store.Tags asks for them
 		"created_at":          {column: "created_at", value: moment},
 		"updated_at":          {column: "updated_at", value: moment},
 		"operating_status":    {column: "operating_status"},

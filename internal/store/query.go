@@ -51,6 +51,7 @@ func (e *BadQuery) Unwrap() error { return lbaas.Invalid }
 type attribute struct {
 	column string                    // an SQL expression over the table's columns
 	value  func(string) (any, error) // how the text of a filter compares; nil compares as text
+	hidden bool                      // it is no attribute of the API: neither filters nor sorts may name it
 }
 
 // attributes maps the API's names. It must have created_at and id, the key that markers name. Columns must not be null: a
@@ -61,7 +62,7 @@ type attributes map[string]attribute
 func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, error) {
 	for _, f := range q.Filters {
 		a, ok := known[f.Attribute]
-		if !ok {
+		if !ok || a.hidden {
 			return nil, &BadQuery{Part: "filter", Value: f.Attribute}
 		}
 		if a.column == provisioningStatus {
@@ -156,9 +157,9 @@ func (k sortKey) direction(reverse bool) string {
 func (q Query) order(known attributes) ([]sortKey, error) {
 	var keys []sortKey
 	seen := map[string]bool{}
-	for _, o := range append(append([]Order{}, q.Sort...), Order{Attribute: "created_at"}, Order{Attribute: "id"}) {
+	for i, o := range append(append([]Order{}, q.Sort...), Order{Attribute: "created_at"}, Order{Attribute: "id"}) {
 		a, ok := known[o.Attribute]
-		if !ok {
+		if !ok || a.hidden && i < len(q.Sort) {
 			return nil, &BadQuery{Part: "sort", Value: o.Attribute}
 		}
 		if !seen[a.column] {

@@ -84,7 +84,7 @@ func quotaOf(ctx context.Context, db bun.IDB, projectID string) (*quotaRow, erro
 
 // The project is the key and the order.
 var quotaAttributes = attributes{
-	"id": {column: "project_id"}, "created_at": {column: "project_id"},
+	"id": {column: "project_id", hidden: true}, "created_at": {column: "project_id", hidden: true},
 	"project_id":   {column: "project_id"},
 	"loadbalancer": {column: "load_balancer", value: integer}, "load_balancer": {column: "load_balancer", value: integer},
 	"listener": {column: "listener", value: integer}, "pool": {column: "pool", value: integer},

@@ -438,10 +438,16 @@ func TestCatalogLists(t *testing.T) {
 				t.Errorf("GET %s?%s: %q", l.path, l.filter, got)
 			}
 			c.pages(t, l.path+"?limit=1&sort=name:desc&fields="+l.key+"&fields=name", l.plural, l.links, "c", "b", "a")
-			for _, bad := range []string{"?project_id=x", "?nonsense=1", "?tenant_id=x", "?name=a&name=b"} {
+			bad := []string{"?project_id=x", "?nonsense=1", "?tenant_id=x", "?name=a&name=b", "?created_at=2020-01-01T00:00:00"}
+			if l.key != "id" {
+				bad = append(bad, "?id=a")
+				c.do(http.MethodGet, root+l.path+"?sort=id", nil).fault(t, 400, "Supplied sort key 'id' is not valid.")
+			}
+			for _, bad := range bad {
 				c.do(http.MethodGet, root+l.path+bad, nil).fault(t, 400, "One or more arguments are either duplicate or invalid")
 			}
 			c.do(http.MethodGet, root+l.path+"?sort=color", nil).fault(t, 400, "Supplied sort key 'color' is not valid.")
+			c.do(http.MethodGet, root+l.path+"?sort=created_at", nil).fault(t, 400, "Supplied sort key 'created_at' is not valid.")
 			c.do(http.MethodGet, root+l.path+"?marker=nothing", nil).fault(t, 400, "Supplied pagination marker 'nothing' is not valid.")
 			c.do(http.MethodGet, root+l.path+"?limit=x", nil).fault(t, 400, "Supplied pagination limit 'x' is not valid.")
 		})

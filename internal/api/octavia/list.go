@@ -85,21 +85,14 @@ func readPage(values url.Values, bound int, q *store.Query) error {
 }
 
 func readSort(values url.Values, q *store.Query) error {
-	keys, dirs := commaList(values["sort_key"]), commaList(values["sort_dir"])
-	if sort := commaList(values["sort"]); len(sort) > 0 {
-		keys, dirs = nil, nil
-		for _, item := range sort {
-			key, dir, given := strings.Cut(item, ":")
-			if !given {
-				dir = "asc"
-			}
-			keys, dirs = append(keys, key), append(dirs, dir)
-		}
+	keys, dirs, err := sortKeys(values)
+	if err != nil {
+		return err
 	}
 	for i, key := range keys {
 		dir := "asc"
 		if i < len(dirs) {
-			dir = dirs[i]
+			dir = strings.ToLower(dirs[i])
 		}
 		if dir != "asc" && dir != "desc" {
 			return lbaas.Errorf(lbaas.Invalid, "Supplied sort direction '%s' is not valid.", dir)
@@ -107,6 +100,25 @@ func readSort(values url.Values, q *store.Query) error {
 		q.Sort = append(q.Sort, store.Order{Attribute: key, Descending: dir == "desc"})
 	}
 	return nil
+}
+
+// sortKeys returns what to sort by and in which directions, as "sort" says, or else "sort_key" and "sort_dir".
+func sortKeys(values url.Values) (keys, dirs []string, err error) {
+	items := commaList(values["sort"])
+	if len(items) == 0 {
+		return commaList(values["sort_key"]), commaList(values["sort_dir"]), nil
+	}
+	for _, item := range items {
+		key, dir, given := strings.Cut(item, ":")
+		switch {
+		case !given:
+			dir = "asc"
+		case strings.Contains(dir, ":"): // Octavia shows the parts as Python does
+			return nil, nil, &store.BadQuery{Part: "sort", Value: "['" + strings.ReplaceAll(item, ":", "', '") + "']"}
+		}
+		keys, dirs = append(keys, key), append(dirs, dir)
+	}
+	return keys, dirs, nil
 }
 
 // scope restricts a list to what the actor may see: all projects for those who may look at all, else the project that

@@ -56,6 +56,11 @@ func TestPages(t *testing.T) {
 			t.Errorf("page %d has no previous", len(pages))
 		}
 	}
+	both := c.do("GET", root+"/loadbalancers?limit=2&sort=name&marker="+c.do("GET", root+"/loadbalancers?limit=1&fields=id", nil).
+		body["loadbalancers"].([]any)[0].(object)["id"].(string), nil).body["loadbalancers_links"].([]any)
+	if len(both) != 2 || both[0].(object)["rel"] != "previous" || both[1].(object)["rel"] != "next" {
+		t.Errorf("the links of a page in the middle: %v", both)
+	}
 	if !slices.Equal(forward, want) {
 		t.Errorf("page by page: %v", forward)
 	}
@@ -94,6 +99,8 @@ func TestFiltersAndSorts(t *testing.T) {
 		"?sort=name":                              {"a", "b", "c"},
 		"?sort=protocol:desc,name:desc":           {"a", "c", "b"},
 		"?sort_key=name&sort_dir=desc":            {"c", "b", "a"},
+		"?sort_key=name&sort_dir=DESC":            {"c", "b", "a"},
+		"?sort=name:Desc":                         {"c", "b", "a"},
 		"?sort_key=protocol,name":                 {"b", "c", "a"},
 		"?sort=protocol_port:desc&sort_key=name":  {"b", "a", "c"},
 		"?protocol=HTTP":                          {"c", "b"},
@@ -130,7 +137,9 @@ func TestFiltersAndSorts(t *testing.T) {
 		"/loadbalancers?additional_vips=x":      badFilter,
 		"/listeners?sort=nonsense":              "Supplied sort key 'nonsense' is not valid.",
 		"/listeners?sort=name:up":               "Supplied sort direction 'up' is not valid.",
-		"/listeners?sort=name:asc:x":            "Supplied sort direction 'asc:x' is not valid.",
+		"/listeners?sort=name:asc:x":            "Supplied sort key '['name', 'asc', 'x']' is not valid.",
+		"/listeners?sort=tags":                  "Supplied sort key 'tags' is not valid.",
+		"/listeners?sort=name:":                 "Supplied sort direction '' is not valid.",
 		"/listeners?sort_key=name&sort_dir=x":   "Supplied sort direction 'x' is not valid.",
 		"/listeners?limit=x":                    "Supplied pagination limit 'x' is not valid.",
 		"/listeners?marker=x":                   "Supplied pagination marker 'x' is not valid.",

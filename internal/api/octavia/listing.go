@@ -148,11 +148,11 @@ func (l *listing[T, J]) links() []link {
 	if !l.any {
 		return out
 	}
-	if l.query.Cursor.Full() {
-		out = append(out, link{pageURL(l.request, l.query.Limit, l.last, false), "next"})
-	}
 	if l.query.Marker != "" {
 		out = append(out, link{pageURL(l.request, l.query.Limit, l.first, true), "previous"})
+	}
+	if l.query.Cursor.Full() {
+		out = append(out, link{pageURL(l.request, l.query.Limit, l.last, false), "next"})
 	}
 	return out
 }

@@ -228,4 +228,8 @@ func TestQuotaLists(t *testing.T) {
 		t.Errorf("links are %v", links)
 	}
 	c.do(http.MethodGet, root+"/quotas?project_id="+foreign, nil).fault(t, 403, notAllowed)
+	for _, bad := range []string{"id", "created_at", "name"} {
+		admin.do(http.MethodGet, root+"/quotas?"+bad+"="+mine, nil).fault(t, 400, "One or more arguments are either duplicate or invalid")
+		admin.do(http.MethodGet, root+"/quotas?sort="+bad, nil).fault(t, 400, "Supplied sort key '"+bad+"' is not valid.")
+	}
 }
