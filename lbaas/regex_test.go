@@ -1,6 +1,7 @@
 package lbaas
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,25 @@ func TestCheckRegex(t *testing.T) {
 	for _, text := range good {
 		if err := CheckRegex(text); err != nil {
 			t.Errorf("%q is refused: %v", text, err)
+		}
+	}
+}
+
+// TestCheckRegexIsCheap looks at expressions that are short to write and long to carry out.
+func TestCheckRegexIsCheap(t *testing.T) {
+	for name, text := range map[string]string{
+		"groups within each other":    strings.Repeat("(", 100) + "a" + strings.Repeat(")", 100) + "{1000}",
+		"options within each other":   strings.Repeat("(", 100) + "a?" + strings.Repeat(")", 100) + "{1000}",
+		"with what RE2 does not have": strings.Repeat("(?>", 40) + "a" + strings.Repeat(")", 40) + "{2000}",
+		"one after the other":         strings.Repeat("a{1000}", 36),
+		"any letter":                  strings.Repeat(`\pL{1000}`, 28),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := CheckRegex(text)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; err != nil || n > 1<<20 {
+			t.Errorf("%s: %d bytes, %v", name, n, err)
 		}
 	}
 }
