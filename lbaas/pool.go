@@ -1,9 +1,6 @@
 package lbaas
 
-import (
-	"regexp"
-	"strings"
-)
+import "regexp"
 
 // Algorithm is how a pool chooses among its members.
 type Algorithm string
@@ -132,31 +129,46 @@ func (s *SessionPersistence) validate(pool Protocol) error {
 	if s == nil {
 		return nil
 	}
+	if err := s.validateTypes(); err != nil {
+		return err
+	}
 	if s.Type == "" {
 		return ValidationFailure("Invalid session_persistence provided.")
 	}
-	if err := OneOf("type", s.Type, []PersistenceType{PersistSourceIP, PersistHTTPCookie, PersistAppCookie}); err != nil {
+	return first(s.validateDatagram(pool), s.validateCookie())
+}
+
+// validateTypes checks what each attribute may be by itself. The type may be null, which is judged later.
+func (s *SessionPersistence) validateTypes() error {
+	if s.Type != "" {
+		if err := OneOf("type", s.Type, []PersistenceType{PersistSourceIP, PersistHTTPCookie, PersistAppCookie}); err != nil {
+			return err
+		}
+	}
+	if err := Within("cookie_name", s.CookieName, MaxName); err != nil {
 		return err
 	}
-	if err := s.validateDatagram(pool); err != nil {
-		return err
+	if s.CookieName != "" && !cookiePattern.MatchString(s.CookieName) {
+		return InvalidField("cookie_name", s.CookieName, "Value should match the pattern "+cookiePattern.String())
 	}
-	return s.validateCookie()
+	return nil
 }
 
 func (s *SessionPersistence) validateDatagram(pool Protocol) error {
 	if pool != UDP && pool != SCTP {
 		if s.PersistenceTimeout != nil || s.PersistenceGranularity != "" {
-			return ValidationFailure("persistence_timeout and persistence_granularity is only for %s protocol pools.",
-				strings.Join([]string{string(UDP), string(SCTP)}, " or "))
+			return ValidationFailure("persistence_timeout and persistence_granularity is only for UDP and SCTP protocol pools.")
 		}
 		return nil
 	}
 	switch {
+	case s.CookieName != "" && s.Type == PersistSourceIP:
+		return ValidationFailure("session_persistence %s type for UDP and SCTP protocols only accepts: type, persistence_timeout, "+
+			"persistence_granularity.", s.Type)
 	case s.CookieName != "":
-		return ValidationFailure("Cookie names are not supported for %s pools.", pool)
+		return ValidationFailure("Cookie names are not supported for UDP/SCTP pools.")
 	case s.Type != PersistSourceIP:
-		return ValidationFailure("Session persistence of type %s is not supported for %s protocol pools.", s.Type, pool)
+		return ValidationFailure("Session persistence of type %s is not supported for UDP/SCTP protocol pools.", s.Type)
 	}
 	return nil
 }
@@ -167,12 +179,6 @@ func (s *SessionPersistence) validateCookie() error {
 			return ValidationFailure(`Field "cookie_name" must be specified when using the "APP_COOKIE" session persistence type.`)
 		}
 		return nil
-	}
-	if err := Within("cookie_name", s.CookieName, MaxName); err != nil {
-		return err
-	}
-	if !cookiePattern.MatchString(s.CookieName) {
-		return InvalidField("cookie_name", s.CookieName, "Value should match the pattern "+cookiePattern.String())
 	}
 	if s.Type != PersistAppCookie {
 		return ValidationFailure(`Field "cookie_name" can only be specified with session persistence of type "APP_COOKIE".`)

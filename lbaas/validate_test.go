@@ -159,13 +159,13 @@ func TestPoolValidate(t *testing.T) {
 		{"bad cookie", persist(SessionPersistence{Type: PersistAppCookie, CookieName: "a b"}), field("cookie_name", "a b", "Value should match the pattern "+cookiePattern.String())},
 		{"bad cookie for RFC 6265", persist(SessionPersistence{Type: PersistAppCookie, CookieName: "a=b"}), failure + `Supplied "cookie_name" is invalid.`},
 		{"bad cookie: a newline", persist(SessionPersistence{Type: PersistAppCookie, CookieName: "a\nb"}), field("cookie_name", "a\nb", "Value should match the pattern "+cookiePattern.String())},
-		{"bad persistence timeout", persist(SessionPersistence{Type: PersistSourceIP, PersistenceTimeout: &seconds}), failure + "persistence_timeout and persistence_granularity is only for UDP or SCTP protocol pools."},
+		{"bad persistence timeout", persist(SessionPersistence{Type: PersistSourceIP, PersistenceTimeout: &seconds}), failure + "persistence_timeout and persistence_granularity is only for UDP and SCTP protocol pools."},
 		{"bad cookie on UDP", func(p *Pool) {
 			p.Protocol, p.SessionPersistence = UDP, &SessionPersistence{Type: PersistAppCookie, CookieName: "x"}
-		}, failure + "Cookie names are not supported for UDP pools."},
+		}, failure + "Cookie names are not supported for UDP/SCTP pools."},
 		{"bad persistence on SCTP", func(p *Pool) {
 			p.Protocol, p.SessionPersistence = SCTP, &SessionPersistence{Type: PersistHTTPCookie}
-		}, failure + "Session persistence of type HTTP_COOKIE is not supported for SCTP protocol pools."},
+		}, failure + "Session persistence of type HTTP_COOKIE is not supported for UDP/SCTP protocol pools."},
 		{"plain", func(*Pool) {}, ""},
 		{"cookie", persist(SessionPersistence{Type: PersistAppCookie, CookieName: "JSESSIONID"}), ""},
 		{"UDP", func(p *Pool) {

@@ -67,6 +67,9 @@ func readPersistence(f *form, into **lbaas.SessionPersistence) {
 	if *into != nil {
 		s.Type = (*into).Type
 	}
+	if f.create {
+		nested.present("type")
+	}
 	word(nested, "type", &s.Type)
 	nested.text("cookie_name", &s.CookieName)
 	nested.number("persistence_timeout", &s.PersistenceTimeout, nil)

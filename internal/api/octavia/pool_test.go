@@ -52,7 +52,7 @@ func poolSamples() []sample {
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":32}`, nil, invalid("persistence_granularity", "32", notString)},
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":"x"}`, nil, invalid("persistence_granularity", "x", notAddress)},
 		{"session_persistence", `{"type":"SOURCE_IP","persistence_granularity":"10.0.0.0/8"}`, nil, invalid("persistence_granularity", "10.0.0.0/8", notAddress)},
-		{"session_persistence", `{"type":"SOURCE_IP","persistence_timeout":5}`, nil, "Validation failure: persistence_timeout and persistence_granularity is only for UDP or SCTP protocol pools."},
+		{"session_persistence", `{"type":"SOURCE_IP","persistence_timeout":5}`, nil, "Validation failure: persistence_timeout and persistence_granularity is only for UDP and SCTP protocol pools."},
 		{"session_persistence", `{"type":"SOURCE_IP"}`, persistence("SOURCE_IP", nil), ""},
 		{"session_persistence", `{"type":"HTTP_COOKIE"}`, persistence("HTTP_COOKIE", nil), ""},
 		{"session_persistence", `{"type":"APP_COOKIE","cookie_name":"SID"}`, persistence("APP_COOKIE", "SID"), ""},
@@ -118,7 +118,7 @@ func TestSessionPersistence(t *testing.T) {
 	c := newCloud(t).everything()
 	lb := c.loadBalancer()
 	const failure = "Validation failure: "
-	const datagram = failure + "persistence_timeout and persistence_granularity is only for UDP or SCTP protocol pools."
+	const datagram = failure + "persistence_timeout and persistence_granularity is only for UDP and SCTP protocol pools."
 	full := object{"type": "SOURCE_IP", "cookie_name": nil, "persistence_timeout": 5.0, "persistence_granularity": "255.255.0.0"}
 	source := object{"type": "SOURCE_IP", "cookie_name": nil, "persistence_timeout": nil, "persistence_granularity": nil}
 	app := more(source, object{"type": "APP_COOKIE", "cookie_name": "SID"})
@@ -149,9 +149,11 @@ func TestSessionPersistence(t *testing.T) {
 		{[]string{"UDP"}, object{"type": "SOURCE_IP", "persistence_timeout": "x"}, nil, invalid("persistence_timeout", "x", notInteger)},
 		{[]string{"UDP"}, object{"type": "SOURCE_IP", "persistence_granularity": 24}, nil, invalid("persistence_granularity", "24", notString)},
 		{[]string{"SCTP"}, object{"type": "SOURCE_IP", "persistence_granularity": "24"}, nil, invalid("persistence_granularity", "24", notAddress)},
-		{[]string{"UDP"}, object{"type": "SOURCE_IP", "cookie_name": "a"}, nil, failure + "Cookie names are not supported for UDP pools."},
-		{[]string{"UDP"}, object{"type": "HTTP_COOKIE"}, nil, failure + "Session persistence of type HTTP_COOKIE is not supported for UDP protocol pools."},
-		{[]string{"SCTP"}, object{"type": "APP_COOKIE"}, nil, failure + "Session persistence of type APP_COOKIE is not supported for SCTP protocol pools."},
+		{[]string{"UDP"}, object{"type": "SOURCE_IP", "cookie_name": "a"}, nil, failure + "session_persistence SOURCE_IP type for UDP and SCTP protocols only accepts: type, persistence_timeout, persistence_granularity."},
+		{[]string{"UDP", "SCTP"}, object{"type": "APP_COOKIE", "cookie_name": "a"}, nil, failure + "Cookie names are not supported for UDP/SCTP pools."},
+		{[]string{"UDP"}, object{"type": "SOURCE_IP", "cookie_name": "a b"}, nil, invalid("cookie_name", "a b", pattern)},
+		{[]string{"UDP"}, object{"type": "HTTP_COOKIE"}, nil, failure + "Session persistence of type HTTP_COOKIE is not supported for UDP/SCTP protocol pools."},
+		{[]string{"SCTP"}, object{"type": "APP_COOKIE"}, nil, failure + "Session persistence of type APP_COOKIE is not supported for UDP/SCTP protocol pools."},
 		{[]string{"HTTP", "TCP", "HTTPS", "PROXY", "PROXYV2", "UDP", "SCTP"}, object{"type": "SOURCE_IP"}, source, ""},
 		{[]string{"HTTP", "TCP", "HTTPS", "PROXY", "PROXYV2"}, object{"type": "HTTP_COOKIE"}, more(source, object{"type": "HTTP_COOKIE"}), ""},
 		{[]string{"HTTP", "TCP", "HTTPS", "PROXY", "PROXYV2"}, object{"type": "APP_COOKIE", "cookie_name": "SID"}, app, ""},
@@ -190,7 +192,8 @@ func TestPoolAttributes(t *testing.T) {
 	samples := append(append(append(commonSamples(), twiceTagged()), described()...), poolSamples()...)
 	posts := append(append(samples, posted()...),
 		sample{"protocol", `"TERMINATED_HTTPS"`, nil, invalid("protocol", "TERMINATED_HTTPS", "Value should be one of: HTTP, HTTPS, PROXY, PROXYV2, SCTP, TCP, UDP")},
-		sample{"session_persistence", `{}`, nil, "Validation failure: Invalid session_persistence provided."},
+		sample{"session_persistence", `{}`, nil, invalid("type", "None", missing)},
+		sample{"session_persistence", `{"cookie_name":"SID"}`, nil, invalid("type", "None", missing)},
 		sample{"loadbalancer_id", `"x"`, nil, invalid("loadbalancer_id", "x", notUUID)},
 		sample{"listener_id", `"x"`, nil, invalid("listener_id", "x", notUUID)},
 		sample{"loadbalancer_id", `null`, nil, "Validation failure: Must provide at least one of: loadbalancer_id, listener_id"},
