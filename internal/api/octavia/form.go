@@ -233,7 +233,7 @@ func (f *form) port(attribute string, into *int) {
 func (f *form) flag(attribute string, into *bool) {
 	f.note(attribute, schema{Type: "boolean"})
 	raw, given := f.value(attribute)
-	switch b, ok := parseFlag(raw); {
+	switch b, ok := parseFlag(plainText(raw)); {
 	case !given:
 	case raw == nil:
 		*into = false
@@ -244,12 +244,8 @@ func (f *form) flag(attribute string, into *bool) {
 	}
 }
 
-func parseFlag(raw json.RawMessage) (value, ok bool) {
-	text := string(raw)
-	if strings.HasPrefix(text, `"`) {
-		text = strings.ToLower(strings.TrimSpace(plainText(raw)))
-	}
-	switch text {
+func parseFlag(text string) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "true", "t", "yes", "y", "on", "1":
 		return true, true
 	case "false", "f", "no", "n", "off", "0":
@@ -260,11 +256,8 @@ func parseFlag(raw json.RawMessage) (value, ok bool) {
 
 // loose reads a boolean of a query string, where all that is not true-like is false.
 func loose(text string) bool {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "true", "t", "yes", "y", "on", "1":
-		return true
-	}
-	return false
+	value, _ := parseFlag(text)
+	return value
 }
 
 // id reads a UUID in any of its spellings; null is "".
@@ -339,13 +332,12 @@ func (f *form) texts(attribute string, into *[]string, null []string) {
 
 // ids reads a list of UUIDs in any of their spellings, each once; null and an empty list clear it.
 func (f *form) ids(attribute string, into *[]string) {
-	if !f.has(attribute) {
-		f.value(attribute)
-		return
-	}
 	var texts []string
 	f.texts(attribute, &texts, nil)
 	f.note(attribute, listSchema(schema{Type: "string", Format: "uuid"}))
+	if !f.has(attribute) {
+		return
+	}
 	*into = nil
 	for _, text := range texts {
 		id, err := uuid.Parse(text)
@@ -364,13 +356,12 @@ func (f *form) tags(into *[]string) { f.texts("tags", into, *into) }
 
 // cidrs reads a list of CIDRs and drops their host bits; null and an empty list clear it.
 func (f *form) cidrs(attribute string, into *[]string) {
-	f.note(attribute, listSchema(schema{Type: "string", Description: "A CIDR; host bits are dropped."}))
-	if !f.has(attribute) {
-		f.value(attribute)
-		return
-	}
 	var list []string
 	f.texts(attribute, &list, nil)
+	f.note(attribute, listSchema(schema{Type: "string", Description: "A CIDR; host bits are dropped."}))
+	if !f.has(attribute) {
+		return
+	}
 	*into = nil
 	for _, text := range list {
 		p, ok := lbaas.ParseCIDR(text)
@@ -481,7 +472,7 @@ func (f *form) anyProject() {
 	var ignored string
 	f.text("project_id", &ignored)
 	f.text("tenant_id", &ignored)
-	f.check(lbaas.Within("project_id", ignored, 36))
+	f.check(lbaas.Within("project_id", ignored, maxProject))
 }
 
 func (f *form) check(err error) {

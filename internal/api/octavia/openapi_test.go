@@ -82,6 +82,29 @@ func checkParameters(t *testing.T, path string, o *operation) {
 	}
 }
 
+// Whatever a body may hold has a type.
+func TestRequestTypes(t *testing.T) {
+	t.Parallel()
+	for route, d := range (&API{}).documents() {
+		if d.request != nil {
+			checkTypes(t, route, d.request)
+		}
+	}
+}
+
+func checkTypes(t *testing.T, where string, s *schema) {
+	t.Helper()
+	if s.Type == nil {
+		t.Errorf("%s has no type", where)
+	}
+	for name, property := range s.Properties {
+		checkTypes(t, where+"."+name, property)
+	}
+	if s.Items != nil {
+		checkTypes(t, where+"[]", s.Items)
+	}
+}
+
 // What a body may hold is what the function that reads it asks for.
 func TestRequestSchemas(t *testing.T) {
 	t.Parallel()
