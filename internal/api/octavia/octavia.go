@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync"
 
 	"plimsoll/internal/network"
 	"plimsoll/internal/policy"
@@ -69,7 +70,8 @@ type Config struct {
 // API is the handlers' common ground.
 type API struct {
 	Config
-	turns turns
+	turns     turns
+	described func() (openAPIText, error) // made when it is asked for first
 }
 
 // New returns the API, for paths without the prefix that it is mounted under.
@@ -93,6 +95,7 @@ func New(c Config) http.Handler {
 		c.MaxPage = -1
 	}
 	a := &API{Config: c, turns: newTurns()}
+	a.described = sync.OnceValues(a.openAPIText)
 	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody}
 	return face.Handler()
 }

@@ -1,8 +1,11 @@
 package octavia
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"reflect"
@@ -123,9 +126,34 @@ func jsonOf(s *schema) map[string]mediaType {
 	return map[string]mediaType{"application/json": {Schema: s}}
 }
 
-// describe answers the document. It is open to everybody, as the versions are.
+// describe answers the document. It is open to everybody, as the versions are, so it is made once.
 func (a *API) describe(_ context.Context, r *request) (web.Reply, error) {
-	return web.Reply{Status: http.StatusOK, Body: a.openAPI(web.BaseURL(r.Request.Request) + mountedAt(r.RequestURI))}, nil
+	text, err := a.described()
+	if err != nil {
+		return web.Reply{}, err
+	}
+	url, err := json.Marshal(web.BaseURL(r.Request.Request) + mountedAt(r.RequestURI))
+	return web.Reply{Status: http.StatusOK, Body: web.Stream(func(w io.Writer) error {
+		for _, part := range [...][]byte{text.before, url, text.after} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})}, err
+}
+
+// openAPIText is the document as it is written, but for the URL of the server, which stands between both parts.
+type openAPIText struct{ before, after []byte }
+
+func (a *API) openAPIText() (openAPIText, error) {
+	const server = `"the server"`
+	text, err := json.Marshal(a.openAPI(strings.Trim(server, `"`)))
+	if err != nil {
+		return openAPIText{}, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	before, after, _ := bytes.Cut(text, []byte(server))
+	return openAPIText{before, after}, nil
 }
 
 // mountedAt is what the API is mounted under: what stands in a client's URL before the document's own path.
