@@ -33,6 +33,9 @@ func readQuery(values url.Values, bound int) (store.Query, error) {
 		if len(given) != 1 || !clean(given[0]) {
 			return q, &store.BadQuery{Part: "filter", Value: name}
 		}
+		if name == "load_balancer_id" { // openstacksdk's spelling, which Octavia takes since its own columns have it
+			name = "loadbalancer_id"
+		}
 		q.Filters = append(q.Filters, store.Filter{Attribute: name, Values: given})
 	}
 	slices.SortFunc(q.Filters, func(a, b store.Filter) int { return strings.Compare(a.Attribute, b.Attribute) })

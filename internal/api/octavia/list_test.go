@@ -108,6 +108,8 @@ func TestFiltersAndSorts(t *testing.T) {
 		"?admin_state_up=True":                    {"c", "a"},
 		"?admin_state_up=nonsense":                {"b"},
 		"?loadbalancer_id=" + lb:                  {"c", "a", "b"},
+		"?load_balancer_id=" + lb:                 {"c", "a", "b"},
+		"?load_balancer_id=x":                     nil,
 		"?provisioning_status=PENDING_CREATE":     {"c", "a", "b"},
 		"?provisioning_status=ACTIVE":             nil,
 		"?project_id=" + mine + "&name=a":         {"a"},
