@@ -93,10 +93,10 @@ func (c *Cursor) find(ctx context.Context, db bun.IDB, q Query, table string, kn
 		sel = q.beyond(sel, order, c.last)
 	}
 	limit := c.next(q)
-	sel = q.sorted(sel.ColumnExpr(known["id"].column), order)
-	if limit > 0 {
-		sel = sel.Limit(int64(limit))
+	if sel, err = q.short(ctx, sel, table, order, limit); err != nil {
+		return err
 	}
+	sel = q.sorted(sel.ColumnExpr(known["id"].column), order)
 	if c.ids, err = c.scan(ctx, sel, order, limit); err != nil {
 		return err
 	}

@@ -223,3 +223,50 @@ func remove(t *testing.T, s *store.Store, lb *lbaas.LoadBalancer) {
 		t.Fatal(err)
 	}
 }
+
+// TestListsFollowIndexes looks at how SQLite goes about lists: where most rows are wanted along an index of their order, without
+// sorting more than rows that are alike, and else not along it.
+func TestListsFollowIndexes(t *testing.T) {
+	s := storetest.Open(t, store.SQLite)
+	lb := create(t, s, fullTree())
+	achieve(t, s, lb)
+	marker := lb.ID
+	by := func(attribute string, descending bool) []store.Order {
+		return []store.Order{{Attribute: attribute, Descending: descending}}
+	}
+	some := []store.Filter{filter("provisioning_status", "ERROR")}
+	most := []store.Filter{filter("provisioning_status", "ACTIVE"), filter("admin_state_up", "yes")}
+	mine := []store.Filter{filter("project_id", "project")}
+	const created, name, project = "INDEX load_balancers_created", "INDEX load_balancers_name", "INDEX load_balancers_project (project_id=?"
+	for what, tc := range map[string]struct {
+		query store.Query
+		want  string
+		sorts string // what of it is sorted
+	}{
+		"all":                      {store.Query{}, "SCAN load_balancers USING " + created, ""},
+		"the next":                 {store.Query{Marker: marker}, "SEARCH load_balancers USING " + created + " (created_at>?)", ""},
+		"those before":             {store.Query{Marker: marker, Reverse: true}, "SEARCH load_balancers USING " + created + " (created_at<?)", ""},
+		"the newest":               {store.Query{Sort: by("created_at", true)}, "USING " + created + " (created_at>?)", "LAST TERM"},
+		"mine":                     {store.Query{Filters: mine}, project + ")", ""},
+		"my next":                  {store.Query{Filters: mine, Marker: marker}, project + " AND created_at>?)", ""},
+		"mine by name":             {store.Query{Filters: mine, Sort: by("name", false)}, project + ")", "ORDER BY"},
+		"most by name":             {store.Query{Filters: most, Sort: by("name", false)}, "SCAN load_balancers USING " + name, ""},
+		"the next of them":         {store.Query{Filters: most, Sort: by("name", false), Marker: marker}, name + " (name>?)", ""},
+		"most by name, backwards":  {store.Query{Filters: most, Sort: by("name", true)}, name + " (name>?)", "LAST 2 TERMS"},
+		"few by name":              {store.Query{Filters: some, Sort: by("name", false)}, "SCAN load_balancers;", "ORDER BY"},
+		"few":                      {store.Query{Filters: some}, "SCAN load_balancers;", "ORDER BY"},
+		"one name":                 {store.Query{Filters: []store.Filter{filter("name", "lb")}}, name + " (name=?)", "ORDER BY"},
+		"by what has no index":     {store.Query{Sort: by("vip_address", false)}, "SCAN load_balancers;", "ORDER BY"},
+		"tagged":                   {store.Query{Tags: store.Tags{All: []string{"a"}}}, "SCAN load_balancers;", "ORDER BY"},
+		"not tagged, the next few": {store.Query{Tags: store.Tags{NotAny: []string{"a"}}, Marker: marker}, created + " (created_at>?)", ""},
+	} {
+		tc.query.Limit = 1 // for which there is a last row
+		found := slices.ContainsFunc(s.Plans(t, func() { read(t, s, tc.query) }), func(plan string) bool {
+			sorts := strings.Contains(plan, "TEMP B-TREE")
+			return strings.Contains(plan+";", tc.want) && sorts == (tc.sorts != "") && strings.Contains(plan, tc.sorts)
+		})
+		if !found {
+			t.Errorf("%s: %q, want %s, sorting %q", what, s.Plans(t, func() { read(t, s, tc.query) }), tc.want, tc.sorts)
+		}
+	}
+}

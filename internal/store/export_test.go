@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/pressly/goose/v3"
+	"github.com/uptrace/bun"
 )
 
 // Statements counts the statements that fn makes the store send. BEGIN and COMMIT count.
@@ -19,6 +21,44 @@ func (c *Cursor) Small(ids int) *Cursor {
 	c.idsAtOnce, c.rowsAtOnce = ids, 0
 	return c
 }
+
+// Plans are how SQLite goes about the statements that fn makes the store send, and their sources.
+func (s *Store) Plans(t *testing.T, fn func()) []string {
+	t.Helper()
+	sent := &statements{}
+	read := s.read
+	s.read = read.WithQueryHook(sent)
+	fn()
+	s.read = read
+	var plans []string
+	for _, statement := range sent.texts {
+		var steps []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		if err := read.NewRaw("EXPLAIN QUERY PLAN "+statement).Scan(context.Background(), &steps); err != nil {
+			t.Fatal(err)
+		}
+		var details []string
+		for _, step := range steps {
+			details = append(details, step.Detail)
+		}
+		plans = append(plans, strings.Join(details, "; "))
+	}
+	return plans
+}
+
+// statements are those that were sent.
+type statements struct{ texts []string }
+
+// BeforeQuery is for bun.
+func (s *statements) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	s.texts = append(s.texts, strings.ReplaceAll(e.Query, "?", "??")) // as it goes through bun once more
+	return ctx
+}
+
+// AfterQuery is for bun.
+func (s *statements) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 // Expire makes a lease run out now.
 func (s *Store) Expire(t *testing.T, name string) {

@@ -77,7 +77,11 @@ func (q Query) where(sel *bun.SelectQuery, known attributes) (*bun.SelectQuery, 
 		if len(values) > 0 && isSecond(values[0]) {
 			column += " - " + a.column + " % 1000000"
 		}
-		sel = sel.Where("? IN (?)", bun.Safe(column), bun.List(values))
+		in := "? IN (?)"
+		if f.common(a.column) {
+			in = "COALESCE(? IN (?), FALSE)" // which no database takes for rare, as SQLite does every equality
+		}
+		sel = sel.Where(in, bun.Safe(column), bun.List(values))
 	}
 	if tags, ok := known["tags"]; ok {
 		if q.Tags.count() > maxTags {
@@ -118,10 +122,47 @@ func (q Query) page(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table
 		}
 		sel = q.beyond(sel, order, values)
 	}
-	if q.Limit > 0 {
-		sel = sel.Limit(int64(q.Limit))
+	if sel, err = q.short(ctx, sel, table, order, q.Limit); err != nil {
+		return nil, err
 	}
 	return q.sorted(sel, order), nil
+}
+
+// short bounds the number of rows. An order whose keys go both ways, such as the newest first and then by id, is that of no
+// index. Where the first key alone has one, what the last row of the page has of it is asked for before, and only the rows
+// up to there have to be sorted.
+func (q Query) short(ctx context.Context, sel *bun.SelectQuery, table string, order []sortKey, limit int) (*bun.SelectQuery, error) {
+	if limit == 0 {
+		return sel, nil
+	}
+	first := order[0]
+	bothWays := slices.ContainsFunc(order, func(k sortKey) bool { return k.descending != first.descending })
+	if bothWays && slices.Contains(leading[table], first.column) {
+		var last any
+		at := sel.Clone().ColumnExpr(first.column).Limit(1).Offset(int64(limit) - 1)
+		err := q.sorted(at, order[:1]).Scan(ctx, &last)
+		switch {
+		case notFound(err): // there are fewer rows
+		case err != nil:
+			return nil, err
+		case first.direction(q.Reverse) == "DESC":
+			sel = sel.Where(first.column+" >= ?", plain(last))
+		default:
+			sel = sel.Where(first.column+" <= ?", plain(last))
+		}
+	}
+	return sel.Limit(int64(limit)), nil
+}
+
+// leading are the columns that indexes of a table begin with and go on with (created_at, id).
+var leading = map[string][]string{
+	tableLoadBalancers:  {"created_at", "name"},
+	tableListeners:      {"created_at", "name"},
+	tablePools:          {"created_at", "name"},
+	tableMembers:        {"created_at"},
+	tableHealthMonitors: {"created_at"},
+	tableL7Policies:     {"created_at"},
+	tableL7Rules:        {"created_at"},
 }
 
 // sorted adds the order.
@@ -195,7 +236,7 @@ func (q Query) walks(known attributes) bool {
 		switch {
 		case slices.Contains(scopes[:], column):
 			scoped = true
-		case !slices.ContainsFunc(f.Values, func(value string) bool { return common(column, value) }):
+		case !f.common(column):
 			return false
 		}
 	}
@@ -205,23 +246,34 @@ func (q Query) walks(known attributes) bool {
 // scopes are the columns of indexes that go on with (created_at, id).
 var scopes = [...]string{"project_id", "load_balancer_id", "pool_id", "default_pool_id", "l7policy_id"}
 
-// common tells whether most rows have that value.
-func common(column, value string) bool {
-	switch column {
-	case provisioningStatus:
-		return value == string(lbaas.Active)
-	case "operating_status":
-		return value == string(lbaas.Online)
-	case "admin_state_up":
-		up, _ := boolean(value)
-		return up == true
-	}
-	return false
+// common tells whether most rows have a value that is asked for of the column.
+func (f Filter) common(column string) bool {
+	return slices.ContainsFunc(f.Values, func(value string) bool {
+		switch column {
+		case provisioningStatus:
+			return value == string(lbaas.Active)
+		case "operating_status":
+			return value == string(lbaas.Online)
+		case "admin_state_up":
+			up, _ := boolean(value)
+			return up == true
+		}
+		return false
+	})
 }
 
-// marked returns what the marker's row has of the keys.
+// bounds are the columns that say what a row is part of, which never changes.
+var bounds = [...]string{"project_id", "load_balancer_id", "pool_id", "l7policy_id", "rate_limit_policy_id"}
+
+// marked returns what the marker's row has of the keys. It must be part of what the list is of, or else who may see one project's
+// rows would learn, from those that come after it, what another's has. In all else it may have changed since it ended a page.
 func (q Query) marked(ctx context.Context, db bun.IDB, table string, known attributes, order []sortKey) ([]any, error) {
 	at := db.NewSelect().TableExpr(table).Where("? = ?", bun.Safe(known["id"].column), q.Marker)
+	for _, f := range q.Filters {
+		if column := known[f.Attribute].column; slices.Contains(bounds[:], column) {
+			at = at.Where("? IN (?)", bun.Safe(column), bun.List(f.Values))
+		}
+	}
 	for _, k := range order {
 		at = at.ColumnExpr(k.column)
 	}

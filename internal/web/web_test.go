@@ -64,12 +64,51 @@ func testAPI(log io.Writer) http.Handler {
 			{Method: "GET", Path: "/bad-json", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
 				return Reply{Status: 200, Body: func() {}}, nil
 			}},
+			{Method: "GET", Path: "/stream", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
+				return Reply{Status: 200, Body: pieced("[1,", "2]")}, nil
+			}},
+			{Method: "GET", Path: "/cut", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
+				return Reply{Status: 200, Body: pieced("[1,", "2]", "")}, nil
+			}},
 			{Method: "DELETE", Path: "/open", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
 				return Reply{Status: 204}, nil
 			}},
 		},
 	}
 	return api.Handler()
+}
+
+// pieced writes texts; an empty one fails.
+func pieced(texts ...string) Stream {
+	return func(w io.Writer) error {
+		for _, text := range texts {
+			if text == "" {
+				return errors.New("secret")
+			}
+			if _, err := io.WriteString(w, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// TestStreamThatFails sees a connection that is broken off, so that nobody takes what came for the whole.
+func TestStreamThatFails(t *testing.T) {
+	var log bytes.Buffer
+	server := httptest.NewServer(testAPI(&log))
+	res, err := http.Get(server.URL + "/cut")
+	if err == nil {
+		_, err = io.ReadAll(res.Body)
+		_ = res.Body.Close()
+	}
+	server.Close() // after which nobody writes to the log
+	if err == nil {
+		t.Error("an answer that was cut off reads like a whole one")
+	}
+	if !strings.Contains(log.String(), "answer broken off") {
+		t.Errorf("log %q", log.String())
+	}
 }
 
 func TestHandler(t *testing.T) {
@@ -95,6 +134,8 @@ func TestHandler(t *testing.T) {
 		{"dots", "GET", "/nothing/../open", "", "", "", 200, `{}`, false},
 		{"suffix", "GET", "/open.json", "", "", "", 200, `{}`, false},
 		{"HEAD", "HEAD", "/open", "", "", "", 200, ``, false},
+		{"stream", "GET", "/stream", "", "", "", 200, `[1,2]`, false},
+		{"HEAD of a stream", "HEAD", "/stream", "", "", "", 200, ``, false},
 		{"nothing", "DELETE", "/open", "", "", "", 204, ``, false},
 		{"token", "GET", "/who", "good", "", "", 200, `"u"`, false},
 		{"body", "POST", "/who", "good", "application/json; charset=utf-8", "{}", 201, `"{}"`, false},
