@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,13 +18,17 @@ type Image struct {
 	t       testing.TB
 	conn    *sql.Conn
 	tables  []imagedTable
-	version int64 // SQLite's own count of what others have committed, when the database was last known to be as it was
-	clean   bool  // nothing was found changed when version was read
+	all     *sql.Stmt // every row of every table, as text
+	rows    map[string]map[string]bool
+	version int64    // SQLite's own count of what others have committed, when changed was found
+	changed []string // the tables that were not as they were then
+	diff    string
 }
 
+// imagedTable is a table of which there is an image.
 type imagedTable struct {
-	name    string
-	columns string // but for those that are computed
+	name        string
+	empty, fill *sql.Stmt
 }
 
 // TakeImage takes an image of a database that Connection has made for SQLite and a store has opened.
@@ -38,16 +44,31 @@ func TakeImage(t testing.TB, connection string) *Image {
 		t.Fatalf("reach the database to take an image: %v", err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	i := &Image{t: t, conn: conn, clean: true}
+	i := &Image{t: t, conn: conn}
 	i.exec("PRAGMA synchronous = OFF")
 	i.exec("ATTACH DATABASE ':memory:' AS image")
+	var selects []string
 	for _, name := range i.texts("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name") {
-		columns := i.texts("SELECT name FROM main.pragma_table_info('" + name + "')")
-		i.tables = append(i.tables, imagedTable{name, strings.Join(columns, ", ")})
-		i.exec("CREATE TABLE image." + name + " AS SELECT " + strings.Join(columns, ", ") + " FROM main." + name)
+		selects = append(selects, i.keep(name))
 	}
-	i.version = i.dataVersion()
+	i.all = i.prepare(strings.Join(selects, " UNION ALL "))
+	i.version, i.rows = i.dataVersion(), i.read()
 	return i
+}
+
+// keep copies a table, and returns the query that reads it as text.
+func (i *Image) keep(name string) string {
+	columns := i.texts("SELECT name FROM main.pragma_table_info('" + name + "')")
+	list := strings.Join(columns, ", ")
+	i.exec("CREATE TABLE image." + name + " AS SELECT " + list + " FROM main." + name)
+	i.tables = append(i.tables, imagedTable{
+		name: name, empty: i.prepare("DELETE FROM main." + name),
+		fill: i.prepare("INSERT INTO main." + name + " (" + list + ") SELECT " + list + " FROM image." + name),
+	})
+	for n, c := range columns {
+		columns[n] = "' " + c + "=' || quote(" + c + ")"
+	}
+	return "SELECT '" + name + "', " + strings.Join(columns, " || ") + " FROM main." + name
 }
 
 // Diff tells which rows are there that were not (+), and which are not as they were (-); "" where all is as it was. It costs
@@ -55,44 +76,58 @@ func TakeImage(t testing.TB, connection string) *Image {
 func (i *Image) Diff() string {
 	i.t.Helper()
 	version := i.dataVersion()
-	if i.clean && version == i.version {
-		return ""
+	if version != i.version {
+		i.compare()
+		i.version = version
 	}
-	var diff strings.Builder
-	for _, t := range i.tables {
-		for _, side := range [][3]string{{"-", "image.", "main."}, {"+", "main.", "image."}} {
-			for _, row := range i.rows(t, side[1], side[2]) {
-				fmt.Fprintf(&diff, "%s %s %s\n", side[0], t.name, row)
-			}
-		}
-	}
-	i.version, i.clean = version, diff.Len() == 0
-	return diff.String()
+	return i.diff
 }
 
-// Touched tells whether anybody has committed anything since it was last asked.
-func (i *Image) Touched() bool {
+// compare finds what has changed.
+func (i *Image) compare() {
 	i.t.Helper()
-	was := i.version
-	i.version, i.clean = i.dataVersion(), false
-	return was != i.version
+	now := i.read()
+	var diff strings.Builder
+	i.changed = nil
+	for _, t := range i.tables {
+		before := diff.Len()
+		for _, row := range slices.Sorted(maps.Keys(i.rows[t.name])) {
+			if !now[t.name][row] {
+				fmt.Fprintf(&diff, "- %s%s\n", t.name, row)
+			}
+		}
+		for _, row := range slices.Sorted(maps.Keys(now[t.name])) {
+			if !i.rows[t.name][row] {
+				fmt.Fprintf(&diff, "+ %s%s\n", t.name, row)
+			}
+		}
+		if diff.Len() > before {
+			i.changed = append(i.changed, t.name)
+		}
+	}
+	i.diff = diff.String()
 }
 
 // Restore makes the database what it was.
 func (i *Image) Restore() {
 	i.t.Helper()
+	if i.Diff() == "" {
+		return
+	}
 	i.exec("BEGIN IMMEDIATE")
 	for _, t := range i.tables {
-		if len(i.rows(t, "main.", "image."))+len(i.rows(t, "image.", "main.")) > 0 {
-			i.exec("DELETE FROM main." + t.name)
-			i.exec("INSERT INTO main." + t.name + " (" + t.columns + ") SELECT " + t.columns + " FROM image." + t.name)
+		if slices.Contains(i.changed, t.name) {
+			i.do(t.empty)
+			i.do(t.fill)
 		}
 	}
 	i.exec("COMMIT")
-	i.version, i.clean = i.dataVersion(), true
+	i.version, i.diff = i.dataVersion(), ""
 }
 
-// dataVersion changes whenever another connection has committed.
+// Committed is a number that changes whenever somebody else has committed something.
+func (i *Image) Committed() int64 { return i.dataVersion() }
+
 func (i *Image) dataVersion() (version int64) {
 	i.t.Helper()
 	if err := i.conn.QueryRowContext(context.Background(), "PRAGMA main.data_version").Scan(&version); err != nil {
@@ -101,16 +136,29 @@ func (i *Image) dataVersion() (version int64) {
 	return version
 }
 
-// rows are those of a table that stand in one database and not in the other, as text.
-func (i *Image) rows(t imagedTable, in, notIn string) []string {
+// read returns the rows of all tables.
+func (i *Image) read() map[string]map[string]bool {
 	i.t.Helper()
-	columns := strings.Split(t.columns, ", ")
-	texts := make([]string, len(columns))
-	for n, c := range columns {
-		texts[n] = "'" + c + "=' || quote(" + c + ")"
+	rows, err := i.all.QueryContext(context.Background())
+	if err != nil {
+		i.t.Fatalf("read all tables: %v", err)
 	}
-	return i.texts("SELECT " + strings.Join(texts, " || ' ' || ") + " FROM (SELECT " + t.columns + " FROM " + in + t.name +
-		" EXCEPT SELECT " + t.columns + " FROM " + notIn + t.name + ")")
+	defer rows.Close()
+	all := map[string]map[string]bool{}
+	for rows.Next() {
+		var table, row string
+		if err := rows.Scan(&table, &row); err != nil {
+			i.t.Fatalf("read all tables: %v", err)
+		}
+		if all[table] == nil {
+			all[table] = map[string]bool{}
+		}
+		all[table][row] = true
+	}
+	if err := rows.Err(); err != nil {
+		i.t.Fatalf("read all tables: %v", err)
+	}
+	return all
 }
 
 func (i *Image) texts(query string) []string {
@@ -132,6 +180,22 @@ func (i *Image) texts(query string) []string {
 		i.t.Fatalf("%s: %v", query, err)
 	}
 	return all
+}
+
+func (i *Image) prepare(query string) *sql.Stmt {
+	i.t.Helper()
+	s, err := i.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		i.t.Fatalf("%s: %v", query, err)
+	}
+	return s // which goes with the connection
+}
+
+func (i *Image) do(s *sql.Stmt) {
+	i.t.Helper()
+	if _, err := s.ExecContext(context.Background()); err != nil {
+		i.t.Fatalf("put the database back: %v", err)
+	}
 }
 
 func (i *Image) exec(statement string) {
