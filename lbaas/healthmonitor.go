@@ -110,17 +110,19 @@ func (h *HealthMonitor) validateHTTP() error {
 		}
 		return nil
 	}
-	if err := OneOf("http_method", h.HTTPMethod, methods); err != nil {
-		return err
+	return first(ValidHTTPMethod(h.HTTPMethod), ValidURLPath(h.URLPath), ValidExpectedCodes(h.ExpectedCodes))
+}
+
+// ValidHTTPMethod checks the method that a monitor asks with.
+func ValidHTTPMethod(method string) error { return OneOf("http_method", method, methods) }
+
+// ValidExpectedCodes checks the codes that a monitor takes for an answer: one, some, or a range.
+func ValidExpectedCodes(codes string) error {
+	if !expectedCodes.MatchString(codes) {
+		return InvalidField("expected_codes", codes, "Value should match the pattern "+codesPattern)
 	}
-	if err := validatePath("url_path", h.URLPath); err != nil {
-		return err
-	}
-	if !expectedCodes.MatchString(h.ExpectedCodes) {
-		return InvalidField("expected_codes", h.ExpectedCodes, "Value should match the pattern "+codesPattern)
-	}
-	if from, to, ok := strings.Cut(h.ExpectedCodes, "-"); ok && from > to {
-		return InvalidField("expected_codes", h.ExpectedCodes, "Value should be a range that ends after it begins")
+	if from, to, ok := strings.Cut(codes, "-"); ok && from > to {
+		return InvalidField("expected_codes", codes, "Value should be a range that ends after it begins")
 	}
 	return nil
 }
@@ -136,6 +138,9 @@ func (h *HealthMonitor) CheckHTTPOption(attribute string) error {
 func (h *HealthMonitor) notForType(attribute string) error {
 	return InvalidOption(attribute, "health monitors of type "+string(h.Type))
 }
+
+// ValidURLPath checks the path that a monitor asks for.
+func ValidURLPath(path string) error { return validatePath("url_path", path) }
 
 func validatePath(field, path string) error {
 	bad := InvalidField(field, path, "Value must be a valid URL Path string")

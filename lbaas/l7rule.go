@@ -1,10 +1,12 @@
 package lbaas
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // L7RuleType is what of a request an L7 rule looks at.
@@ -90,6 +92,9 @@ func badText(what string) *Error {
 	return Errorf(Invalid, "Error parsing L7Rule: Invalid characters in %s", what)
 }
 
+// CheckKey checks the characters of a key, which holds for those that Tidy drops, too.
+func (r *L7Rule) CheckKey() error { return validateLine("key", r.Key) }
+
 // Tidy drops the key of a rule whose type has none and says nothing of it.
 func (r *L7Rule) Tidy() {
 	switch r.Type {
@@ -104,7 +109,7 @@ func (r *L7Rule) Validate() error {
 	return first(
 		r.validateTags(),
 		r.validateWords(),
-		validateLine("key", r.Key),
+		r.CheckKey(),
 		validateLine("value", r.Value),
 		r.validateMeaning(),
 	)
@@ -180,7 +185,11 @@ func (r *L7Rule) compare(known []CompareType, value *regexp.Regexp, what string)
 }
 
 func validateRegex(text string) error {
-	if err := CheckRegex(text); err != nil {
+	err := CheckRegex(text)
+	if strings.ContainsFunc(text, unicode.IsControl) { // it is going to stand in a configuration
+		err = errors.New("contains control characters")
+	}
+	if err != nil {
 		return Errorf(Invalid, "Error parsing L7Rule: Unable to parse regular expression: %s", err)
 	}
 	return nil

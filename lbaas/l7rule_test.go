@@ -50,6 +50,8 @@ func TestL7RuleValidate(t *testing.T) {
 		{"bad cookie value: backslash", RuleCookie, CompareEqualTo, "a", `a\b`, parsing + "Invalid characters in cookie value"},
 		{"bad host", RuleHostName, CompareEqualTo, "", "a b", parsing + "Invalid characters in comparison value"},
 		{"bad path", RulePath, CompareStartsWith, "", "/a b", parsing + "Invalid characters in comparison value"},
+		{"bad path expression: a tab", RulePath, CompareRegex, "", "a\tb", regex + "contains control characters"},
+		{"bad header expression: a control character", RuleHeader, CompareRegex, "X-A", "a\u0085", regex + "contains control characters"},
 		{"bad path expression", RulePath, CompareRegex, "", "*", regex + "missing argument to repetition operator: *"},
 		{"bad file type comparison", RuleFileType, CompareStartsWith, "", "jpg", compare},
 		{"bad file type", RuleFileType, CompareEqualTo, "", "a b", parsing + "Invalid characters in comparison value"},

@@ -110,7 +110,7 @@ func validateTLSTypes(ciphers string, versions, protocols []string) error {
 		return err
 	}
 	if ciphers != "" && !cipherList.MatchString(ciphers) {
-		return InvalidField("tls_ciphers", ciphers, "Value should match the pattern "+cipherList.String())
+		return ValidationFailure("Invalid characters in cipher string. Only alphanumeric, -, +, !, :, @, =, _, and . are allowed.")
 	}
 	if err := eachWithin("tls_versions", versions, maxVersion); err != nil {
 		return err

@@ -267,6 +267,8 @@ func TestL7RuleWhole(t *testing.T) {
 	put(object{"type": "HEADER"}).fault(t, 400, parseRule+"Invalid L7 Rule: L7 rule type requires a key")
 	put(object{"compare_type": "STARTS_WITH", "value": "/a b"}).fault(t, 400, parseRule+"Invalid characters in comparison value")
 	put(object{"type": "FILE_TYPE", "compare_type": "CONTAINS"}).fault(t, 400, parseRule+"Invalid L7 Rule: invalid comparison type for rule type")
+	put(object{"key": "a\nb"}).fault(t, 400, invalid("key", "a\nb", oneLine)) // though it would be dropped
+	put(object{"value": "a\tb"}).fault(t, 400, parseRule+"Unable to parse regular expression: contains control characters")
 	put(object{"value": "(a"}).fault(t, 400, parseRule+"Unable to parse regular expression: missing closing ): (a")
 	put(object{"type": "SSL_VERIFY_RESULT", "compare_type": "EQUAL_TO"}).fault(t, 400, parseRule+"Invalid L7 Rule: L7rule type SSL_VERIFY_RESULT needs a int value, which is >= 0")
 	got := c.show(path, "rule")

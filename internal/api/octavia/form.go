@@ -160,6 +160,14 @@ func (f *form) filled(attribute string, into *string) {
 	f.text(attribute, into)
 }
 
+// judged reads a string that may be null, which is "", and else what the judge takes: an empty one is not null.
+func (f *form) judged(attribute string, into *string, judge func(string) error) {
+	f.text(attribute, into)
+	if raw, _ := f.value(attribute); raw != nil && f.err == nil {
+		f.check(judge(*into))
+	}
+}
+
 // parseText reads a string. Databases differ on what they make of a NUL, so none is taken.
 func parseText(raw json.RawMessage) (text, why string) {
 	if json.Unmarshal(raw, &text) != nil {

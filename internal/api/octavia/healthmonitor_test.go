@@ -48,17 +48,17 @@ func TestHealthMonitorAttributes(t *testing.T) {
 		sample{"max_retries_down", `null`, 3.0, ""},
 		sample{"http_method", `"get"`, nil, invalid("http_method", "get", "Value should be one of: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE")},
 		sample{"http_method", `"HEAD"`, "HEAD", ""},
-		sample{"http_method", `""`, nil, invalid("http_method", "", notEmpty)},
+		sample{"http_method", `""`, nil, invalid("http_method", "", "Value should be one of: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE")},
 		sample{"http_method", `null`, "GET", ""},
 		sample{"url_path", `"x"`, nil, invalid("url_path", "x", "Value must be a valid URL Path string")},
 		sample{"url_path", `"/a\nb"`, nil, invalid("url_path", "/a\nb", "Value must be a valid URL Path string")},
 		sample{"url_path", `"/health?a=b"`, "/health?a=b", ""},
-		sample{"url_path", `""`, nil, invalid("url_path", "", notEmpty)},
+		sample{"url_path", `""`, nil, invalid("url_path", "", "Value must be a valid URL Path string")},
 		sample{"url_path", `null`, "/", ""},
 		sample{"expected_codes", `"2xx"`, nil, invalid("expected_codes", "2xx", codes)},
 		sample{"expected_codes", `200`, nil, invalid("expected_codes", "200", notString)},
 		sample{"expected_codes", `"200,202"`, "200,202", ""},
-		sample{"expected_codes", `""`, nil, invalid("expected_codes", "", notEmpty)},
+		sample{"expected_codes", `""`, nil, invalid("expected_codes", "", codes)},
 		sample{"expected_codes", `"204-200"`, nil, invalid("expected_codes", "204-200", "Value should be a range that ends after it begins")},
 		sample{"expected_codes", `"200-204"`, "200-204", ""},
 		sample{"expected_codes", `null`, "200", ""},
@@ -114,6 +114,7 @@ func TestHealthMonitorFaults(t *testing.T) {
 	for attribute, value := range map[string]string{"http_method": "GET", "url_path": "/", "expected_codes": "200"} {
 		post(object{attribute: value}).fault(t, 400, attribute+" is not a valid option for health monitors of type TCP")
 	}
+	post(object{"url_path": "x"}).fault(t, 400, invalid("url_path", "x", "Value must be a valid URL Path string")) // types come first
 	post(object{"type": "HTTP", "domain_name": "a.b", "http_version": 1.0}).
 		fault(t, 400, "http_version 1.0 is not a valid option for health monitors HTTP 1.1 domain name health check")
 	post(object{"type": "PING"}).fault(t, 501, "Provider 'haproxy' does not support a requested option: health monitor type PING")

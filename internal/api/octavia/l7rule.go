@@ -26,6 +26,7 @@ func readL7Rule(f *form, r *lbaas.L7Rule) {
 	f.text("key", &r.Key)
 	f.text("value", &r.Value)
 	f.flag("invert", &r.Invert)
+	f.check(r.CheckKey())
 	r.Tidy()
 }
 
@@ -56,16 +57,18 @@ func l7RuleOf(r *lbaas.L7Rule, v view) l7RuleJSON {
 	}
 }
 
-// l7PolicyOfRules returns the policy in the path of its rules. Faults spell it as Octavia does there.
+// policyOfRules is how Octavia's code spells the noun in the path of its rules.
+const policyOfRules lbaas.Noun = "L7Policy"
+
+// l7PolicyOfRules returns the policy in the path of its rules.
 func (a *API) l7PolicyOfRules(ctx context.Context, r *request) (*lbaas.L7Policy, error) {
-	const noun = lbaas.Noun("L7Policy")
-	id, err := r.id("policy", noun)
+	id, err := r.id("policy", policyOfRules)
 	if err != nil {
 		return nil, err
 	}
 	p, err := a.Store.L7Policy(ctx, id)
 	if errors.Is(err, lbaas.NotFound) {
-		return nil, lbaas.Missing(noun, id)
+		return nil, lbaas.Missing(policyOfRules, id)
 	}
 	return p, err
 }
@@ -135,7 +138,7 @@ func (a *API) createL7Rule(ctx context.Context, r *request) (web.Reply, error) {
 	err = a.change(ctx, p.LoadBalancerID, func(c *store.Change) error {
 		p := c.LB.L7Policy(rule.L7PolicyID)
 		if p == nil {
-			return immutable("L7Policy", rule.L7PolicyID)
+			return immutable(policyOfRules, rule.L7PolicyID)
 		}
 		if err := c.Put(rule); err != nil {
 			return err
@@ -197,7 +200,7 @@ func (a *API) changeL7Rule(ctx context.Context, old *lbaas.L7Rule, fn func(*stor
 	return a.change(ctx, old.LoadBalancerID, func(c *store.Change) error {
 		p := c.LB.L7Policy(old.L7PolicyID)
 		if p == nil {
-			return immutable("L7Policy", old.L7PolicyID)
+			return immutable(policyOfRules, old.L7PolicyID)
 		}
 		rule := p.Rule(old.ID)
 		if rule == nil {
