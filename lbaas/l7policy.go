@@ -28,7 +28,7 @@ const MaxPosition = 1<<31 - 1
 const DefaultRedirectCode = 302
 
 // redirectCodes are the values of redirect_http_code.
-var redirectCodes = []int{301, 302, 303, 307, 308}
+var redirectCodes = []string{"301", "302", "303", "307", "308"}
 
 // L7Policy does something with those requests of a listener that match all of its rules (API section 1.13). One without
 // rules matches nothing.
@@ -208,18 +208,7 @@ func (p *L7Policy) validateCode() error {
 
 // ValidRedirectCode checks the HTTP status of a redirect.
 func ValidRedirectCode(code int) error {
-	if slices.Contains(redirectCodes, code) {
-		return nil
-	}
-	return OneOf("redirect_http_code", strconv.Itoa(code), codeTexts(redirectCodes))
-}
-
-func codeTexts(numbers []int) []string {
-	out := make([]string, len(numbers))
-	for i, n := range numbers {
-		out[i] = strconv.Itoa(n)
-	}
-	return out
+	return OneOf("redirect_http_code", strconv.Itoa(code), redirectCodes)
 }
 
 // CheckL7Policy checks a policy against the load balancer that it is put into: its listener, the pool that it redirects to, and

@@ -27,7 +27,7 @@ func (*Member) Noun() Noun { return NounMember }
 
 // NewMember returns a member with the API's defaults.
 func NewMember() *Member {
-	return &Member{Object: Object{AdminStateUp: true}, Weight: DefaultWeight, VNICType: "normal"}
+	return &Member{Object: Object{AdminStateUp: true}, Weight: DefaultWeight, VNICType: VNICNormal}
 }
 
 // Validate checks the member by itself, as far as that has nothing to do with the deployment.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -41,20 +40,11 @@ type zoneJSON struct {
 
 func zoneOf(z *lbaas.AvailabilityZone, _ view) zoneJSON { return zoneJSON(*z) }
 
-// zoneName returns the name that the path gives.
-func (r *request) zoneName() (string, error) {
-	name := r.PathValue("name")
-	if utf8.RuneCountInString(name) > lbaas.MaxName || !clean(name) {
-		return "", lbaas.Missing(lbaas.NounAvailabilityZone, strings.ToValidUTF8(name, "?"))
-	}
-	return name, nil
-}
-
 func (a *API) showZone(ctx context.Context, r *request) (web.Reply, error) {
 	if err := r.allow(r.Actor.ProjectID); err != nil {
 		return web.Reply{}, err
 	}
-	name, err := r.zoneName()
+	name, err := r.id("name", lbaas.NounAvailabilityZone)
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -98,7 +88,7 @@ func (a *API) updateZone(ctx context.Context, r *request) (web.Reply, error) {
 	if readZone(f, &lbaas.AvailabilityZone{}); f.done() != nil {
 		return web.Reply{}, f.done()
 	}
-	name, err := r.zoneName()
+	name, err := r.id("name", lbaas.NounAvailabilityZone)
 	if err != nil {
 		return web.Reply{}, err
 	}
@@ -116,7 +106,7 @@ func (a *API) deleteZone(ctx context.Context, r *request) (web.Reply, error) {
 	if err := r.allow(r.Actor.ProjectID); err != nil {
 		return web.Reply{}, err
 	}
-	name, err := r.zoneName()
+	name, err := r.id("name", lbaas.NounAvailabilityZone)
 	if err != nil {
 		return web.Reply{}, err
 	}

@@ -63,13 +63,8 @@ func unsupportedOption(provider, option string) error {
 // face returns the provider of that name or alias, or nil.
 func (a *API) face(name string) *provider.Face {
 	for i, f := range a.Providers {
-		if f.Name == name {
+		if f.Name == name || slices.Contains(f.Aliases, name) {
 			return &a.Providers[i]
-		}
-		for _, alias := range f.Aliases {
-			if alias == name {
-				return &a.Providers[i]
-			}
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"plimsoll/internal/provider"
 	"plimsoll/lbaas"
@@ -81,7 +80,7 @@ func (a *API) flavorData(ctx context.Context, id, attribute string) (*lbaas.Flav
 		return nil, nil, err
 	}
 	if !flavor.Enabled {
-		return nil, nil, disabled("flavor", id)
+		return nil, nil, lbaas.Disabled("flavor", id)
 	}
 	profile, err := a.Store.FlavorProfile(ctx, flavor.FlavorProfileID)
 	if err != nil {
@@ -104,7 +103,7 @@ func (a *API) resolveZone(ctx context.Context, f *form, lb *lbaas.LoadBalancer) 
 		return err
 	}
 	if !zone.Enabled {
-		return disabled("availability_zone", zone.Name)
+		return lbaas.Disabled("availability_zone", zone.Name)
 	}
 	profile, err := a.Store.AvailabilityZoneProfile(ctx, zone.ProfileID)
 	if err != nil {
@@ -112,10 +111,6 @@ func (a *API) resolveZone(ctx context.Context, f *form, lb *lbaas.LoadBalancer) 
 	}
 	lb.Zone, err = parseData("availability_zone_data", profile.Data)
 	return err
-}
-
-func disabled(option, value string) error {
-	return lbaas.Errorf(lbaas.Invalid, "The selected %s is not allowed in this deployment: %s", option, value)
 }
 
 func mismatch(flavorID, providerName string) error {
@@ -150,7 +145,7 @@ func zoneNetworks(lb *lbaas.LoadBalancer) []string {
 	var ids []string
 	for _, one := range all {
 		if id, ok := one.(string); ok {
-			ids = append(ids, strings.ToLower(id))
+			ids = append(ids, id)
 		}
 	}
 	return ids

@@ -18,7 +18,7 @@ type Options struct {
 	// By what a VIP's place may be given.
 	AllowVIPPort, AllowVIPNetwork, AllowVIPSubnet bool
 
-	// ValidVIPNetworks are the ids of the networks that VIPs may be in, in lower case; none is all but DeniedVIPNetworks.
+	// ValidVIPNetworks are the ids of the networks that VIPs may be in; none is all but DeniedVIPNetworks.
 	ValidVIPNetworks, DeniedVIPNetworks []string
 
 	// AllowInvisible lets a user name networks, subnets and ports that the network service would not show to him.

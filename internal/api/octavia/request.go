@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"plimsoll/internal/policy"
 	"plimsoll/internal/web"
@@ -94,10 +95,11 @@ func errPolicy() error {
 	return lbaas.Errorf(lbaas.Forbidden, "Policy does not allow this request to be performed.")
 }
 
-// id returns a part of the path. What no id can be is not asked of the database, some of which would fail on it.
+// id returns a part of the path: an id, or a name that stands for one. What neither can be is not asked of the database, some of
+// which would fail on it.
 func (r *request) id(name string, noun lbaas.Noun) (string, error) {
 	id := r.PathValue(name)
-	if len(id) > 255 || !clean(id) {
+	if utf8.RuneCountInString(id) > lbaas.MaxName || !clean(id) {
 		return "", lbaas.Missing(noun, strings.ToValidUTF8(id, "?"))
 	}
 	return id, nil

@@ -9,8 +9,8 @@ import (
 	"plimsoll/lbaas"
 )
 
-// row is one line of the table below: a method and a path under the API's root, the policy rule (without its prefix),
-// the query arguments that are known where the method is not GET, and the handler.
+// row is one line of the table below: a method and a path under the API's root, the policy rule (without its prefix), the query
+// arguments beside those of lists (all that are known, where the method is not GET), and the handler.
 type row struct {
 	method, path, rule string
 	arguments          []string
@@ -91,8 +91,8 @@ func (a *API) table() []row {
 		{get, "/providers/{name}/flavor_capabilities", "provider-flavor:get_all", nil, a.flavorCapabilities},
 		{get, "/providers/{name}/availability_zone_capabilities", "provider-availability-zone:get_all", nil, a.zoneCapabilities},
 
-		{get, "/quotas", "quota:get_all", nil, a.listQuotas},
-		{get, "/quotas/{project}", "quota:get_one", nil, a.showQuota},
+		{get, "/quotas", "quota:get_all", []string{usageArgument}, a.listQuotas},
+		{get, "/quotas/{project}", "quota:get_one", []string{usageArgument}, a.showQuota},
 		{get, "/quotas/{project}/default", "quota:get_defaults", nil, a.showDefaultQuota},
 		{put, "/quotas/{project}", "quota:put", nil, a.updateQuota},
 		{del, "/quotas/{project}", "quota:delete", nil, a.deleteQuota},

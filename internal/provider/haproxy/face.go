@@ -63,7 +63,7 @@ func Unsupported(lb *lbaas.LoadBalancer) []provider.OptionError {
 	for _, p := range lb.Pools {
 		lacks.pool(p)
 		for _, m := range p.Members {
-			lacks.when(m.ID, m.VNICType != "" && m.VNICType != "normal", "vnic_type "+m.VNICType)
+			lacks.when(m.ID, m.VNICType != "" && m.VNICType != lbaas.VNICNormal, "vnic_type "+m.VNICType)
 		}
 		if h := p.HealthMonitor; h != nil {
 			lacks.when(h.ID, !slices.Contains(Face().Capabilities.Monitors, h.Type), fmt.Sprintf("health monitor type %s", h.Type))
