@@ -2,6 +2,7 @@ package octavia
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 
@@ -81,16 +82,32 @@ func (a *API) member(ctx context.Context, r *request) (*lbaas.Member, error) {
 		return nil, err
 	}
 	m, err := a.Store.Member(ctx, id)
+	astray := err == nil && m.PoolID != r.PathValue("pool")
+	if astray || errors.Is(err, lbaas.NotFound) {
+		if err := a.poolInPath(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := r.allow(m.ProjectID); err != nil {
 		return nil, err
 	}
-	if m.PoolID != r.PathValue("pool") {
+	if astray {
 		return nil, lbaas.Missing(lbaas.NounMember, id)
 	}
 	return m, nil
+}
+
+// poolInPath is the error of a path below a pool that is not there, which comes before anything else that may be wrong with it.
+func (a *API) poolInPath(ctx context.Context, r *request) error {
+	id, err := r.id("pool", lbaas.NounPool)
+	if err != nil {
+		return err
+	}
+	_, err = a.Store.Pool(ctx, id)
+	return err
 }
 
 func (a *API) showMember(ctx context.Context, r *request) (web.Reply, error) {
@@ -345,11 +362,14 @@ func mergeMembers(c *store.Change, p *lbaas.Pool, forms []*form, wanted []*lbaas
 	return nil
 }
 
-// updateInPlace gives an old member the mutable attributes of a new one.
+// updateInPlace gives an old member the mutable attributes of a new one. A name and tags have no default in a POST: what is left out
+// stays.
 func updateInPlace(old, m *lbaas.Member, f *form) {
-	old.Name, old.AdminStateUp = m.Name, m.AdminStateUp
-	old.Weight, old.Backup = m.Weight, m.Backup
+	old.AdminStateUp, old.Weight, old.Backup = m.AdminStateUp, m.Weight, m.Backup
 	old.MonitorAddress, old.MonitorPort = m.MonitorAddress, m.MonitorPort
+	if f.has("name") {
+		old.Name = m.Name
+	}
 	if f.has("tags") {
 		old.Tags = m.Tags
 	}

@@ -92,6 +92,11 @@ func TestMemberFaults(t *testing.T) {
 	c.must(201, "POST", "/pools/"+q+"/members", body)
 	c.do("POST", root+"/pools/"+unknown+"/members", body).fault(t, 404, "Pool "+unknown+" not found.")
 	c.do("GET", root+"/pools/"+unknown+"/members", nil).fault(t, 404, "Pool "+unknown+" not found.")
+	for _, id := range []string{m, unknown} {
+		c.do("GET", root+"/pools/"+unknown+"/members/"+id, nil).fault(t, 404, "Pool "+unknown+" not found.")
+		c.do("DELETE", root+"/pools/"+unknown+"/members/"+id, nil).fault(t, 404, "Pool "+unknown+" not found.")
+	}
+	c.do("GET", root+"/pools/"+p+"/members/"+unknown, nil).fault(t, 404, "Member "+unknown+" not found.")
 	c.do("GET", root+"/pools/"+q+"/members/"+m, nil).fault(t, 404, "Member "+m+" not found.")
 	c.do("PUT", root+"/pools/"+q+"/members/"+m, object{"member": object{}}).fault(t, 404, "Member "+m+" not found.")
 	c.do("DELETE", root+"/pools/"+q+"/members/"+m, nil).fault(t, 404, "Member "+m+" not found.")
@@ -229,13 +234,17 @@ func TestBatchIsACreate(t *testing.T) {
 	}
 	got := c.show(path+"/"+id, "member")
 	want := object{
-		"name": "", "admin_state_up": true, "weight": 1.0, "backup": false, "monitor_address": nil, "monitor_port": nil, "tags": []any{"t"},
+		"name": "m", "admin_state_up": true, "weight": 1.0, "backup": false, "monitor_address": nil, "monitor_port": nil, "tags": []any{"t"},
 		"subnet_id": c.subnet.ID, "project_id": mine, // which no update changes
 	}
 	for attribute, value := range want {
 		if diff := cmp.Diff(value, got[attribute]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", attribute, diff)
 		}
+	}
+	batch(more(full, object{"name": nil}))
+	if got := c.show(path+"/"+id, "member"); got["name"] != "" {
+		t.Errorf("null leaves the name %v", got["name"])
 	}
 	batch(more(full, object{"tags": []any{}, "weight": "3"}))
 	if got := c.show(path+"/"+id, "member"); got["name"] != "m" || got["weight"] != 3.0 || len(got["tags"].([]any)) != 0 {
