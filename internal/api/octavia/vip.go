@@ -91,8 +91,8 @@ func (a *API) vipOnPort(ctx context.Context, r *request, projectID string, v vip
 	if err := unusedPort(p); err != nil {
 		return vip{}, err
 	}
-	if v.subnetID != "" {
-		if _, err := a.subnet(ctx, v.subnetID); err != nil {
+	if v.subnetID != "" && !slices.ContainsFunc(p.FixedIPs, func(ip network.FixedIP) bool { return ip.SubnetID == v.subnetID }) {
+		if _, err := a.visibleSubnet(ctx, r, projectID, v.subnetID); err != nil {
 			return vip{}, err
 		}
 	}

@@ -367,3 +367,21 @@ func TestGatewayIsNoVIP(t *testing.T) {
 	}
 	c.postLB(object{"vip_subnet_id": c.six.ID, "vip_address": "2001:db8:0::1"}).fault(t, 409, inUse(c.network.ID, "2001:db8::1"))
 }
+
+// TestVIPPortAndForeignSubnet names another project's subnet beside an own port: it is as good as one that does not exist.
+func TestVIPPortAndForeignSubnet(t *testing.T) {
+	c := newCloud(t)
+	port := &network.Port{
+		ProjectID: mine, NetworkID: c.network.ID, AdminStateUp: true,
+		FixedIPs: []network.FixedIP{{SubnetID: c.subnet.ID}},
+	}
+	if err := c.store.CreatePort(t.Context(), port); err != nil {
+		t.Fatal(err)
+	}
+	for _, subnet := range []string{c.private.ID, unknown} {
+		c.postLB(object{"vip_port_id": port.ID, "vip_subnet_id": subnet}).fault(t, 400, "Subnet "+subnet+" not found.")
+	}
+	c.postLB(object{"vip_port_id": port.ID, "vip_subnet_id": c.six.ID}).
+		fault(t, 400, "Validation failure: No VIP address found on the specified VIP port within the specified subnet.")
+	c.make("/loadbalancers", "loadbalancer", object{"vip_port_id": port.ID, "vip_subnet_id": c.subnet.ID})
+}
