@@ -176,8 +176,8 @@ func listOf[T, J any](
 	ctx context.Context, r *request, plural, linksKey string, q store.Query,
 	rows func(context.Context, store.Query) ([]T, error), marker func(T) string, show func(T, view) J,
 ) (web.Reply, error) {
-	l := &listing[T, J]{request: r, query: q, rows: rows, marker: marker, show: show, linksKey: linksKey}
-	if err := l.start(ctx, plural); err != nil {
+	l := &listing[T, J]{request: r, query: q, rows: rows, marker: marker, show: show, plural: plural, linksKey: linksKey}
+	if err := l.start(ctx); err != nil {
 		return web.Reply{}, err
 	}
 	return web.Reply{Status: http.StatusOK, Body: web.Stream(l.write)}, nil

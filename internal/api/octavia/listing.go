@@ -24,24 +24,22 @@ type listing[T, J any] struct {
 	rows     func(context.Context, store.Query) ([]T, error)
 	marker   func(T) string
 	show     func(T, view) J
+	plural   string
 	linksKey string
 
 	view        view
-	pick        *picker // nil where the whole objects were asked for
-	text        *bytes.Buffer
-	json        *json.Encoder
+	pick        *picker       // nil where the whole objects were asked for
+	text        *bytes.Buffer // what was read and not sent yet; nil before the first turn, since those who wait are many
+	json        *json.Encoder // into text
 	first, last string // the markers of the rows that were written
 	any         bool
 }
 
 // start reads the first piece.
-func (l *listing[T, J]) start(ctx context.Context, plural string) error {
+func (l *listing[T, J]) start(ctx context.Context) error {
 	l.view = viewOf(l.request.Request)
 	l.pick = pickerOf[J](l.view.fields)
 	l.query.Cursor = store.NewCursor(pieceRows)
-	l.text = texts.Get().(*bytes.Buffer)
-	l.json = json.NewEncoder(l.text)
-	l.text.WriteString(`{"` + plural + `":[`)
 	return l.read(ctx)
 }
 
@@ -76,6 +74,11 @@ func (l *listing[T, J]) read(ctx context.Context) error {
 	rows, err := l.rows(ctx, l.query)
 	if err != nil {
 		return err
+	}
+	if l.text == nil {
+		l.text = texts.Get().(*bytes.Buffer)
+		l.json = json.NewEncoder(l.text)
+		l.text.WriteString(`{"` + l.plural + `":[`)
 	}
 	for _, row := range rows {
 		if l.last = l.marker(row); l.any {
