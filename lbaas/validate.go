@@ -106,11 +106,8 @@ var (
 
 // validateTLSTypes checks what the three lists that listeners and pools have in common may hold. A nil list is null.
 func validateTLSTypes(ciphers string, versions, protocols []string) error {
-	if err := Within("tls_ciphers", ciphers, 2048); err != nil {
+	if err := ValidCiphers(ciphers); err != nil {
 		return err
-	}
-	if ciphers != "" && !cipherList.MatchString(ciphers) {
-		return ValidationFailure("Invalid characters in cipher string. Only alphanumeric, -, +, !, :, @, =, _, and . are allowed.")
 	}
 	if err := eachWithin("tls_versions", versions, maxVersion); err != nil {
 		return err
@@ -122,6 +119,23 @@ func validateTLSTypes(ciphers string, versions, protocols []string) error {
 	}
 	return nil
 }
+
+// ValidCiphers checks a cipher string of OpenSSL's: names between colons. "" is none.
+func ValidCiphers(ciphers string) error {
+	if err := Within("tls_ciphers", ciphers, 2048); err != nil {
+		return err
+	}
+	if ciphers != "" && !cipherList.MatchString(ciphers) {
+		return ValidationFailure("Invalid characters in cipher string. Only alphanumeric, -, +, !, :, @, =, _, and . are allowed.")
+	}
+	return nil
+}
+
+// TLSVersions are the versions of TLS that may be named, the lowest first.
+func TLSVersions() []string { return slices.Clone(tlsVersions) }
+
+// ALPNProtocols are the protocols that ALPN may offer.
+func ALPNProtocols() []string { return slices.Clone(alpn) }
 
 // maxVersion bounds the name of a TLS version, in characters.
 const maxVersion = 32

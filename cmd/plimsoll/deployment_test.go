@@ -15,7 +15,6 @@ import (
 
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/config"
-	"plimsoll/lbaas"
 )
 
 func TestDeploymentOptions(t *testing.T) {
@@ -24,11 +23,9 @@ func TestDeploymentOptions(t *testing.T) {
 		t.Errorf("without a configuration (-want +got):\n%s", diff)
 	}
 	c := config.Default()
-	c.API.ListenerTLS = config.TLS{Ciphers: "AES", Versions: []string{"TLSv1.3"}, ALPNProtocols: []string{"h2"}}
-	c.API.AllowPing, c.Networking.AllowVIPPort, c.Networking.ReservedAddresses = false, false, nil
+	c.API.AllowSorting, c.Deployment.AllowPing, c.Networking.AllowVIPPort = false, false, false
 	want := octavia.DefaultOptions()
-	want.ListenerTLS = lbaas.TLSDefaults{Ciphers: "AES", Versions: []string{"TLSv1.3"}, ALPNProtocols: []string{"h2"}}
-	want.AllowPing, want.AllowVIPPort, want.ReservedAddresses = false, false, nil
+	want.AllowSorting, want.AllowPing, want.AllowVIPPort = false, false, false
 	if diff := cmp.Diff(want, apiOptions(c), same); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -97,15 +97,8 @@ func (s *server) openStore(ctx context.Context) (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", config.Database{Connection: connection}.Redacted(), err)
 	}
-	st.SetQuotaDefaults(quotaDefaults(s.config.Quotas))
+	st.SetQuotaDefaults(s.config.Quotas)
 	return st, nil
-}
-
-func quotaDefaults(q config.Quotas) map[lbaas.Noun]int {
-	return map[lbaas.Noun]int{
-		lbaas.NounLoadBalancer: q.LoadBalancer, lbaas.NounListener: q.Listener, lbaas.NounPool: q.Pool, lbaas.NounMember: q.Member,
-		lbaas.NounHealthMonitor: q.HealthMonitor, lbaas.NounL7Policy: q.L7Policy, lbaas.NounL7Rule: q.L7Rule,
-	}
 }
 
 // identity makes the identity service, and at the first start its users; and tells clients how to come in.

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+
+	"plimsoll/lbaas"
 )
 
 // DefaultFile is read when no other file is named and it exists.
@@ -27,20 +29,18 @@ type Config struct {
 	Database  Database
 	Providers []ServiceProvider
 	Reconcile Reconcile
-	Quotas    Quotas
 	Policy    Policy
+	// Quotas is [quotas]: how much a project may have that was given no limits of its own. What is not named has no bound.
+	Quotas map[lbaas.Noun]int
 
+	// Deployment is what load balancers may use.
+	Deployment lbaas.Deployment
 	Networking Networking
 	CORS       CORS
 	// CertManager says who is asked for the certificates that listeners and pools refer to.
 	CertManager string
 	// MaxBody bounds the body of a request, in bytes.
 	MaxBody int
-}
-
-// Quotas is [quotas]: how much a project may have that was given no limits of its own. -1 is no bound.
-type Quotas struct {
-	LoadBalancer, Listener, Member, Pool, HealthMonitor, L7Policy, L7Rule int
 }
 
 // Reconcile is [reconcile]: the times of the loop, in seconds.
@@ -63,8 +63,10 @@ type API struct {
 	DefaultProvider string
 	// EnabledProviders are the providers that the API offers, with their descriptions.
 	EnabledProviders []EnabledProvider
-
-	Deployment
+	// What lists and answers may be asked for.
+	AllowPagination, AllowSorting, AllowFiltering, AllowFieldSelection bool
+	// Healthcheck answers at /healthcheck.
+	Healthcheck bool
 }
 
 // EnabledProvider is an item of enabled_provider_drivers.
@@ -95,15 +97,18 @@ func Default() Config {
 			BindHost:         "127.0.0.1",
 			BindPort:         9876,
 			MaxLimit:         1000,
-			DefaultProvider:  "haproxy",
-			EnabledProviders: []EnabledProvider{{Name: "haproxy"}},
-			Deployment:       defaultDeployment(),
+			DefaultProvider:  lbaas.DefaultProvider,
+			EnabledProviders: []EnabledProvider{{Name: lbaas.DefaultProvider}},
+			AllowPagination:  true, AllowSorting: true, AllowFiltering: true, AllowFieldSelection: true,
+			Healthcheck: true,
 		},
 		Reconcile: Reconcile{LeaseTTL: 15, Deadline: 60, Audit: 30},
-		Quotas:    Quotas{-1, -1, -1, -1, -1, -1, -1},
 		Policy:    defaultPolicy().in(filepath.Dir(DefaultFile)),
+		Quotas:    map[lbaas.Noun]int{},
 
-		Networking: defaultNetworking(), CORS: defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688,
+		Deployment: lbaas.DefaultDeployment(),
+		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},
+		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688,
 	}
 }
 

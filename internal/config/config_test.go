@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plimsoll/internal/config"
+	"plimsoll/lbaas"
 )
 
 var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
@@ -44,6 +45,10 @@ func TestParseRefuses(t *testing.T) {
 			"p.conf: option default_pool_ciphers in [api_settings] has RC4, which tls_cipher_prohibit_list prohibits"},
 		{"bad default versions", "[api_settings]\nminimum_tls_version = TLSv1.3\ndefault_listener_tls_versions = TLSv1.3,TLSv1.2\n",
 			"p.conf: option default_listener_tls_versions in [api_settings] has TLSv1.2, which is below minimum_tls_version"},
+		{"bad versions that Octavia gives", "[api_settings]\nminimum_tls_version = TLSv1.3\n",
+			"p.conf: option default_listener_tls_versions in [api_settings] has TLSv1.2, which is below minimum_tls_version: set it to others"},
+		{"bad ciphers that Octavia gives", "[api_settings]\ntls_cipher_prohibit_list = DHE-RSA-AES128-GCM-SHA256\n",
+			"option default_pool_ciphers in [api_settings] has DHE-RSA-AES128-GCM-SHA256, which tls_cipher_prohibit_list prohibits: set it to others"},
 		{"bad address", "[networking]\nreserved_ips = 10.0.0.1, here\n", `"here" is not an IP address`},
 		{"bad network option", "[networking]\nmax_retries = 3\n", "p.conf:2: option max_retries in [networking] is unknown"},
 		{"bad certificate manager", "[certificates]\ncert_manager = castellan_cert_manager\n", `"castellan_cert_manager" is none of barbican_cert_manager, noop_cert_manager`},
@@ -166,15 +171,15 @@ service_provider = LOADBALANCERV2:other:haproxy
 		API: config.API{
 			BindHost: "::1", BaseURI: "https://lb.example.com:9876", DefaultProvider: "edge", MaxLimit: -1,
 			EnabledProviders: []config.EnabledProvider{{Name: "haproxy", Description: "The one that ships"}, {Name: "edge"}},
-			Deployment: config.Deployment{
-				MinDatagramDelay: -1, ProhibitedCiphers: []string{"D", "E"}, MinTLSVersion: "TLSv1.2",
-				ListenerTLS: config.TLS{Ciphers: "A:B", Versions: []string{"TLSv1.3"}, ALPNProtocols: []string{"h2"}},
-				PoolTLS:     config.TLS{Ciphers: "C", Versions: []string{"TLSv1.2", "TLSv1.3"}, ALPNProtocols: []string{"http/1.1", "http/1.0"}},
-			},
+		},
+		Deployment: lbaas.Deployment{
+			MinDatagramDelay: -1, ProhibitedCiphers: []string{"D", "E"}, MinTLSVersion: "TLSv1.2",
+			ListenerTLS:       lbaas.TLSDefaults{Ciphers: "A:B", Versions: []string{"TLSv1.3"}, ALPNProtocols: []string{"h2"}},
+			PoolTLS:           lbaas.TLSDefaults{Ciphers: "C", Versions: []string{"TLSv1.2", "TLSv1.3"}, ALPNProtocols: []string{"http/1.1", "http/1.0"}},
+			ReservedAddresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
 		},
 		Networking: config.Networking{
 			ValidVIPNetworks: []string{"a", "b"}, DeniedVIPNetworks: []string{"c"}, AllowInvisible: true,
-			ReservedAddresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
 		},
 		CertManager: config.NoopCertManager, MaxBody: 1000,
 		CORS: config.CORS{
@@ -191,7 +196,10 @@ service_provider = LOADBALANCERV2:other:haproxy
 		File: "/etc/x/rules/policy.yaml", Dirs: []string{"/etc/x/a", "/b"}, DefaultRule: "rest", EnforceNewDefaults: true,
 	}
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
-	want.Quotas = config.Quotas{LoadBalancer: 10, Listener: -1, Member: 2000000000, Pool: 0, HealthMonitor: 4, L7Policy: 5, L7Rule: 6}
+	want.Quotas = map[lbaas.Noun]int{
+		lbaas.NounLoadBalancer: 10, lbaas.NounListener: lbaas.Unlimited, lbaas.NounMember: lbaas.MaxQuota, lbaas.NounPool: 0,
+		lbaas.NounHealthMonitor: 4, lbaas.NounL7Policy: 5, lbaas.NounL7Rule: 6,
+	}
 	if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}

@@ -6,40 +6,15 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"plimsoll/lbaas"
 )
-
-// Deployment is what [api_settings] says about what load balancers may use and what lists may be asked for.
-type Deployment struct {
-	AllowPagination, AllowSorting, AllowFiltering, AllowFieldSelection bool
-
-	AllowTLSListeners bool
-	AllowPing         bool
-	AllowPrometheus   bool
-	// MinDatagramDelay is the shortest delay of a UDP-CONNECT monitor, in seconds; a negative one is no bound.
-	MinDatagramDelay int
-	// ListenerTLS and PoolTLS are given to what says nothing of them.
-	ListenerTLS, PoolTLS TLS
-	// ProhibitedCiphers are those that nobody may name; MinTLSVersion is the lowest that may be named, "" is no bound.
-	ProhibitedCiphers []string
-	MinTLSVersion     string
-	// Healthcheck answers at /healthcheck.
-	Healthcheck bool
-}
-
-// TLS are lists of TLS; those that are empty stand for Octavia's defaults.
-type TLS struct {
-	Ciphers       string
-	Versions      []string
-	ALPNProtocols []string
-}
 
 // Networking is [networking].
 type Networking struct {
 	AllowVIPNetwork, AllowVIPSubnet, AllowVIPPort bool
 	// ValidVIPNetworks are the ids of the networks that VIPs may be in; none is all but DeniedVIPNetworks.
 	ValidVIPNetworks, DeniedVIPNetworks []string
-	// ReservedAddresses are those that no member may have.
-	ReservedAddresses []netip.Addr
 	// AllowInvisible lets users name networks, subnets and ports that are not theirs to see.
 	AllowInvisible bool
 }
@@ -60,20 +35,6 @@ const (
 	NoopCertManager     = "noop_cert_manager"
 )
 
-func defaultDeployment() Deployment {
-	return Deployment{
-		AllowPagination: true, AllowSorting: true, AllowFiltering: true, AllowFieldSelection: true,
-		AllowTLSListeners: true, AllowPing: true, AllowPrometheus: true, MinDatagramDelay: 3, Healthcheck: true,
-	}
-}
-
-func defaultNetworking() Networking {
-	return Networking{
-		AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true,
-		ReservedAddresses: []netip.Addr{netip.AddrFrom4([4]byte{169, 254, 169, 254})},
-	}
-}
-
 func defaultCORS() CORS {
 	headers := []string{"X-Auth-Token", "X-Openstack-Request-Id"}
 	return CORS{
@@ -82,27 +43,28 @@ func defaultCORS() CORS {
 	}
 }
 
-// deploymentOptions lists the options of [api_settings] that are Deployment's.
+// deploymentOptions lists the options of what load balancers may use, and of what lists may be asked for.
 func (c *Config) deploymentOptions() []option {
-	d := &c.API.Deployment
+	d := &c.Deployment
 	return []option{
-		{section: "api_settings", name: "allow_pagination", set: boolean(&d.AllowPagination)},
-		{section: "api_settings", name: "allow_sorting", set: boolean(&d.AllowSorting)},
-		{section: "api_settings", name: "allow_filtering", set: boolean(&d.AllowFiltering)},
-		{section: "api_settings", name: "allow_field_selection", set: boolean(&d.AllowFieldSelection)},
+		{section: "api_settings", name: "allow_pagination", set: boolean(&c.API.AllowPagination)},
+		{section: "api_settings", name: "allow_sorting", set: boolean(&c.API.AllowSorting)},
+		{section: "api_settings", name: "allow_filtering", set: boolean(&c.API.AllowFiltering)},
+		{section: "api_settings", name: "allow_field_selection", set: boolean(&c.API.AllowFieldSelection)},
 		{section: "api_settings", name: "allow_tls_terminated_listeners", set: boolean(&d.AllowTLSListeners)},
 		{section: "api_settings", name: "allow_ping_health_monitors", set: boolean(&d.AllowPing)},
 		{section: "api_settings", name: "allow_prometheus_listeners", set: boolean(&d.AllowPrometheus)},
 		{section: "api_settings", name: "udp_connect_min_interval_health_monitor", set: number(&d.MinDatagramDelay, -1<<31, 1<<31-1)},
 		{section: "api_settings", name: "default_listener_ciphers", set: ciphers(&d.ListenerTLS.Ciphers)},
 		{section: "api_settings", name: "default_pool_ciphers", set: ciphers(&d.PoolTLS.Ciphers)},
-		{section: "api_settings", name: "default_listener_tls_versions", set: words(&d.ListenerTLS.Versions, tlsVersions)},
-		{section: "api_settings", name: "default_pool_tls_versions", set: words(&d.PoolTLS.Versions, tlsVersions)},
-		{section: "api_settings", name: "default_listener_alpn_protocols", set: words(&d.ListenerTLS.ALPNProtocols, alpnProtocols)},
-		{section: "api_settings", name: "default_pool_alpn_protocols", set: words(&d.PoolTLS.ALPNProtocols, alpnProtocols)},
+		{section: "api_settings", name: "default_listener_tls_versions", set: words(&d.ListenerTLS.Versions, lbaas.TLSVersions())},
+		{section: "api_settings", name: "default_pool_tls_versions", set: words(&d.PoolTLS.Versions, lbaas.TLSVersions())},
+		{section: "api_settings", name: "default_listener_alpn_protocols", set: words(&d.ListenerTLS.ALPNProtocols, lbaas.ALPNProtocols())},
+		{section: "api_settings", name: "default_pool_alpn_protocols", set: words(&d.PoolTLS.ALPNProtocols, lbaas.ALPNProtocols())},
 		{section: "api_settings", name: "tls_cipher_prohibit_list", set: prohibited(&d.ProhibitedCiphers)},
-		{section: "api_settings", name: "minimum_tls_version", set: word(&d.MinTLSVersion, append([]string{""}, tlsVersions...))},
-		{section: "api_settings", name: "healthcheck_enabled", set: boolean(&d.Healthcheck)},
+		{section: "api_settings", name: "minimum_tls_version", set: word(&d.MinTLSVersion, append([]string{""}, lbaas.TLSVersions()...))},
+		{section: "api_settings", name: "healthcheck_enabled", set: boolean(&c.API.Healthcheck)},
+		{section: "networking", name: "reserved_ips", set: addresses(&d.ReservedAddresses)},
 	}
 }
 
@@ -115,7 +77,6 @@ func (c *Config) networkingOptions() []option {
 		{section: "networking", name: "allow_vip_port_id", set: boolean(&n.AllowVIPPort)},
 		{section: "networking", name: "valid_vip_networks", set: list(&n.ValidVIPNetworks)},
 		{section: "networking", name: "denylist_vip_networks", set: list(&n.DeniedVIPNetworks)},
-		{section: "networking", name: "reserved_ips", set: addresses(&n.ReservedAddresses)},
 		{section: "networking", name: "allow_invisible_resource_usage", set: boolean(&n.AllowInvisible)},
 		{section: "certificates", name: "cert_manager", set: word(&c.CertManager, []string{BarbicanCertManager, NoopCertManager})},
 		{section: "oslo_middleware", name: "max_request_body_size", set: number(&c.MaxBody, 1, 1<<31-1)},
@@ -128,26 +89,21 @@ func (c *Config) networkingOptions() []option {
 	}
 }
 
-// The words of TLS, the lowest version first.
-var (
-	tlsVersions   = []string{"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
-	alpnProtocols = []string{"h2", "http/1.1", "http/1.0"}
-)
-
-// check refuses defaults that nobody would be allowed to name.
-func (d Deployment) check() error {
-	return errors.Join(d.checkTLS("default_listener", d.ListenerTLS), d.checkTLS("default_pool", d.PoolTLS))
+// check refuses defaults that nobody would be allowed to name, be they Octavia's.
+func (c *Config) check() error {
+	return errors.Join(c.checkTLS("default_listener", c.Deployment.ListenerTLS), c.checkTLS("default_pool", c.Deployment.PoolTLS))
 }
 
-func (d Deployment) checkTLS(prefix string, t TLS) error {
+func (c *Config) checkTLS(prefix string, t lbaas.TLSDefaults) error {
 	for cipher := range strings.SplitSeq(t.Ciphers, ":") {
-		if slices.Contains(d.ProhibitedCiphers, cipher) {
-			return fmt.Errorf("option %s_ciphers in [api_settings] has %s, which tls_cipher_prohibit_list prohibits", prefix, cipher)
+		if slices.Contains(c.Deployment.ProhibitedCiphers, cipher) {
+			return fmt.Errorf("option %s_ciphers in [api_settings] has %s, which tls_cipher_prohibit_list prohibits: set it to others", prefix, cipher)
 		}
 	}
+	all := lbaas.TLSVersions()
 	for _, v := range t.Versions {
-		if slices.Index(tlsVersions, v) < slices.Index(tlsVersions, d.MinTLSVersion) {
-			return fmt.Errorf("option %s_tls_versions in [api_settings] has %s, which is below minimum_tls_version", prefix, v)
+		if slices.Index(all, v) < slices.Index(all, c.Deployment.MinTLSVersion) {
+			return fmt.Errorf("option %s_tls_versions in [api_settings] has %s, which is below minimum_tls_version: set it to others", prefix, v)
 		}
 	}
 	return nil
@@ -209,10 +165,7 @@ func words(into *[]string, known []string) func([]string) error {
 func ciphers(into *string) func([]string) error {
 	return func(values []string) error {
 		return one(values, func(v string) error {
-			bad := func(r rune) bool {
-				return !strings.ContainsRune("-+!:@=_.", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-			}
-			if v == "" || len(v) > 2048 || strings.ContainsFunc(v, bad) {
+			if v == "" || lbaas.ValidCiphers(v) != nil {
 				return fmt.Errorf("%q is not a list of ciphers between colons", v)
 			}
 			*into = v

@@ -50,7 +50,7 @@ func Parse(name string, data []byte) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, errors.Join(d.errs...)
 	}
-	if err := c.API.check(); err != nil {
+	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", name, err)
 	}
 	c.Policy = c.Policy.in(filepath.Dir(name))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"plimsoll/lbaas"
 )
 
 // option is one option of the file and how it is read.
@@ -36,13 +38,13 @@ func (c *Config) ownOptions() []option {
 		{section: "api_settings", name: "default_provider_driver", set: required(&c.API.DefaultProvider)},
 		{section: "api_settings", name: "enabled_provider_drivers", set: drivers(&c.API.EnabledProviders)},
 		{section: "database", name: "connection", set: text(&c.Database.Connection)},
-		{section: "quotas", name: "default_load_balancer_quota", set: quota(&c.Quotas.LoadBalancer)},
-		{section: "quotas", name: "default_listener_quota", set: quota(&c.Quotas.Listener)},
-		{section: "quotas", name: "default_member_quota", set: quota(&c.Quotas.Member)},
-		{section: "quotas", name: "default_pool_quota", set: quota(&c.Quotas.Pool)},
-		{section: "quotas", name: "default_health_monitor_quota", set: quota(&c.Quotas.HealthMonitor)},
-		{section: "quotas", name: "default_l7policy_quota", set: quota(&c.Quotas.L7Policy)},
-		{section: "quotas", name: "default_l7rule_quota", set: quota(&c.Quotas.L7Rule)},
+		{section: "quotas", name: "default_load_balancer_quota", set: quota(c.Quotas, lbaas.NounLoadBalancer)},
+		{section: "quotas", name: "default_listener_quota", set: quota(c.Quotas, lbaas.NounListener)},
+		{section: "quotas", name: "default_member_quota", set: quota(c.Quotas, lbaas.NounMember)},
+		{section: "quotas", name: "default_pool_quota", set: quota(c.Quotas, lbaas.NounPool)},
+		{section: "quotas", name: "default_health_monitor_quota", set: quota(c.Quotas, lbaas.NounHealthMonitor)},
+		{section: "quotas", name: "default_l7policy_quota", set: quota(c.Quotas, lbaas.NounL7Policy)},
+		{section: "quotas", name: "default_l7rule_quota", set: quota(c.Quotas, lbaas.NounL7Rule)},
 		{section: "reconcile", name: "lease_ttl", set: number(&c.Reconcile.LeaseTTL, 1, 600)},
 		{section: "reconcile", name: "deadline", set: number(&c.Reconcile.Deadline, 1, 86400)},
 		{section: "reconcile", name: "audit_interval", set: number(&c.Reconcile.Audit, 1, 3600)},
@@ -138,7 +140,14 @@ func number(into *int, low, high int) func([]string) error {
 }
 
 // quota reads the bound on a noun; -1 is none.
-func quota(into *int) func([]string) error { return number(into, -1, 2000000000) }
+func quota(into map[lbaas.Noun]int, noun lbaas.Noun) func([]string) error {
+	return func(values []string) error {
+		n := lbaas.Unlimited
+		err := number(&n, lbaas.Unlimited, lbaas.MaxQuota)(values)
+		into[noun] = n
+		return err
+	}
+}
 
 // limit reads pagination_max_limit, for which "infinite" and negative numbers mean that there is none.
 func limit(into *int) func([]string) error {
