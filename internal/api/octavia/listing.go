@@ -31,7 +31,7 @@ type listing[T, J any] struct {
 	pick        *picker       // nil where the whole objects were asked for
 	text        *bytes.Buffer // what was read and not sent yet; nil before the first turn, since those who wait are many
 	json        *json.Encoder // into text
-	first, last string // the markers of the rows that were written
+	first, last string        // the markers of the rows that were written
 	any         bool
 }
 
