@@ -36,7 +36,7 @@ func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb
 	s.describe("Listener", l.Name)
 	s.add("mode %s", mode(l.Protocol))
 	s.add("bind %s", net.JoinHostPort(lb.VIPAddress.String(), strconv.Itoa(l.ProtocolPort)))
-	if n := limit(l, opts); n > 0 {
+	if n := opts.limit(lb, l); n > 0 {
 		s.add("maxconn %d", n)
 	}
 	s.add("timeout client %s", milliseconds(l.TimeoutClientData))
@@ -86,11 +86,11 @@ func mode(p lbaas.Protocol) string {
 
 // limit is the listener's connection_limit, within what the process can hold; 0 stands for none of its own. HAProxy
 // takes a limit of 0 for none, too.
-func limit(l *lbaas.Listener, opts Options) int {
+func (o Options) limit(lb *lbaas.LoadBalancer, l *lbaas.Listener) int {
 	if l.ConnectionLimit == nil || *l.ConnectionLimit <= 0 {
 		return 0
 	}
-	if most := opts.maxconn(0); most > 0 {
+	if most := o.maxconn(lb, 0); most > 0 {
 		return min(*l.ConnectionLimit, most)
 	}
 	return min(*l.ConnectionLimit, 1<<30)

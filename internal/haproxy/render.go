@@ -40,8 +40,6 @@ type Options struct {
 	Group    string        //
 	FDLimit  int           // file descriptors that the process may have; 0 leaves maxconn to HAProxy
 	HardStop time.Duration // 0 is DefaultHardStop
-
-	flavor Flavor // of the load balancer that is rendered
 }
 
 // RunDir is the directory of a load balancer's files.
@@ -60,7 +58,6 @@ func (o Options) hardStop() time.Duration {
 // networks (the VIP's first), and the host's options. It is pure; the order of lb's parts makes no difference. A flavor that
 // ParseFlavor refuses counts for nothing.
 func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, opts Options) *enginepb.Spec {
-	opts.flavor, _ = ParseFlavor(lb.Flavor)
 	spec := &enginepb.Spec{
 		LoadBalancerId:       lb.ID,
 		Epoch:                lb.Epoch,

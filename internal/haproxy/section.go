@@ -48,7 +48,7 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 	// HAProxy has an HTTP client of its own, which nothing here uses. To verify servers it would read all of the system's
 	// certificate authorities: three quarters of the time that a start takes, and a megabyte of each process.
 	s.add("httpclient.ssl.verify none")
-	if n := opts.maxconn(len(spec.Sections) + len(spec.Servers)); n > 0 {
+	if n := opts.maxconn(lb, len(spec.Sections)+len(spec.Servers)); n > 0 {
 		s.add("maxconn %d", n)
 	}
 	return s.Section
@@ -60,13 +60,14 @@ const defaultMaxconn = 50000
 // maxconn bounds the connections of a process: to what the flavor says, and to what the process can hold. Each needs two file
 // descriptors, and HAProxy does not start when it cannot have them all, together with those of its listeners and health
 // checks. others is how many of these there are; it counts in steps, so that a member more is not a reload.
-func (o Options) maxconn(others int) int {
+func (o Options) maxconn(lb *lbaas.LoadBalancer, others int) int {
+	flavor, _ := ParseFlavor(lb.Flavor) // what cannot be read counts for nothing
 	if o.FDLimit <= 0 {
-		return o.flavor.Maxconn
+		return flavor.Maxconn
 	}
 	const step, spare, least = 500, 200, 64
 	reserve := spare + (others/step+1)*step
-	return min(cmp.Or(o.flavor.Maxconn, defaultMaxconn), max(least, (o.FDLimit-reserve)/2))
+	return min(cmp.Or(flavor.Maxconn, defaultMaxconn), max(least, (o.FDLimit-reserve)/2))
 }
 
 func defaults(lb *lbaas.LoadBalancer) *enginepb.Section {
