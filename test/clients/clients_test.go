@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -11,7 +12,10 @@ import (
 	"plimsoll/test/harness"
 )
 
-func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4") // clients that wait look every three seconds, and do nothing meanwhile
+	os.Exit(harness.Main(m))
+}
 
 // configuration offers the provider that makes nothing and takes every option, and takes certificates at their word.
 const configuration = `
@@ -26,14 +30,33 @@ cert_manager = noop_cert_manager
 func TestClients(t *testing.T) {
 	server := harness.Start(t, harness.Config(configuration))
 	t.Run("side by side", func(t *testing.T) {
-		for i, name := range scripts {
-			s := newSite(t, server, name, i)
-			t.Run("openstack "+name, func(t *testing.T) {
+		for i, c := range clients() {
+			s := newSite(t, server, c.project, i+1)
+			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				s.script(t)
+				c.does(s, t)
 			})
 		}
 	})
+}
+
+// client is what one client does in a project.
+type client struct {
+	name, project string
+	does          func(*site, *testing.T)
+}
+
+func clients() []client {
+	var all []client
+	for _, name := range scripts {
+		all = append(all, client{"openstack " + name, name, (*site).script})
+	}
+	return append(all,
+		client{"every option of openstack", "options", (*site).everyOption}, client{"openstacksdk", "sdk", (*site).sdk},
+		client{"gophercloud as in Terraform", "terraform", (*site).terraform},
+		client{"gophercloud as in Kubernetes", "kubernetes", (*site).kubernetes},
+		client{"gophercloud of an operator", "operator", (*site).operator},
+	)
 }
 
 // site is a project with a network for the addresses of its load balancers.
@@ -42,20 +65,21 @@ type site struct {
 	name   string
 	net    *harness.Net
 	second string // a subnet of the same network, with IPv6
+	n      int    // of the site
 }
 
 func newSite(t *testing.T, server *harness.Server, name string, n int) *site {
 	t.Helper()
-	s := &site{name: name}
+	s := &site{name: name, n: n}
 	if name == "admin" {
 		s.Cloud = server.Admin(t)
 	} else {
 		s.Cloud = server.Tenant(t, name)
 	}
-	s.net = s.CreateNetwork(t, name+"-net", fmt.Sprintf("10.%d.0.0/24", n+1))
+	s.net = s.CreateNetwork(t, name+"-net", fmt.Sprintf("10.%d.0.0/24", n))
 	none := ""
 	v6, err := subnets.Create(t.Context(), s.Network, subnets.CreateOpts{
-		NetworkID: s.net.ID, Name: name + "-net6", CIDR: fmt.Sprintf("fd00:%d::/64", n+1), IPVersion: gophercloud.IPv6, GatewayIP: &none,
+		NetworkID: s.net.ID, Name: name + "-net6", CIDR: fmt.Sprintf("fd00:%d::/64", n), IPVersion: gophercloud.IPv6, GatewayIP: &none,
 	}).Extract()
 	if err != nil {
 		t.Fatalf("create a subnet: %v", err)
@@ -63,3 +87,6 @@ func newSite(t *testing.T, server *harness.Server, name string, n int) *site {
 	s.second = v6.ID
 	return s
 }
+
+// address is one of the network's.
+func (s *site) address(host int) string { return fmt.Sprintf("10.%d.0.%d", s.n, host) }

@@ -99,18 +99,18 @@ func (p prompt) run(t *testing.T, command string) string {
 // words splits a command as a shell does, which quotes with ' alone.
 func words(command string) []string {
 	var all []string
-	word, quoted, any := "", false, false
+	word, quoted, begun := "", false, false
 	for _, r := range command + " " {
 		switch {
 		case r == '\'':
-			quoted, any = !quoted, true
+			quoted, begun = !quoted, true
 		case r == ' ' && !quoted:
-			if any {
+			if begun {
 				all = append(all, word)
 			}
-			word, any = "", false
+			word, begun = "", false
 		default:
-			word, any = word+string(r), true
+			word, begun = word+string(r), true
 		}
 	}
 	return all
