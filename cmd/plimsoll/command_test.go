@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"plimsoll/internal/config"
 	"plimsoll/internal/web"
@@ -45,11 +46,16 @@ func TestExitCodes(t *testing.T) {
 
 // TestHelp looks whether every command says what it does.
 func TestHelp(t *testing.T) {
-	for _, cmd := range rootCommand().Commands() {
-		if cmd.Short == "" || !cmd.Hidden && cmd.Long == "" {
-			t.Errorf("plimsoll %s has no help", cmd.Name())
+	var look func(*cobra.Command)
+	look = func(parent *cobra.Command) {
+		for _, cmd := range parent.Commands() {
+			if cmd.Short == "" || !cmd.Hidden && cmd.Long == "" {
+				t.Errorf("%s has no help", cmd.CommandPath())
+			}
+			look(cmd)
 		}
 	}
+	look(rootCommand())
 }
 
 func TestEnable(t *testing.T) {

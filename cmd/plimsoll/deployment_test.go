@@ -42,7 +42,7 @@ func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fails error
 		asked := 0
-		h := newHealth(func(context.Context) error { asked++; return fails })
+		h := &health{ping: func(context.Context) error { asked++; return fails }}
 		ask := func(method, accept string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest(method, "/healthcheck", nil)
 			r.Header.Set("Accept", accept)

@@ -15,15 +15,12 @@ const healthAge = 5 * time.Second
 
 // health answers as Octavia's health check does: OK, or 503 with the reason.
 type health struct {
-	ping func(context.Context) error
+	ping func(context.Context) error // asks the database
 
 	mu    sync.Mutex
 	asked time.Time
 	err   error
 }
-
-// newHealth returns a health check of what ping asks.
-func newHealth(ping func(context.Context) error) *health { return &health{ping: ping} }
 
 // ServeHTTP answers GET and HEAD, as plain text, JSON or HTML, whichever comes first in what the client accepts.
 func (c *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -137,7 +137,7 @@ func TestForbidden(t *testing.T) {
 func forbidden(name, imported string) string {
 	if own, ok := strings.CutPrefix(imported, module); ok {
 		if !matches(allowed(name), own) {
-			return "DESIGN section 4 has no such arrow"
+			return "the layers have no such arrow"
 		}
 		return ""
 	}

@@ -76,17 +76,20 @@ Begin with "plimsoll demo", or start a server with "plimsoll serve".`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          arguments(known),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SetOut(cmd.ErrOrStderr())
-			_ = cmd.Help()
-			return &usageError{errors.New("no command is given")}
-		},
+		RunE:          noCommand,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(serveCommand(), engineCommand(), demoCommand(), plugCommand(), unplugCommand(), purgeCommand(), doctorCommand(), policyCommand())
 	root.AddCommand(demoWebCommand(), demoClientCommand())
 	return root
+}
+
+// noCommand is for a command that only has others below it.
+func noCommand(cmd *cobra.Command, _ []string) error {
+	cmd.SetOut(cmd.ErrOrStderr())
+	_ = cmd.Help()
+	return &usageError{errors.New("no command is given")}
 }
 
 // known refuses what is not a command, and says what may have been meant.

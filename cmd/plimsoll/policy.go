@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,11 +23,7 @@ func policyCommand() *cobra.Command {
 		Long: `Policy shows the rules by which the load-balancing API says who may do what: those that are built in, and those that an
 operator put over them in policy.yaml.`,
 		Args: arguments(known),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SetOut(cmd.ErrOrStderr())
-			_ = cmd.Help()
-			return &usageError{errors.New("no command is given")}
-		},
+		RunE: noCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(policyShowCommand())

@@ -173,7 +173,7 @@ func (s *server) health(st *store.Store) http.Handler {
 	if !s.config.API.Healthcheck {
 		return nil
 	}
-	return newHealth(st.Ping)
+	return &health{ping: st.Ping}
 }
 
 // work serves HTTP and runs the loops until ctx ends or one of them fails. Then it lets requests finish, and ends the
