@@ -2,6 +2,7 @@ package octavia
 
 import (
 	"encoding/json"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -217,13 +218,14 @@ func (f *form) number(attribute string, into **int, null *int) {
 	}
 }
 
+// parseInteger reads a number, or a text that has one. The numbers 80.0 and 8e1 are whole.
 func parseInteger(raw json.RawMessage) (int, bool) {
-	text := string(raw)
-	if strings.HasPrefix(text, `"`) {
-		text = strings.TrimSpace(plainText(raw))
+	n, err := strconv.ParseInt(strings.TrimSpace(plainText(raw)), 10, 64)
+	if err == nil {
+		return int(n), true
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return int(n), err == nil
+	f, err := strconv.ParseFloat(string(raw), 64) // no text: that has quotation marks
+	return int(f), err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53
 }
 
 // port reads a port that may be null, which is 0; 0 itself is not a port.
@@ -241,7 +243,7 @@ func (f *form) port(attribute string, into *int) {
 func (f *form) flag(attribute string, into *bool) {
 	f.note(attribute, schema{Type: "boolean"})
 	raw, given := f.value(attribute)
-	switch b, ok := parseFlag(plainText(raw)); {
+	switch b, ok := parseBoolean(raw); {
 	case !given:
 	case raw == nil:
 		*into = false
@@ -250,6 +252,14 @@ func (f *form) flag(attribute string, into *bool) {
 	default:
 		*into = b
 	}
+}
+
+// parseBoolean reads a boolean, or a text that says one, or a number, of which only 0 is false.
+func parseBoolean(raw json.RawMessage) (value, ok bool) {
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return n != 0, true
+	}
+	return parseFlag(plainText(raw))
 }
 
 func parseFlag(text string) (value, ok bool) {

@@ -33,7 +33,7 @@ func TestMemberAttributes(t *testing.T) {
 		sample{"weight", `0`, 0.0, ""},
 		sample{"weight", `"256"`, 256.0, ""},
 		sample{"weight", `null`, 1.0, ""},
-		sample{"backup", `7`, nil, invalid("backup", "7", notBoolean)},
+		sample{"backup", `7.5`, nil, invalid("backup", "7.5", notBoolean)},
 		sample{"backup", `"on"`, true, ""},
 		sample{"backup", `null`, false, ""},
 		sample{"monitor_address", `"x"`, nil, invalid("monitor_address", "x", notAddress)},
