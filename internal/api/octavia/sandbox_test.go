@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func newSandbox(t testing.TB) *sandbox {
 
 // populate makes one object of each noun, and achieves them.
 func (w *sandbox) populate() {
-	w.ids, w.free = map[string]string{"quotas": foreign}, map[string]string{}
+	w.ids, w.free = map[string]string{"quotas": foreign, "providers": noop.Name}, map[string]string{}
 	profile := w.named("flavorprofiles", "/flavorprofiles", "flavorprofile")
 	w.ids["flavors"] = w.make("/flavors", "flavor", object{"name": "f", "flavor_profile_id": profile})["id"].(string)
 	w.free["flavor"] = w.make("/flavors", "flavor", object{"name": "free", "flavor_profile_id": profile})["id"].(string)
@@ -268,7 +269,16 @@ func (w *sandbox) routes(t testing.TB, methods ...string) []route {
 
 // send sends a request to the handler itself, without a network between.
 func (w *sandbox) send(method, path, body string, headers ...string) answer {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	at, err := url.Parse(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.sendTo(at, method, body, headers...)
+}
+
+func (w *sandbox) sendTo(at *url.URL, method, body string, headers ...string) answer {
+	r := httptest.NewRequest(method, "/", strings.NewReader(body))
+	r.URL, r.RequestURI = at, at.RequestURI()
 	r.Header.Set("X-Auth-Token", w.token)
 	r.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -285,9 +295,9 @@ func (w *sandbox) send(method, path, body string, headers ...string) answer {
 // nothing; what was accepted has changed something, unless it need not.
 func (w *sandbox) judge(t testing.TB, what string, a answer, mayChangeNothing bool) {
 	t.Helper()
-	diff := w.image.Diff()
+	diff := w.image.Diff(t)
 	if diff != "" {
-		defer w.image.Restore()
+		defer w.image.Restore(t)
 	}
 	switch {
 	case a.code >= http.StatusInternalServerError && a.code != http.StatusNotImplemented:

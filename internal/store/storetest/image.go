@@ -15,7 +15,7 @@ import (
 // Image is what an SQLite database held at one time, kept beside it. It tells what has changed since, and puts it back, all
 // from outside the store. It is not for several goroutines at once.
 type Image struct {
-	t       testing.TB
+	t       testing.TB // of the test that looks
 	conn    *sql.Conn
 	tables  []imagedTable
 	all     *sql.Stmt // every row of every table, as text
@@ -73,8 +73,9 @@ func (i *Image) keep(name string) string {
 
 // Diff tells which rows are there that were not (+), and which are not as they were (-); "" where all is as it was. It costs
 // next to nothing while nobody commits anything.
-func (i *Image) Diff() string {
-	i.t.Helper()
+func (i *Image) Diff(t testing.TB) string {
+	t.Helper()
+	i.t = t
 	version := i.dataVersion()
 	if version != i.version {
 		i.compare()
@@ -109,9 +110,9 @@ func (i *Image) compare() {
 }
 
 // Restore makes the database what it was.
-func (i *Image) Restore() {
-	i.t.Helper()
-	if i.Diff() == "" {
+func (i *Image) Restore(t testing.TB) {
+	t.Helper()
+	if i.Diff(t) == "" {
 		return
 	}
 	i.exec("BEGIN IMMEDIATE")
@@ -126,7 +127,11 @@ func (i *Image) Restore() {
 }
 
 // Committed is a number that changes whenever somebody else has committed something.
-func (i *Image) Committed() int64 { return i.dataVersion() }
+func (i *Image) Committed(t testing.TB) int64 {
+	t.Helper()
+	i.t = t
+	return i.dataVersion()
+}
 
 func (i *Image) dataVersion() (version int64) {
 	i.t.Helper()
