@@ -7,10 +7,17 @@ import (
 	"testing"
 )
 
-// The page that walks a new attribute through the code shows lines of files. They must be there.
-func TestAddingAFieldShowsTheFiles(t *testing.T) {
+// The pages that walk through the code show lines of files. They must be there.
+func TestPagesShowTheFiles(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/adding-a-field.md")
+	for _, name := range []string{"adding-a-field.md", "adding-a-provider.md"} {
+		t.Run(name, func(t *testing.T) { showsTheFiles(t, name) })
+	}
+}
+
+func showsTheFiles(t *testing.T, name string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("../../docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
