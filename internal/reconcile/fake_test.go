@@ -25,9 +25,10 @@ type fakeStore struct {
 	hints  map[int]func(store.Hint)
 	next   int
 	seen   map[string]store.Seen
-	writes []string // what was written: "achieved lb 3", "gone lb"
-	broken error    // what every question is answered with
-	asked  int      // questions for leases
+	writes []string        // what was written: "achieved lb 3", "gone lb"
+	broken error           // what every question is answered with
+	asked  int             // questions for leases
+	read   func(id string) // called when a tree was read, before it is handed over
 }
 
 type fakeRow struct {
@@ -123,6 +124,17 @@ func (s *fakeStore) fail(err error) {
 }
 
 func (s *fakeStore) Tree(ctx context.Context, id string) (*lbaas.LoadBalancer, error) {
+	lb, err := s.tree(id)
+	s.mu.Lock()
+	read := s.read
+	s.mu.Unlock()
+	if read != nil {
+		read(id)
+	}
+	return lb, err
+}
+
+func (s *fakeStore) tree(id string) (*lbaas.LoadBalancer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := s.lbs[id]

@@ -21,6 +21,7 @@ type held struct {
 	ctx    context.Context
 	lose   context.CancelCauseFunc
 	expiry *time.Timer
+	since  time.Time // what was read before may be older than what another holder has done
 
 	learned bool // what was there before is known; used by audits only
 
@@ -174,7 +175,7 @@ func (l *leases) acquire(process, ctx context.Context, name string) error {
 	if err != nil || !ok {
 		return err
 	}
-	h := &held{Lease: lease}
+	h := &held{Lease: lease, since: time.Now()}
 	h.ctx, h.lose = context.WithCancelCause(process)
 	l.mu.Lock()
 	l.held[name] = h

@@ -17,13 +17,13 @@ type memory struct {
 // known is what is remembered of one load balancer.
 type known struct {
 	tree    *lbaas.LoadBalancer // as it was last applied; nil if that is not known
-	lease   string
-	settled int64     // the generation of which the failures are permanent
-	force   bool      // apply though nothing is pending
-	reason  string    // of the last failure, so that one that lasts is logged once
-	failing time.Time // since when every try fails; zero when the last one did not
-	drifts  int       // repairs in a row
-	drifted time.Time // when the last of them began
+	lease   string              // under which it was worked on
+	settled int64               // the generation of which the failures are permanent
+	force   bool                // apply though nothing is pending
+	reason  string              // of the last failure, so that one that lasts is logged once
+	failing time.Time           // since when every try fails; zero when the last one did not
+	drifts  int                 // repairs in a row
+	drifted time.Time           // when the last of them began
 }
 
 // calm is how long a data plane has to keep its form until its drifts are forgotten.
@@ -93,24 +93,40 @@ func (m *memory) applied(provider string) []string {
 	return ids
 }
 
-// learn remembers a tree that was applied before this process began, unless something newer is known.
-func (m *memory) learn(lb *lbaas.LoadBalancer, lease string) {
+// remember keeps a tree that was applied, unless the lease was lost since: forgetLease comes after that, and once.
+func (m *memory) remember(lb *lbaas.LoadBalancer, h *held) {
 	m.update(lb.ID, func(k *known) {
-		if k.tree == nil && lb.Progress.Observed > 0 {
-			k.tree, k.lease = lb, lease
+		if h.ctx.Err() == nil {
+			k.tree, k.lease = lb, h.Name
 		}
 	})
 }
 
-// due tells whether a load balancer needs work, and takes back that it was asked for.
-func (m *memory) due(lb *lbaas.LoadBalancer) bool {
-	due := false
+// learn is remember of a tree that was applied before this process had the lease, unless something newer is known.
+func (m *memory) learn(lb *lbaas.LoadBalancer, h *held) {
 	m.update(lb.ID, func(k *known) {
-		p := lb.Progress
-		pending := p.Deleted || p.Failed || p.Observed != p.Generation
-		due = k.force || pending && k.settled != p.Generation
-		k.force = false
+		if k.tree == nil && lb.Progress.Observed > 0 && h.ctx.Err() == nil {
+			k.tree, k.lease = lb, h.Name
+		}
 	})
+}
+
+// due tells whether a load balancer of a lease needs work, and takes back that it was asked for. Of one that needs none nothing
+// new is remembered.
+func (m *memory) due(lb *lbaas.LoadBalancer, lease string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := lb.Progress
+	pending := p.Deleted || p.Failed || p.Observed != p.Generation
+	k := m.known[lb.ID]
+	if k == nil {
+		if pending {
+			m.known[lb.ID] = &known{lease: lease}
+		}
+		return pending
+	}
+	due := k.force || pending && k.settled != p.Generation
+	k.force, k.lease = false, lease
 	return due
 }
 

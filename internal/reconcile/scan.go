@@ -80,7 +80,7 @@ func (l *Loop) audit(h *held) error {
 			return err
 		}
 		lb.Epoch = h.Epoch
-		l.memory.learn(lb, h.Name)
+		l.memory.learn(lb, h)
 	}
 	h.learned = true
 	return nil

@@ -2,11 +2,13 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,12 +271,7 @@ func TestALeaseLeavesWithoutCuttingWork(t *testing.T) {
 		c.provider.mu.Lock()
 		c.provider.takes = 25 * time.Second
 		c.provider.mu.Unlock()
-		last := "" // of the shards that leave
-		for id, row := range c.store.lbs {
-			if store.LeaseName(row.lb) == "shard/9" {
-				last = id
-			}
-		}
+		last := c.oneOf("shard/9") // of the shards that leave
 		c.store.change(last, func(*lbaas.LoadBalancer) {})
 		synctest.Wait()
 		c.join("b")
@@ -293,6 +290,97 @@ func TestALeaseLeavesWithoutCuttingWork(t *testing.T) {
 		c.quit("a")
 		c.quit("b")
 	})
+}
+
+// TestAnOldTreeIsNotAppliedUnderANewLease has a process read a tree and stall; meanwhile its shard goes to another one, which applies
+// something newer, and comes back under an epoch that the data plane would follow.
+func TestAnOldTreeIsNotAppliedUnderANewLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t)
+		c.join("a")
+		c.fill()
+		time.Sleep(time.Minute)
+		id := c.oneOf("shard/9") // of the shards that leave
+		stalled := make(chan struct{})
+		var reads atomic.Int32
+		c.store.onRead(func(read string) {
+			if read == id && reads.Add(1) == 1 {
+				<-stalled
+			}
+		})
+		c.store.change(id, func(*lbaas.LoadBalancer) {})
+		synctest.Wait()
+		c.join("b")
+		time.Sleep(20 * time.Second)
+		c.want(map[string]int{"a": 8, "b": 8})
+		c.store.change(id, func(*lbaas.LoadBalancer) {})
+		synctest.Wait()
+		c.quit("b")
+		time.Sleep(20 * time.Second)
+		c.want(map[string]int{"a": 16})
+		if p, _ := c.store.progress(id); p.Observed != 3 {
+			t.Errorf("the other process has come to %+v", p)
+		}
+		close(stalled)
+		time.Sleep(time.Minute)
+		if is := c.provider.plane[id]; is.generation != 3 {
+			t.Errorf("the data plane has generation %d, want 3", is.generation)
+		}
+		c.quit("a")
+	})
+}
+
+// TestNothingIsRememberedOfALeaseThatWent, be it of load balancers that work, that fail or that fail for good.
+func TestNothingIsRememberedOfALeaseThatWent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t)
+		c.join("a")
+		c.fill()
+		time.Sleep(time.Minute)
+		for _, cause := range []error{errors.New("no"), lbaas.Errorf(lbaas.Unsupported, "never")} {
+			c.provider.answer(cause)
+			c.store.createAnywhere(fresh("shard/9", cause))
+			synctest.Wait()
+		}
+		a := c.running["a"].loop
+		c.join("b")
+		time.Sleep(time.Minute)
+		c.want(map[string]int{"a": 8, "b": 8})
+		for id := range a.memory.known {
+			if lease := store.LeaseName(c.store.lbs[id].lb); a.leases.get(lease) == nil {
+				t.Errorf("%s of %s is remembered: %+v", id, lease, *a.memory.known[id])
+			}
+		}
+		c.quit("a")
+		c.quit("b")
+	})
+}
+
+// fresh is an id that falls to a shard.
+func fresh(shard string, why error) string {
+	for i := 0; ; i++ {
+		if id := fmt.Sprint(why, i); store.LeaseName(&lbaas.LoadBalancer{Object: lbaas.Object{ID: id}}) == shard {
+			return id
+		}
+	}
+}
+
+// oneOf returns a load balancer of a lease.
+func (c *crew) oneOf(lease string) string {
+	for id, row := range c.store.lbs {
+		if store.LeaseName(row.lb) == lease {
+			return id
+		}
+	}
+	c.Fatalf("no load balancer names %s", lease)
+	return ""
+}
+
+// onRead has fn called with each load balancer whose tree was read.
+func (s *fakeStore) onRead(fn func(id string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = fn
 }
 
 // TestHintsOfOthersCostNothing: a process hears of load balancers that another works on, and does not ask for their leases.

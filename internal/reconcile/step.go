@@ -34,6 +34,7 @@ func (t *task) lost(err error) bool {
 
 // step makes true what is wanted of a load balancer. It tells whether to come back after a pause.
 func (l *Loop) step(ctx context.Context, id string) (again bool) {
+	asked := time.Now()
 	lb, err := l.cfg.Store.Tree(ctx, id)
 	if errors.Is(err, lbaas.NotFound) {
 		l.memory.forget(id)
@@ -51,7 +52,10 @@ func (l *Loop) step(ctx context.Context, id string) (again bool) {
 		return false
 	}
 	defer done()
-	if !l.memory.due(lb) {
+	if h.since.After(asked) {
+		return true // another may have had the lease and gone on: under our new epoch the data plane would take the older tree
+	}
+	if !l.memory.due(lb, h.Name) {
 		return false
 	}
 	lb.Epoch = h.Epoch
@@ -228,7 +232,7 @@ func (l *Loop) remember(t *task) {
 		l.memory.rest(t.lb.ID)
 		return
 	}
-	l.memory.update(t.lb.ID, func(k *known) { k.tree, k.lease = t.lb, t.held.Name })
+	l.memory.remember(t.lb, t.held)
 	l.observers[t.lb.Provider].add(t.lb.ID)
 }
 
