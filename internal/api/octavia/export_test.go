@@ -1,18 +1,24 @@
 package octavia
 
-import "strings"
+import (
+	"maps"
+	"slices"
+)
 
 // RouteTable names every route that a policy rule guards, as "METHOD path"; amphorae stand below /octavia.
-func RouteTable() []string {
-	var out []string
+func RouteTable() []string { return slices.Sorted(maps.Keys(RouteRules())) }
+
+// RouteRules are the rules of those routes, without policy.Prefix.
+func RouteRules() map[string]string {
+	rules := map[string]string{}
 	a := &API{}
 	for _, r := range a.table() {
 		if r.rule != "" {
-			out = append(out, r.method+" "+r.path)
+			rules[r.method+" "+r.path] = r.rule
 		}
 	}
 	for _, r := range a.amphoraRows() {
-		out = append(out, r.method+" /octavia"+strings.TrimPrefix(r.path, "/octavia"))
+		rules[r.method+" /octavia"+r.path] = r.rule
 	}
-	return out
+	return rules
 }

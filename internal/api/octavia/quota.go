@@ -142,13 +142,16 @@ func without(query url.Values, argument string) url.Values {
 	return rest
 }
 
-// defaultsPath stands for a project in a path that clients use for the defaults, which anybody may know.
+// defaultsPath stands for a project in a path that clients use for the defaults, which are nobody's: the token's own project counts.
 const defaultsPath = "defaults"
 
 // showQuota answers a project's quota.
 func (a *API) showQuota(ctx context.Context, r *request) (web.Reply, error) {
 	project := r.PathValue("project")
 	if project == defaultsPath {
+		if err := r.may("quota:get_defaults", r.Actor.ProjectID); err != nil {
+			return web.Reply{}, err
+		}
 		return reply(http.StatusOK, "quota", a.quotaOf(&lbaas.Quota{}, view{}))
 	}
 	if err := r.allow(project); err != nil {

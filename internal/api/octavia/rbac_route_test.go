@@ -195,9 +195,15 @@ type forest struct {
 
 func newForest(t *testing.T) *forest {
 	t.Helper()
+	return newForestOf(t, byRole(), policy.Default())
+}
+
+// newForestOf has tokens and rules of its own; the token admin may do everything.
+func newForestOf(t *testing.T, tokens actors, rules *policy.Enforcer) *forest {
+	t.Helper()
 	c := newCloud(t)
 	config := c.catalogConfig()
-	config.Auth = byRole()
+	config.Auth, config.Policy = tokens, rules
 	c.serve(config)
 	f := &forest{cloud: c.as("admin"), trees: map[string]map[string]string{}}
 	_, amphora, _ := f.amphorae()
@@ -358,17 +364,113 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
+// shape is a route as the tables here and the API's have it.
+func shape(method, path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, "{") || i == 2 && parts[1] == "providers" {
+			parts[i] = "{}"
+		}
+	}
+	return method + " " + strings.Join(parts, "/")
+}
+
+// aRoleForEachRule has a token for each rule that may do what the rule lets, and nothing else ("only …"), and one that may do
+// all but that ("not …").
+func aRoleForEachRule(t *testing.T) (actors, *policy.Enforcer) {
+	t.Helper()
+	var text strings.Builder
+	tokens := actors{"admin": {UserID: "u", ProjectID: mine, Roles: append(policy.Rules(), "admin")}} // who sees all networks
+	for _, rule := range policy.Rules() {
+		text.WriteString(strconv.Quote(rule) + ": " + strconv.Quote("role:"+rule) + "\n")
+		name := strings.TrimPrefix(rule, policy.Prefix)
+		others := slices.DeleteFunc(policy.Rules(), func(r string) bool { return r == rule })
+		tokens["only "+name] = &identity.Actor{UserID: "u", ProjectID: mine, Roles: []string{rule}}
+		tokens["not "+name] = &identity.Actor{UserID: "u", ProjectID: mine, Roles: others}
+	}
+	const batch = policy.Prefix + "member:"
+	tokens["only batch"] = &identity.Actor{UserID: "u", ProjectID: mine, Roles: []string{batch + "post", batch + "put", batch + "delete"}}
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := policy.New(policy.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens, rules
+}
+
+// TestEveryRouteAsksItsOwnRule shows that each route is for who may do what its rule says, and for nobody else.
+func TestEveryRouteAsksItsOwnRule(t *testing.T) {
+	tokens, enforcer := aRoleForEachRule(t)
+	f := newForestOf(t, tokens, enforcer)
+	tree, asked := f.trees[mine], map[string]bool{"loadbalancer:post:vip_sg_ids": true, "loadbalancer:put:vip_sg_ids": true}
+	rules := map[string]string{}
+	for route, rule := range octavia.RouteRules() {
+		method, path, _ := strings.Cut(route, " ")
+		rules[shape(method, path)] = rule
+	}
+	for _, r := range guardedRoutes {
+		needed := []string{rules[shape(r.method, r.path)]}
+		only := "only " + needed[0]
+		if r.method == "PUT" && strings.HasSuffix(r.path, "/members") {
+			needed, only = []string{"member:post", "member:put", "member:delete"}, "only batch"
+		}
+		for _, rule := range needed {
+			asked[rule] = true
+			f.ask(r, "not "+rule, tree).fault(t, http.StatusForbidden, "Policy does not allow this request to be performed.")
+		}
+		using := tree
+		if r.fresh != "" {
+			using = f.with(r.fresh, tree)
+		}
+		if a := f.ask(r, only, using); a.code != r.code {
+			t.Errorf("%s: %s %s: %d %s, want %d", only, r.method, r.path, a.code, a.raw, r.code)
+		}
+	}
+	for _, l := range guardedLists {
+		f.wantsListRules(t, l.path, rules["GET "+l.path], l.noun)
+		asked[rules["GET "+l.path]], asked[rules["GET "+l.path]+"-global"] = true, true
+	}
+	for _, rule := range policy.Rules() {
+		if !asked[strings.TrimPrefix(rule, policy.Prefix)] {
+			t.Errorf("no route asks %s", rule)
+		}
+	}
+	for who, want := range map[string]int{"only quota:get_defaults": 200, "not quota:get_defaults": 403} {
+		if a := f.as(who).do(http.MethodGet, root+"/quotas/defaults", nil); a.code != want {
+			t.Errorf("%s: the defaults: %d %s", who, a.code, a.raw)
+		}
+	}
+}
+
+// wantsListRules asks for a list of all projects and for one of a project.
+func (f *forest) wantsListRules(t *testing.T, path, rule, noun string) {
+	t.Helper()
+	for _, test := range []struct {
+		who, query    string
+		code          int
+		mine, foreign bool
+	}{
+		{"only " + rule, "", 200, true, false},
+		{"only " + rule, "?project_id=" + foreign, 200, false, true}, // the rule looks at no project
+		{"only " + rule + "-global", "", 200, true, true},
+		{"only " + rule + "-global", "?project_id=" + foreign, 200, false, true},
+		{"not " + rule + "-global", "", 200, true, false},
+		{"not " + rule, "", 200, true, true},
+		{"only loadbalancer:post", "", 403, false, false},
+	} {
+		a := f.as(test.who).do(http.MethodGet, root+path+test.query, nil)
+		sees := func(project string) bool { return a.code == 200 && strings.Contains(a.raw, `"`+f.trees[project][noun]+`"`) }
+		if a.code != test.code || sees(mine) != test.mine || sees(foreign) != test.foreign {
+			t.Errorf("%s GET %s%s: %d %s", test.who, path, test.query, a.code, a.raw)
+		}
+	}
+}
+
 // TestEveryRouteIsAsked compares the tables above with the API's.
 func TestEveryRouteIsAsked(t *testing.T) {
-	shape := func(method, path string) string {
-		parts := strings.Split(path, "/")
-		for i, part := range parts {
-			if strings.HasPrefix(part, "{") || i == 2 && parts[1] == "providers" {
-				parts[i] = "{}"
-			}
-		}
-		return method + " " + strings.Join(parts, "/")
-	}
 	asked := []string{"GET /providers/{}"} // which is 405 for everybody
 	for _, r := range guardedRoutes {
 		asked = append(asked, shape(r.method, r.path))

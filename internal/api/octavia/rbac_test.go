@@ -134,7 +134,7 @@ func TestWhoMayCatalog(t *testing.T) {
 		{"GET", root + "/providers/noop/flavor_capabilities", nil, 200, admin},
 		{"GET", root + "/providers/noop/availability_zone_capabilities", nil, 200, admin},
 		{"GET", root + "/quotas", nil, 200, read},
-		{"GET", root + "/quotas/defaults", nil, 200, everyone},
+		{"GET", root + "/quotas/defaults", nil, 200, read},
 		{"GET", root + "/quotas/" + mine, nil, 200, ofQuota},
 		{"GET", root + "/quotas/" + mine + "?usage=true", nil, 200, ofQuota},
 		{"GET", root + "/quotas/" + mine + "/default", nil, 200, ofQuota},
@@ -164,7 +164,7 @@ func TestWhoMayCatalog(t *testing.T) {
 			}
 		}
 	}
-	a := c.as("nobody").do(http.MethodGet, root+"/quotas/defaults", nil)
+	a := c.as("stranger").do(http.MethodGet, root+"/quotas/defaults", nil)
 	if a.code != 200 || a.body["quota"].(object)["usage"] != nil {
 		t.Errorf("the defaults: %d %s", a.code, a.raw)
 	}
