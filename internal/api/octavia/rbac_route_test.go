@@ -462,7 +462,9 @@ func (f *forest) wantsListRules(t *testing.T, path, rule, noun string) {
 		{"only loadbalancer:post", "", 403, false, false},
 	} {
 		a := f.as(test.who).do(http.MethodGet, root+path+test.query, nil)
-		sees := func(project string) bool { return a.code == 200 && strings.Contains(a.raw, `"`+f.trees[project][noun]+`"`) }
+		sees := func(project string) bool {
+			return a.code == 200 && strings.Contains(a.raw, `"`+f.trees[project][noun]+`"`)
+		}
 		if a.code != test.code || sees(mine) != test.mine || sees(foreign) != test.foreign {
 			t.Errorf("%s GET %s%s: %d %s", test.who, path, test.query, a.code, a.raw)
 		}
