@@ -16,9 +16,14 @@ import (
 	"plimsoll/test/harness"
 )
 
-// scripts are the files of testdata. The administrator goes through the one of that name, and a user of a project through
-// each of the others.
-var scripts = []string{"loadbalancer", "listener", "pool", "member", "healthmonitor", "l7", "admin"}
+// scripts are the files of testdata. The administrator goes through those of byAdmin, and a user of a project through each of
+// the others.
+var (
+	scripts = []string{
+		"l7policy", "amphora", "catalog", "loadbalancer", "listener", "pool", "member", "healthmonitor", "l7rule", "quota",
+	}
+	byAdmin = []string{"amphora", "catalog", "quota"}
+)
 
 // commandTime bounds one command: the client's --wait looks every three seconds.
 const commandTime = time.Minute

@@ -42,9 +42,10 @@ func (f *terraform) getLoadBalancer() (*loadbalancers.LoadBalancer, error) {
 func lbStatus(lb *loadbalancers.LoadBalancer) string { return lb.ProvisioningStatus }
 
 func (f *terraform) createLoadBalancer() {
+	const vip = "10.1.0.40"
 	t, ctx := f.t, f.t.Context()
 	f.lb = ok[*loadbalancers.LoadBalancer](t)(loadbalancers.Create(ctx, f.api, loadbalancers.CreateOpts{
-		Name: "tf", Description: "d", VipSubnetID: f.net.SubnetID, VipAddress: f.address(40), Provider: "noop", Tags: []string{"blue"},
+		Name: "tf", Description: "d", VipSubnetID: f.net.SubnetID, VipAddress: vip, Provider: "noop", Tags: []string{"blue"},
 		AdditionalVips: []loadbalancers.AdditionalVip{{SubnetID: f.second}},
 	}).Extract())
 	same(t, "status of what is new", "PENDING_CREATE", f.lb.ProvisioningStatus)
@@ -57,12 +58,12 @@ func (f *terraform) createLoadBalancer() {
 	}
 	same(t, "load balancer", &loadbalancers.LoadBalancer{
 		ID: f.lb.ID, Name: "tf2", Description: "d", ProjectID: f.ProjectID, ProvisioningStatus: "ACTIVE", OperatingStatus: lb.OperatingStatus,
-		VipAddress: f.address(40), VipSubnetID: f.net.SubnetID, VipNetworkID: f.net.ID, VipPortID: lb.VipPortID, Provider: "noop",
+		VipAddress: vip, VipSubnetID: f.net.SubnetID, VipNetworkID: f.net.ID, VipPortID: lb.VipPortID, Provider: "noop",
 		AdditionalVips: []loadbalancers.AdditionalVip{{SubnetID: f.second, IPAddress: lb.AdditionalVips[0].IPAddress}}, Tags: []string{"green"},
 		Listeners: []listeners.Listener{}, Pools: []pools.Pool{}, CreatedAt: lb.CreatedAt, UpdatedAt: lb.UpdatedAt,
 	}, lb)
 	listed := all(t, loadbalancers.List(f.api, loadbalancers.ListOpts{
-		Name: "tf2", VipAddress: f.address(40), VipSubnetID: f.net.SubnetID, AdminStateUp: ptr(false), Provider: "noop", Tags: []string{"green"}, TagsNot: []string{"blue"},
+		Name: "tf2", VipAddress: vip, VipSubnetID: f.net.SubnetID, AdminStateUp: ptr(false), Provider: "noop", Tags: []string{"green"}, TagsNot: []string{"blue"},
 		SortKey: "name", SortDir: "desc", Limit: 1,
 	}), loadbalancers.ExtractLoadBalancers)
 	if len(listed) != 1 || listed[0].ID != f.lb.ID {
