@@ -114,7 +114,7 @@ func orNullInt(n int) *int {
 // view is what of an answer was asked for.
 type view struct {
 	fields     []string // none is all
-	extensions []string // those that were named
+	extensions []string // those that were asked for, each once: lists look here for every row
 }
 
 // extensionsHeader names extensions that the client wants in its answers.
@@ -122,21 +122,28 @@ const extensionsHeader = "X-Plimsoll-Extensions"
 
 func viewOf(r *web.Request) view {
 	v := view{fields: r.Query["fields"]}
-	for _, header := range r.Header.Values(extensionsHeader) {
-		for _, alias := range strings.Split(header, ",") {
-			v.extensions = append(v.extensions, strings.TrimSpace(alias))
+	for _, e := range extensions() { // asked for by the field that it adds, or by its name in the header
+		if slices.Contains(v.fields, e.Alias) || extended(r, e.Alias) {
+			v.extensions = append(v.extensions, e.Alias)
 		}
 	}
 	return v
 }
 
-// with tells whether an extension was asked for: by its name in the header, or as the field that it adds.
-func (v view) with(alias string) bool {
-	return slices.Contains(v.fields, alias) || slices.Contains(v.extensions, alias)
-}
+// with tells whether an extension was asked for.
+func (v view) with(alias string) bool { return slices.Contains(v.extensions, alias) }
 
 // extended tells whether the request's header names an extension.
-func extended(r *web.Request, alias string) bool { return slices.Contains(viewOf(r).extensions, alias) }
+func extended(r *web.Request, alias string) bool {
+	for _, header := range r.Header.Values(extensionsHeader) {
+		for name := range strings.SplitSeq(header, ",") {
+			if strings.TrimSpace(name) == alias {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // of drops the attributes that were not asked for.
 func (v view) of(answer any) any {
