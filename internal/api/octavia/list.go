@@ -20,6 +20,11 @@ func readQuery(values url.Values, bound int) (store.Query, error) {
 		All: commaList(values["tags"]), Any: commaList(values["tags-any"]),
 		NotAll: commaList(values["not-tags"]), NotAny: commaList(values["not-tags-any"]),
 	}}
+	for _, name := range []string{"tags", "tags-any", "not-tags", "not-tags-any"} {
+		if slices.ContainsFunc(values[name], func(text string) bool { return !clean(text) }) {
+			return q, &store.BadQuery{Part: "filter", Value: name}
+		}
+	}
 	if err := readPage(values, bound, &q); err != nil {
 		return q, err
 	}
@@ -54,7 +59,7 @@ func commaList(values []string) []string {
 	var out []string
 	for _, v := range values {
 		for _, item := range strings.Split(v, ",") {
-			if item != "" && clean(item) {
+			if item != "" {
 				out = append(out, item)
 			}
 		}

@@ -133,6 +133,11 @@ func TestFiltersAndSorts(t *testing.T) {
 		"/listeners?protocol_port=eighty":       badFilter,
 		"/listeners?name=%00":                   badFilter,
 		"/listeners?name=%ff":                   badFilter,
+		"/listeners?tags=%00":                   badFilter, // and not the whole list
+		"/listeners?tags-any=a,%ff":             badFilter,
+		"/listeners?not-tags=%ff":               badFilter,
+		"/listeners?not-tags-any=%00":           badFilter,
+		"/listeners?sort=name,%00":              "Supplied sort key '\x00' is not valid.",
 		"/pools?listener_id=x":                  badFilter,
 		"/pools?members=x":                      badFilter,
 		"/loadbalancers?listeners=x":            badFilter,
