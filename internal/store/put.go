@@ -173,17 +173,17 @@ func (c *Change) putL7Rule(r *lbaas.L7Rule) error {
 }
 
 func (c *Change) putRateLimitPolicy(p *lbaas.RateLimitPolicy) error {
-	l := c.LB.Listener(p.ListenerID)
-	if l == nil {
-		return lbaas.Missing(lbaas.NounListener, p.ListenerID)
-	}
 	old := c.LB.RateLimitPolicy(p.ID)
 	if old == nil {
 		old = &lbaas.RateLimitPolicy{}
 	}
 	p.LoadBalancerID, p.Rules = c.LB.ID, old.Rules
+	if err := c.LB.CheckRateLimitPolicy(p); err != nil {
+		return err
+	}
 	c.settle(&p.Object, was(&c.rateLimitPolicies, p.ID), lbaas.Offline)
 	put(&c.rateLimitPolicies, newRateLimitPolicyRow(p))
+	l := c.LB.Listener(p.ListenerID)
 	l.RateLimitPolicies = linked(l.RateLimitPolicies, p)
 	return nil
 }
@@ -192,6 +192,9 @@ func (c *Change) putRateLimitRule(r *lbaas.RateLimitRule) error {
 	policy := c.LB.RateLimitPolicy(r.RateLimitPolicyID)
 	if policy == nil {
 		return lbaas.Missing(lbaas.NounRateLimitPolicy, r.RateLimitPolicyID)
+	}
+	if err := c.LB.CheckRateLimitRule(policy, r); err != nil {
+		return err
 	}
 	r.LoadBalancerID = c.LB.ID
 	c.settle(&r.Object, was(&c.rateLimitRules, r.ID), lbaas.Offline)

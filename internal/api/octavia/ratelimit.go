@@ -107,11 +107,8 @@ func (a *API) createRateLimitPolicy(ctx context.Context, r *request) (web.Reply,
 	return reply(http.StatusCreated, "ratelimitpolicy", rateLimitPolicyOf(p, viewOf(r.Request)))
 }
 
-// putRateLimitPolicy puts a policy into the tree, if its listener can do what it asks for.
+// putRateLimitPolicy puts a policy into the tree and makes its listener pending.
 func putRateLimitPolicy(c *store.Change, p *lbaas.RateLimitPolicy) error {
-	if err := c.LB.CheckRateLimitPolicy(p); err != nil {
-		return err
-	}
 	if err := c.Put(p); err != nil {
 		return err
 	}

@@ -123,11 +123,8 @@ func (a *API) createRateLimitRule(ctx context.Context, r *request) (web.Reply, e
 	return reply(http.StatusCreated, "rule", rateLimitRuleOf(rule, viewOf(r.Request)))
 }
 
-// putRateLimitRule puts a rule into the tree, if the policy's listener can count what it asks for.
+// putRateLimitRule puts a rule into the tree and makes its policy pending, and the listener.
 func putRateLimitRule(c *store.Change, p *lbaas.RateLimitPolicy, rule *lbaas.RateLimitRule) error {
-	if err := c.LB.CheckRateLimitRule(p, rule); err != nil {
-		return err
-	}
 	if err := c.Put(rule); err != nil {
 		return err
 	}
