@@ -27,7 +27,7 @@ func (s *Store) Plans(t *testing.T, fn func()) []string {
 	t.Helper()
 	sent := &statements{}
 	read := s.read
-	s.read = read.WithQueryHook(sent)
+	s.read = &reader{DB: read.WithQueryHook(sent)}
 	fn()
 	s.read = read
 	var plans []string

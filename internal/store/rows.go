@@ -18,8 +18,7 @@ const (
 
 // one reads the row of an id, or says in the API's words that there is none.
 func one[R any](ctx context.Context, db bun.IDB, noun lbaas.Noun, id string) (*R, error) {
-	row := new(R)
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
+	row, err := rowOf[R](ctx, db, id)
 	if notFound(err) {
 		return nil, lbaas.Missing(noun, id)
 	}
@@ -27,6 +26,14 @@ func one[R any](ctx context.Context, db bun.IDB, noun lbaas.Noun, id string) (*R
 		return nil, fmt.Errorf("read %s %s: %w", noun, id, err)
 	}
 	return row, nil
+}
+
+func rowOf[R any](ctx context.Context, db bun.IDB, id string) (*R, error) {
+	if r, ok := db.(*reader); ok && r.keeps {
+		return oneByID[R](ctx, r, id)
+	}
+	row := new(R)
+	return row, db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
 }
 
 // list reads the rows that a query asks for, or the next of them, from a table or something like one.
@@ -51,6 +58,14 @@ func list[R any](ctx context.Context, db bun.IDB, q Query, table string, known a
 // idsBy returns the ids of the rows whose column has one of the values, by that value, oldest first.
 func idsBy(ctx context.Context, db bun.IDB, table, column string, values []string) (map[string][]string, error) {
 	found := make(map[string][]string, len(values))
+	if r, ok := db.(*reader); ok && r.keeps && len(values) == 1 {
+		ids, err := r.idsOf(ctx, table, column, values[0])
+		if err != nil {
+			return nil, fmt.Errorf("read the %s of %s: %w", table, values[0], err)
+		}
+		found[values[0]] = ids
+		return found, nil
+	}
 	for some := range slices.Chunk(values, idChunk) {
 		var rows []struct{ ID, Value string }
 		err := db.NewSelect().TableExpr(table).ColumnExpr("id, ? AS value", bun.Safe(column)).

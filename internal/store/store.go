@@ -40,7 +40,7 @@ const (
 type Store struct {
 	engine Engine
 	write  *bun.DB // on SQLite a single connection, since it has a single writer
-	read   *bun.DB
+	read   *reader
 	hints  *hints
 	log    *slog.Logger
 
@@ -67,7 +67,7 @@ func Open(ctx context.Context, connection string, log *slog.Logger) (*Store, err
 
 // Close releases the connections.
 func (s *Store) Close() error {
-	if s.read == s.write {
+	if s.read.DB == s.write {
 		return s.write.Close()
 	}
 	return errors.Join(s.read.Close(), s.write.Close())
@@ -81,8 +81,8 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Queries is how many statements were sent to the database so far.
 func (s *Store) Queries() int {
-	n := int(s.read.DBStats().Queries)
-	if s.write != s.read {
+	n := int(s.read.DBStats().Queries) + int(s.read.sent.Load())
+	if s.read.DB != s.write {
 		n += int(s.write.DBStats().Queries)
 	}
 	return n
@@ -125,7 +125,7 @@ func (s *Store) connectSQLite(path string) error {
 	r.SetMaxOpenConns(8)
 	r.SetMaxIdleConns(8)
 	s.engine = SQLite
-	s.write, s.read = bun.NewDB(w, sqlite{sqlitedialect.New()}), bun.NewDB(r, sqlite{sqlitedialect.New()})
+	s.write, s.read = bun.NewDB(w, sqlite{sqlitedialect.New()}), keepingReader(bun.NewDB(r, sqlite{sqlitedialect.New()}))
 	return nil
 }
 
@@ -181,7 +181,7 @@ func (s *Store) connectMariaDB(dsn string) error {
 	return nil
 }
 
-func (s *Store) share(db *bun.DB) { s.read, s.write = db, db }
+func (s *Store) share(db *bun.DB) { s.read, s.write = &reader{DB: db}, db }
 
 func pool(db *sql.DB) *sql.DB {
 	db.SetMaxOpenConns(20)
