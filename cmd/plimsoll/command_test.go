@@ -128,6 +128,9 @@ func TestMount(t *testing.T) {
 		"/healthcheck":               "health /healthcheck /healthcheck",
 		"/load-balancer/healthcheck": "health /load-balancer/healthcheck /load-balancer/healthcheck",
 	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/healthcheck", nil))
+	got["POST"], want["POST"] = w.Body.String(), "root /healthcheck /healthcheck" // which refuses it in its own words
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mount (-want +got):\n%s", diff)
 	}

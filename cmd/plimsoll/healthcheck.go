@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // healthAge is how old what is known of the database may be: not every question is worth asking it.
@@ -22,19 +24,15 @@ type health struct {
 	err   error
 }
 
-// ServeHTTP answers GET and HEAD, as plain text, JSON or HTML, whichever comes first in what the client accepts.
+// ServeHTTP answers as plain text, JSON or HTML, whichever comes first in what the client accepts.
 func (c *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
-	}
 	code, reason := http.StatusOK, "OK"
 	if c.check(r.Context()) != nil {
 		code, reason = http.StatusServiceUnavailable, "The database does not answer."
 	}
 	kind, body := healthAnswer(r.Header.Get("Accept"), reason)
 	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Openstack-Request-Id", "req-"+uuid.NewString())
 	w.WriteHeader(code)
 	_, _ = w.Write(body)
 }

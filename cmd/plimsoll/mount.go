@@ -6,10 +6,10 @@ import (
 )
 
 // mount serves each handler below its path, which the handler does not see; RequestURI still has it. The handler of ""
-// gets the rest, and health, if there is one, answers at /healthcheck.
+// gets the rest, and health, if there is one, answers GET and HEAD at /healthcheck.
 func mount(faces map[string]http.Handler, health http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if health != nil && (r.URL.Path == "/healthcheck" || r.URL.Path == "/load-balancer/healthcheck") {
+		if health != nil && asksHealth(r) {
 			health.ServeHTTP(w, r)
 			return
 		}
@@ -24,6 +24,11 @@ func mount(faces map[string]http.Handler, health http.Handler) http.Handler {
 		below.URL.RawPath = ""
 		face.ServeHTTP(w, below)
 	})
+}
+
+func asksHealth(r *http.Request) bool {
+	return (r.URL.Path == "/healthcheck" || r.URL.Path == "/load-balancer/healthcheck") &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 
 // announce makes every face write its links with the URL under which clients reach the server, where that is configured.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,8 @@ type Route struct {
 	Rule   string // the policy rule's name, for documents and for tests; the handler enforces it
 	Open   bool   // answered without a token
 	Handle Handler
+
+	methods []string // all that the path has
 }
 
 // API is one face: its routes and its way of telling errors.
@@ -74,21 +77,28 @@ type API struct {
 
 	// MaxBody bounds the body of a request, in bytes; 0 stands for MaxBody.
 	MaxBody int64
+
+	// Guarded keeps from those without a token which paths and methods there are, but for the paths of open routes.
+	Guarded bool
 }
 
 // Handler serves the API. Paths may end in ".json" or in a slash; what no route takes is a fault of 404 or 405.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	methods := map[string][]string{}
+	paths := map[string]Route{}
 	for _, route := range a.Routes {
-		methods[route.Path] = append(methods[route.Path], route.Method)
+		p := paths[route.Path]
+		paths[route.Path] = Route{Open: p.Open || route.Open || !a.Guarded, Handle: refuse, methods: append(p.methods, route.Method)}
+	}
+	for _, route := range a.Routes {
+		route.methods = paths[route.Path].methods
 		mux.Handle(route.Method+" "+route.Path, a.serve(route))
 	}
-	for pattern, allowed := range methods {
-		mux.Handle(pattern, a.refuse(allowed))
+	for path, others := range paths {
+		mux.Handle(path, a.serve(others))
 	}
-	mux.Handle("/", a.serve(Route{Open: true, Handle: func(context.Context, *Request) (Reply, error) {
-		return Reply{}, lbaas.Errorf(lbaas.NotFound, "The resource could not be found.")
+	mux.Handle("/", a.serve(Route{Open: !a.Guarded, Handle: func(context.Context, *Request) (Reply, error) {
+		return Reply{}, NoSuchPath
 	}}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Cleaned here, since the mux would send the client to the clean path, which lacks whatever the API is mounted
@@ -102,13 +112,18 @@ func (a *API) Handler() http.Handler {
 	})
 }
 
-// MethodNotAllowed is the error of a method on a path that has others.
+// NoSuchPath is the error of a path that no route has.
+var NoSuchPath = lbaas.Errorf(lbaas.NotFound, "The resource could not be found.")
+
+// MethodNotAllowed is the error of a method on a path that has others, which the answer's header Allow tells.
 var MethodNotAllowed = errors.New("method not allowed")
 
-func (a *API) refuse(allowed []string) http.Handler {
-	return a.serve(Route{Open: true, Handle: func(context.Context, *Request) (Reply, error) {
-		return Reply{Header: http.Header{"Allow": {strings.Join(allowed, ", ")}}}, MethodNotAllowed
-	}})
+func refuse(context.Context, *Request) (Reply, error) { return Reply{}, MethodNotAllowed }
+
+// allow is the header of an answer to a method that the path does not have.
+func (route Route) allow(method string) http.Header {
+	others := slices.DeleteFunc(slices.Clone(route.methods), func(m string) bool { return m == method })
+	return http.Header{"Allow": {strings.Join(others, ", ")}}
 }
 
 func (a *API) serve(route Route) http.Handler {
@@ -157,6 +172,9 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 	reply = a.Fault(err, r)
 	if serious(reply.Status) && !errors.Is(err, context.Canceled) {
 		r.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", reply.Status, "err", err)
+	}
+	if errors.Is(err, MethodNotAllowed) {
+		header = route.allow(r.Method)
 	}
 	for key, values := range header {
 		if reply.Header == nil {

@@ -109,11 +109,28 @@ func TestTransportFaults(t *testing.T) {
 			t.Errorf("Accept %q: %d %s", accept, a.code, a.raw)
 		}
 	}
-	if a := c.do(http.MethodHead, one, nil); a.code != http.StatusMethodNotAllowed {
-		t.Errorf("HEAD: %d", a.code)
+	for request, allowed := range map[string]string{
+		"HEAD " + one: "GET, PUT, DELETE", "PATCH " + one: "GET, PUT, DELETE", "OPTIONS " + root + "/pools": "GET, POST, PUT, DELETE",
+		"GET " + root + "/providers/haproxy": "", "HEAD /": "GET", "HEAD " + root + "/pools": "GET, POST, PUT, DELETE",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		a := c.do(method, path, nil)
+		if got := a.header["Allow"]; a.code != http.StatusMethodNotAllowed || len(got) != 1 || got[0] != allowed {
+			t.Errorf("%s: %d, allowed are %q, want %q", request, a.code, got, allowed)
+		}
 	}
-	if a := c.as("no token").do(http.MethodGet, one, nil); a.code != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
-		t.Errorf("no token: %d %s", a.code, a.raw)
+	stranger := c.as("no token")
+	for _, request := range []string{"GET " + one, "HEAD " + one, "PATCH " + one, "GET " + root + "/nothing", "GET /nothing", "GET /v2"} {
+		method, path, _ := strings.Cut(request, " ")
+		if a := stranger.do(method, path, nil); a.code != http.StatusUnauthorized || a.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s without a token: %d %s", request, a.code, a.raw)
+		}
+	}
+	for request, code := range map[string]int{"GET /": 200, "PUT /": 405, "GET /load-balancer/": 200, "GET /healthcheck": 404, "HEAD /healthcheck": 404, "POST /healthcheck": 405, "GET /openapi.json": 200} {
+		method, path, _ := strings.Cut(request, " ")
+		if a := stranger.do(method, path, nil); a.code != code {
+			t.Errorf("%s without a token: %d %s", request, a.code, a.raw)
+		}
 	}
 }
 

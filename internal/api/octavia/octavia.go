@@ -96,6 +96,6 @@ func New(c Config) http.Handler {
 	}
 	a := &API{Config: c, turns: newTurns()}
 	a.described = sync.OnceValues(a.openAPIText)
-	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody}
+	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody, Guarded: true}
 	return face.Handler()
 }

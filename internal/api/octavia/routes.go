@@ -148,6 +148,8 @@ func (a *API) routes() []web.Route {
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/{$}", Open: true, Handle: a.handle("", nil, a.versions)},
 		{Method: http.MethodGet, Path: strings.TrimSuffix(openAPIPath, ".json"), Open: true, Handle: a.handle("", nil, a.describe)},
+		{Method: http.MethodGet, Path: healthPath, Open: true, Handle: noHealth}, // whoever mounts the API may answer before it
+		{Method: http.MethodHead, Path: healthPath, Open: true, Handle: noHealth},
 	}
 	rows := a.table()
 	for _, root := range roots {
@@ -171,6 +173,11 @@ func (a *API) routes() []web.Route {
 func route(a *API, root string, r row) web.Route {
 	return web.Route{Method: r.method, Path: root + r.path, Rule: r.rule, Handle: a.handle(r.rule, r.arguments, r.handle)}
 }
+
+// healthPath answers 404 here, and 405 to other methods: it is not the API's.
+const healthPath = "/healthcheck"
+
+func noHealth(context.Context, *web.Request) (web.Reply, error) { return web.Reply{}, web.NoSuchPath }
 
 // notAllowed is for a path that only has others below it.
 func notAllowed(context.Context, *request) (web.Reply, error) {
