@@ -38,7 +38,7 @@ func compile(rules map[string]written, fallback string) (map[string]check, []str
 	return c.done, c.warnings, nil
 }
 
-// rule compiles the rule of a name. One that is not there lets nobody, as oslo.policy has it, unless there is a default.
+// rule compiles the rule of a name. One that is not there never holds, as oslo.policy has it, unless there is a default.
 func (c *compiler) rule(name string) (check, error) {
 	if done, ok := c.done[name]; ok {
 		return done, nil
@@ -71,7 +71,7 @@ func (c *compiler) missing(name string) (check, error) {
 		c.warn("names the rule %q, which does not exist: %q stands in for it", name, c.fallback)
 		return c.rule(c.fallback)
 	}
-	c.warn("names the rule %q, which does not exist: that part lets nobody", name)
+	c.warn("names the rule %q, which does not exist: that part never holds", name)
 	return never, nil
 }
 
@@ -145,12 +145,15 @@ func (c *compiler) atom(e *expr) (check, error) {
 	}
 	for _, p := range parts {
 		if p.target != "" && p.target != "project_id" {
-			c.warn("asks for %%(%s)s: of what a request is about, project_id alone is known; that part lets nobody", p.target)
+			c.warn("asks for %%(%s)s: of what a request is about, project_id alone is known; that part never holds", p.target)
 			return never, nil
 		}
 	}
-	if e.kind == "role" {
-		return hasRole(parts), nil
+	switch e.kind {
+	case "role":
+		return hasRole(parts, strings.EqualFold), nil
+	case "roles": // the attribute by its own name: any attribute that is a list holds where one of it is the same
+		return hasRole(parts, same), nil
 	}
 	return c.compare(e.kind, parts), nil
 }
@@ -162,26 +165,18 @@ func (c *compiler) isAdmin(match string) (check, error) {
 	return func(a *identity.Actor, _ string) bool { return admin(a, a.ProjectID) == want }, err
 }
 
-// hasRole looks for a role, for whose name the case does not count.
-func hasRole(parts []part) check {
+func same(a, b string) bool { return a == b }
+
+// hasRole looks for a role.
+func hasRole(parts []part, same func(a, b string) bool) check {
 	if len(parts) == 1 && parts[0].target == "" {
 		role := parts[0].text
 		return func(a *identity.Actor, _ string) bool {
-			for _, r := range a.Roles {
-				if strings.EqualFold(r, role) {
-					return true
-				}
-			}
-			return false
+			return slices.ContainsFunc(a.Roles, func(r string) bool { return same(r, role) })
 		}
 	}
 	return func(a *identity.Actor, project string) bool {
-		for _, r := range a.Roles {
-			if matches(parts, r, project, strings.EqualFold) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(a.Roles, func(r string) bool { return matches(parts, r, project, same) })
 	}
 }
 
@@ -224,7 +219,7 @@ func (c *compiler) compare(kind string, parts []part) check {
 		text := strings.Trim(kind, `'"`)
 		value = func(*identity.Actor) string { return text }
 	} else if value = attributes[kind]; value == nil {
-		c.warn("asks for %q, which no token has: that part lets nobody", kind)
+		c.warn("asks for %q, which no token has: that part never holds", kind)
 		return never
 	}
 	switch {
@@ -234,7 +229,7 @@ func (c *compiler) compare(kind string, parts []part) check {
 		return func(a *identity.Actor, project string) bool { return project != "" && value(a) == project }
 	}
 	return func(a *identity.Actor, project string) bool {
-		return matches(parts, value(a), project, func(a, b string) bool { return a == b })
+		return matches(parts, value(a), project, same)
 	}
 }
 

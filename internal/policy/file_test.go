@@ -146,8 +146,8 @@ default: "!"
 `)
 	want := []string{
 		file + `:2: rule "load-balancer:write" names the rule "nowhere", which does not exist: "default" stands in for it`,
-		file + `:2: rule "load-balancer:write" asks for "color", which no token has: that part lets nobody`,
-		file + `:2: rule "load-balancer:write" asks for %(user_id)s: of what a request is about, project_id alone is known; that part lets nobody`,
+		file + `:2: rule "load-balancer:write" asks for "color", which no token has: that part never holds`,
+		file + `:2: rule "load-balancer:write" asks for %(user_id)s: of what a request is about, project_id alone is known; that part never holds`,
 		file + `:4: rule "lonely" is not one of the API's, and no other rule names it: it has no effect`,
 		file + `:1: rule "os_load-balancer_api:loadbalancer:explode" is not one of the API's, and no other rule names it: it has no effect`,
 	}
