@@ -44,7 +44,8 @@ type Enforcer struct {
 	next atomic.Int64 // when to look at the files again, after born
 
 	reading sync.Mutex // guards what follows
-	files   []file     // as they were last seen
+	files   []file     // as they were last taken
+	found   []file     // as they were last found
 	seen    time.Time  // when that was
 	broken  bool       // they cannot be used
 	problem string     // what was told last
@@ -116,7 +117,7 @@ func (e *Enforcer) Files() []string {
 
 // load reads everything anew.
 func (e *Enforcer) load() (*ruleset, []file, error) {
-	files, err := e.source.find()
+	files, _, err := e.source.find()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,18 +185,26 @@ func (e *Enforcer) reload() {
 
 // fetch finds the files, and reads them if they changed.
 func (e *Enforcer) fetch() ([]file, error) {
-	files, err := e.source.find()
+	files, changed, err := e.source.find()
 	if err != nil {
 		return nil, err
 	}
 	if err := e.stillThere(files); err != nil {
 		return nil, err
 	}
-	if e.unchanged(files) {
+	before := e.found
+	e.found = files
+	atRest := time.Since(changed) >= writing || slices.EqualFunc(before, files, sameStamp)
+	if e.unchanged(files) || !atRest {
 		return e.files, nil
 	}
 	return files, read(files)
 }
+
+// writing is how long who writes a file in place may take between emptying it and filling it, or between removing one of a folder's
+// files and putting the new one there: rules that are missing are the defaults, which may allow more. What has changed later than that
+// is looked at once more before it counts.
+const writing = lookEvery / 2
 
 func (e *Enforcer) keep(err error) {
 	if e.problem != err.Error() {
@@ -221,9 +230,12 @@ const settling = 2 * time.Second
 
 func (e *Enforcer) unchanged(files []file) bool {
 	return slices.EqualFunc(e.files, files, func(a, b file) bool {
-		return a.path == b.path && os.SameFile(a.info, b.info) && a.info.Size() == b.info.Size() &&
-			a.info.ModTime().Equal(b.info.ModTime()) && a.info.ModTime().Before(e.seen.Add(-settling))
+		return sameStamp(a, b) && a.info.ModTime().Before(e.seen.Add(-settling))
 	})
+}
+
+func sameStamp(a, b file) bool {
+	return a.path == b.path && os.SameFile(a.info, b.info) && a.info.Size() == b.info.Size() && a.info.ModTime().Equal(b.info.ModTime())
 }
 
 func sameText(a, b file) bool { return a.path == b.path && bytes.Equal(a.data, b.data) }

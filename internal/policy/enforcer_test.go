@@ -129,6 +129,66 @@ func TestReloadLooksAtStamps(t *testing.T) {
 	})
 }
 
+// TestReloadWaits looks while somebody writes: what was emptied, or taken away, a moment ago may be on its way back.
+func TestReloadWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		folder := filepath.Join(dir, "policy.d")
+		file, more := filepath.Join(dir, "policy.yaml"), filepath.Join(folder, "10.yaml")
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		// The bubble's clock is not that of the file system.
+		at := func(paths ...string) {
+			for _, path := range paths {
+				if err := os.Chtimes(path, time.Now(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		write(t, file, "load-balancer:write: role:a")
+		at(file, folder, dir)
+		time.Sleep(time.Hour)
+		w := watch(t, Options{File: file, Dirs: []string{folder}})
+		member := &identity.Actor{ProjectID: "p", Roles: []string{"member"}}
+		locked := func(what string) {
+			t.Helper()
+			time.Sleep(lookEvery)
+			at(file, folder, dir)
+			if w.Allowed(member, Prefix+"pool:put", "p") {
+				t.Errorf("%s: the defaults hold", what)
+			}
+		}
+		write(t, file, "")
+		locked("a file is emptied")
+		write(t, file, "load-balancer:read: role:a")
+		locked("half of it is there")
+		write(t, file, "load-balancer:read: role:a\nload-balancer:write: role:b")
+		locked("all of it is there")
+		w.wants("a second later", "b", "policy read again")
+
+		write(t, file, "load-balancer:read: role:a")
+		write(t, more, "load-balancer:write: role:b")
+		at(more)
+		locked("a rule moves into a file of its own")
+		w.wants("a second later", "b", "policy read again")
+		if err := os.Remove(more); err != nil {
+			t.Fatal(err)
+		}
+		locked("that is taken away")
+		write(t, more, "load-balancer:write: role:a")
+		at(more)
+		locked("it comes back")
+		w.wants("a second later", "a", "policy read again")
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+		at(dir)
+		time.Sleep(lookEvery)
+		w.wants("the folder is gone for a while", "member", "policy read again")
+	})
+}
+
 // TestReloadIsWhole changes two rules together under many who ask: never does one see one rule of the old file and one of
 // the new, between two looks.
 func TestReloadIsWhole(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -126,40 +127,68 @@ type source struct {
 	dirs []string
 }
 
-// find lists the files that are there, in the order in which they count: the later come before the earlier.
-func (s source) find() ([]file, error) {
-	var files []file
-	add := func(path string) error {
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is not a file", path)
-		}
-		files = append(files, file{path: path, info: info})
-		return nil
-	}
+// find lists the files that are there, in the order in which they count: the later come before the earlier. It also tells when one of
+// them, or what a folder holds, was last changed.
+func (s source) find() (files []file, changed time.Time, err error) {
+	f := finder{}
 	if s.file != "" {
-		if err := add(s.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+		if err := f.add(s.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, time.Time{}, err
 		}
 	}
 	for _, dir := range s.dirs {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		for _, entry := range entries {
-			if entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
-				continue
-			}
-			if err := add(filepath.Join(dir, entry.Name())); err != nil {
-				return nil, err
-			}
+		if err := f.folder(dir); err != nil {
+			return nil, time.Time{}, err
 		}
 	}
-	return files, nil
+	return f.files, f.changed, nil
+}
+
+// finder is what was found so far.
+type finder struct {
+	files   []file
+	changed time.Time
+}
+
+func (f *finder) add(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
+	}
+	f.files = append(f.files, file{path: path, info: info})
+	f.note(info)
+	return nil
+}
+
+func (f *finder) note(info fs.FileInfo) {
+	if t := info.ModTime(); t.After(f.changed) {
+		f.changed = t
+	}
+}
+
+func (f *finder) folder(dir string) error {
+	for _, path := range []string{dir, filepath.Dir(dir)} { // from which the folder itself may have gone
+		if info, err := os.Stat(path); err == nil {
+			f.note(info)
+			break
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		if err := f.add(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read reads the files that were found.
