@@ -83,6 +83,9 @@ func (a *API) flavorData(ctx context.Context, id, attribute string) (*lbaas.Flav
 		return nil, nil, lbaas.Disabled("flavor", id)
 	}
 	profile, err := a.Store.FlavorProfile(ctx, flavor.FlavorProfileID)
+	if errors.Is(err, lbaas.NotFound) { // both went away meanwhile
+		err = lbaas.ValidationFailure("Invalid %s.", attribute)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +100,7 @@ func (a *API) resolveZone(ctx context.Context, f *form, lb *lbaas.LoadBalancer) 
 	}
 	zone, err := a.Store.AvailabilityZone(ctx, lb.AvailabilityZone)
 	if errors.Is(err, lbaas.NotFound) {
-		return lbaas.ValidationFailure("Invalid availability zone.")
+		return invalidZone()
 	}
 	if err != nil {
 		return err
@@ -106,10 +109,31 @@ func (a *API) resolveZone(ctx context.Context, f *form, lb *lbaas.LoadBalancer) 
 		return lbaas.Disabled("availability_zone", zone.Name)
 	}
 	profile, err := a.Store.AvailabilityZoneProfile(ctx, zone.ProfileID)
+	if errors.Is(err, lbaas.NotFound) { // both went away meanwhile
+		return invalidZone()
+	}
 	if err != nil {
 		return err
 	}
 	lb.Zone, err = parseData("availability_zone_data", profile.Data)
+	return err
+}
+
+func invalidZone() error { return lbaas.ValidationFailure("Invalid availability zone.") }
+
+// vanished is the error of writing a load balancer whose flavor or availability zone went away after it was judged: as if it had never
+// been there. The attribute is the one that named the flavor.
+func vanished(err error, lb *lbaas.LoadBalancer, attribute string) error {
+	var known *lbaas.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	switch *known {
+	case *lbaas.Missing(lbaas.NounFlavor, lb.FlavorID):
+		return lbaas.ValidationFailure("Invalid %s.", attribute)
+	case *lbaas.Missing(lbaas.NounAvailabilityZone, lb.AvailabilityZone):
+		return invalidZone()
+	}
 	return err
 }
 

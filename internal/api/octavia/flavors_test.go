@@ -1,11 +1,14 @@
 package octavia_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/provider"
 )
 
 func TestLoadBalancerOfFlavor(t *testing.T) {
@@ -277,5 +280,39 @@ func TestTreeOfFlavor(t *testing.T) {
 	got := []object{tree.Flavor, tree.Zone}
 	if diff := cmp.Diff([]object{{"a": []any{1.0}}, {"b": "c"}}, got); diff != "" {
 		t.Errorf("Tree (-want +got):\n%s", diff)
+	}
+}
+
+// TestVanishedMeanwhile takes a flavor and an availability zone away while the provider judges what they say: then they are as good as
+// unknown, in a POST and in a resize, and nothing is left of the attempt.
+func TestVanishedMeanwhile(t *testing.T) {
+	c := newCatalogCloud(t)
+	var flavor, zone string
+	config := c.catalogConfig()
+	config.Providers = append(config.Providers, provider.Face{
+		Name:        "slow",
+		CheckFlavor: func(ctx context.Context, _ map[string]any) error { return c.store.DeleteFlavor(ctx, flavor) },
+		CheckZone:   func(ctx context.Context, _ map[string]any) error { return c.store.DeleteAvailabilityZone(ctx, zone) },
+	})
+	quick := c.catalogConfig()
+	quick.Providers = append(quick.Providers, provider.Face{
+		Name:        "slow",
+		CheckFlavor: func(context.Context, map[string]any) error { return nil }, CheckZone: func(context.Context, map[string]any) error { return nil },
+	})
+	c.serve(quick)
+	flavor, zone = c.flavor("slow", `{"a":1}`), c.zone("slow", `{"a":1}`)
+	other := c.flavor("slow", `{"a":1}`)
+	lb := c.make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": c.subnet.ID, "provider": "slow"})["id"].(string)
+	c.serve(config)
+	ports := c.ports()
+	post := func(body object) answer {
+		return c.do("POST", root+"/loadbalancers", object{"loadbalancer": more(object{"vip_subnet_id": c.subnet.ID, "provider": "slow"}, body)})
+	}
+	post(object{"flavor_id": flavor}).fault(t, 400, "Validation failure: Invalid flavor_id.")
+	post(object{"availability_zone": zone}).fault(t, 400, "Validation failure: Invalid availability zone.")
+	flavor = other
+	c.do("PUT", root+"/loadbalancers/"+lb+"/resize", object{"new_flavor_id": other}).fault(t, 400, "Validation failure: Invalid new_flavor_id.")
+	if got := c.show("/loadbalancers/"+lb, "loadbalancer"); got["flavor_id"] != nil || c.ports() != ports {
+		t.Errorf("the load balancer has the flavor %v, and there are %d ports, of %d", got["flavor_id"], c.ports(), ports)
 	}
 }

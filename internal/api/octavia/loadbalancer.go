@@ -268,7 +268,7 @@ func (a *API) insert(ctx context.Context, t *newTree) error {
 			return err
 		}
 	}
-	return a.Store.CreateLoadBalancer(ctx, t.lb)
+	return vanished(a.Store.CreateLoadBalancer(ctx, t.lb), t.lb, "flavor_id")
 }
 
 func (a *API) updateLoadBalancer(ctx context.Context, r *request) (web.Reply, error) {

@@ -318,6 +318,8 @@ func TestVIPIsReleased(t *testing.T) {
 	ports.fail = errors.New("the network service said the password is hunter2")
 	a = c.do("POST", root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID}})
 	a.fault(t, 500, "An unexpected error occurred. Its request id is in the header x-openstack-request-id.")
+	ports.fail = lbaas.Errorf(lbaas.NotFound, "Subnet x could not be found.") // it went away meanwhile
+	c.do("POST", root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID}}).fault(t, 400, "Subnet x could not be found.")
 	ports.fail = lbaas.Errorf(lbaas.Unavailable, "The network service does not answer.")
 	c.do("POST", root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID}}).fault(t, 503, "The network service does not answer.")
 }

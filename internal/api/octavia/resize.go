@@ -71,7 +71,7 @@ func (a *API) setFlavor(ctx context.Context, old *lbaas.LoadBalancer, flavorID s
 			return err
 		}
 		c.LB.FlavorID, c.LB.Flavor = flavorID, data
-		return c.Put(c.LB)
+		return vanished(c.Put(c.LB), c.LB, "new_flavor_id")
 	})
 }
 

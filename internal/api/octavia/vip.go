@@ -253,7 +253,7 @@ func (a *API) makePort(ctx context.Context, lb *lbaas.LoadBalancer, first networ
 		p.FixedIPs = append(p.FixedIPs, network.FixedIP{SubnetID: v.SubnetID, Address: v.Address})
 	}
 	if err := a.Networks.CreatePort(ctx, p); err != nil {
-		return vipConflict(err)
+		return elsewhere(vipConflict(err))
 	}
 	lb.VIPPortID, lb.VIPPortOwned = p.ID, true
 	return takeAddresses(lb, p, first.SubnetID)
@@ -291,6 +291,15 @@ func vipConflict(err error) error {
 	var known *lbaas.Error
 	if errors.As(err, &known) && (known.Type == "IpAddressInUse" || known.Type == "IpAddressAlreadyAllocated") {
 		return lbaas.Errorf(lbaas.Conflict, "The VIP IP address is already in use: %s", known.Text)
+	}
+	return err
+}
+
+// elsewhere makes an Invalid of a NotFound: what is missing is not what the path names.
+func elsewhere(err error) error {
+	var known *lbaas.Error
+	if errors.As(err, &known) && known.Kind == lbaas.NotFound {
+		return lbaas.Errorf(lbaas.Invalid, "%s", known.Text)
 	}
 	return err
 }

@@ -140,7 +140,7 @@ func (a *API) changeVIP(ctx context.Context, r *request, old, wanted *lbaas.Load
 	if err := first(checkVNIC(wanted), wanted.Validate(), a.supported(wanted, a.lacking(old))); err != nil {
 		return err
 	}
-	return a.setPort(ctx, old, wanted)
+	return elsewhere(a.setPort(ctx, old, wanted))
 }
 
 // setPort makes the VIP's port of one load balancer that of the other; both are the same but for what is wanted of it. It leaves alone
