@@ -20,18 +20,13 @@ type reader struct {
 	*bun.DB
 	keeps bool
 
-	mu   sync.RWMutex
-	kept map[any]*sql.Stmt
-	sent atomic.Int64 // of those that were kept, which bun does not count
-}
-
-func keepingReader(db *bun.DB) *reader {
-	return &reader{DB: db, keeps: true, kept: map[any]*sql.Stmt{}}
+	kept sync.Map     // of *sql.Stmt
+	sent atomic.Int64 // how often they were sent, which bun does not count
 }
 
 // query sends a kept statement. The key stands for its text, which is only made where it is not kept yet.
 func (r *reader) query(ctx context.Context, key any, text func() string, values ...any) (*sql.Rows, error) {
-	stmt, err := r.statement(ctx, key, text)
+	stmt, err := r.statement(ctx, key, text) //nolint:sqlclosecheck // it is closed with the database
 	if err != nil {
 		return nil, err
 	}
@@ -40,22 +35,17 @@ func (r *reader) query(ctx context.Context, key any, text func() string, values 
 }
 
 func (r *reader) statement(ctx context.Context, key any, text func() string) (*sql.Stmt, error) {
-	r.mu.RLock()
-	stmt := r.kept[key]
-	r.mu.RUnlock()
-	if stmt != nil {
-		return stmt, nil
+	if stmt, ok := r.kept.Load(key); ok {
+		return stmt.(*sql.Stmt), nil
 	}
-	stmt, err := r.DB.DB.PrepareContext(ctx, text())
+	stmt, err := r.DB.DB.PrepareContext(ctx, text()) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if other := r.kept[key]; other != nil {
-		return other, stmt.Close()
+	if other, ok := r.kept.LoadOrStore(key, stmt); ok {
+		_ = stmt.Close() //nolint:sqlclosecheck // somebody else was faster
+		return other.(*sql.Stmt), nil
 	}
-	r.kept[key] = stmt
 	return stmt, nil
 }
 

@@ -125,7 +125,7 @@ func (s *Store) connectSQLite(path string) error {
 	r.SetMaxOpenConns(8)
 	r.SetMaxIdleConns(8)
 	s.engine = SQLite
-	s.write, s.read = bun.NewDB(w, sqlite{sqlitedialect.New()}), keepingReader(bun.NewDB(r, sqlite{sqlitedialect.New()}))
+	s.write, s.read = bun.NewDB(w, sqlite{sqlitedialect.New()}), &reader{DB: bun.NewDB(r, sqlite{sqlitedialect.New()}), keeps: true}
 	return nil
 }
 
