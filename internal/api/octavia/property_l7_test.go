@@ -2,158 +2,240 @@ package octavia_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"plimsoll/lbaas"
 )
 
-// l7Model is what the policies of two listeners should be after a sequence of requests.
-type l7Model struct {
-	c         *cloud
-	listeners [2]string
-	pool      string
-	order     [2][]string    // ids of policies, by position
-	rules     map[string]int // how many rules each policy has
-	toPool    map[string]bool
+// The requests of TestSequences for policies and their rules, and for whole trees.
+
+// redirect draws where a policy leads: to a pool of its load balancer, or nowhere.
+func (m *model) redirect(rt *rapid.T, l *node) (body object, pool string, refused int) {
+	pool = m.poolOf(rt, l.parent)
+	switch {
+	case pool == "":
+		return object{"action": "REJECT"}, "", 0
+	case !m.fits(l.protocol, pool):
+		refused = http.StatusBadRequest
+	}
+	return object{"action": "REDIRECT_TO_POOL", "redirect_pool_id": pool}, pool, refused
 }
 
-// TestL7Sequences sends random requests and keeps a model beside: positions are dense and in the model's order at any time, and a
-// pool can be deleted only when no policy redirects to it.
-func TestL7Sequences(t *testing.T) {
-	c := newL7Cloud(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		lb := c.loadBalancer()
-		m := &l7Model{c: c, listeners: [2]string{c.listener(lb, 80), c.listener(lb, 81)}, pool: c.pool(lb), rules: map[string]int{}, toPool: map[string]bool{}}
-		rt.Repeat(map[string]func(*rapid.T){
-			"":          m.check,
-			"policy":    m.add,
-			"move":      m.move,
-			"no policy": m.drop,
-			"rule":      m.addRule,
-			"turn":      m.turn,
-			"pool":      m.tryPool,
-			"achieve":   func(*rapid.T) { c.achieve() },
-		})
-		c.must(204, "DELETE", "/loadbalancers/"+lb+"?cascade=true", nil)
-		c.achieve()
-		if left := c.must(200, "GET", "/l7policies", nil).body["l7policies"].([]any); len(left) != 0 {
-			rt.Fatalf("%d policies are left", len(left))
+// place draws a position for a policy of a listener, and what it comes to.
+func (m *model) place(rt *rapid.T, l *node, id string) (asked any, order []string) {
+	others := slices.DeleteFunc(slices.Clone(l.policies), func(o string) bool { return o == id })
+	position := rapid.IntRange(0, len(others)+2).Draw(rt, "position")
+	at := min(position-1, len(others))
+	if position == 0 { // not named: the end, or where it is
+		if at = slices.Index(l.policies, id); at < 0 {
+			at = len(others)
 		}
-	})
-}
-
-// position draws a place and what it means in a list of n.
-func position(rt *rapid.T, n int) (asked any, at int) {
-	p := rapid.IntRange(0, n+2).Draw(rt, "position")
-	if p == 0 {
-		return nil, n
+		return nil, slices.Insert(others, at, id)
 	}
-	return p, min(p-1, n)
+	return position, slices.Insert(others, at, id)
 }
 
-func (m *l7Model) some(rt *rapid.T) (listener int, id string) {
-	listener = rapid.IntRange(0, 1).Draw(rt, "listener")
-	if len(m.order[listener]) == 0 {
-		return listener, ""
-	}
-	return listener, m.order[listener][rapid.IntRange(0, len(m.order[listener])-1).Draw(rt, "policy")]
-}
-
-func (m *l7Model) add(rt *rapid.T) {
-	l := rapid.IntRange(0, 1).Draw(rt, "listener")
-	asked, at := position(rt, len(m.order[l]))
-	id := m.c.l7Policy(m.listeners[l], object{"position": asked})
-	m.order[l] = slices.Insert(m.order[l], at, id)
-	m.rules[id] = 0
-}
-
-func (m *l7Model) move(rt *rapid.T) {
-	l, id := m.some(rt)
-	if id == "" {
+func (m *model) addPolicy(rt *rapid.T) {
+	l := m.pick(rt, lbaas.NounListener)
+	if l == nil {
 		return
 	}
-	asked, at := position(rt, len(m.order[l])-1)
-	m.c.put("/l7policies/"+id, "l7policy", object{"position": asked})
-	if asked == nil {
+	body, pool, refused := m.redirect(rt, l)
+	position, order := m.place(rt, l, "new")
+	body["listener_id"], body["position"] = l.id, position
+	made := m.create(rt, lbaas.NounL7Policy, "/l7policies", "l7policy", body, refused)
+	if made == nil {
 		return
 	}
-	m.order[l] = slices.DeleteFunc(m.order[l], func(o string) bool { return o == id })
-	m.order[l] = slices.Insert(m.order[l], at, id)
+	n := m.nodes[made["id"].(string)]
+	n.parent, n.target = l.id, pool
+	order[slices.Index(order, "new")] = n.id
+	l.policies = order
+	if at := slices.Index(order, n.id) + 1; made["position"] != float64(at) {
+		rt.Fatalf("a policy that asked for position %v has %v, want %d", position, made["position"], at)
+	}
 }
 
-func (m *l7Model) drop(rt *rapid.T) {
-	l, id := m.some(rt)
-	if id == "" {
+// turnPolicy moves a policy, and lets it lead elsewhere.
+func (m *model) turnPolicy(rt *rapid.T) {
+	p := m.pick(rt, lbaas.NounL7Policy)
+	if p == nil {
 		return
 	}
-	m.c.must(204, "DELETE", "/l7policies/"+id, nil)
-	m.order[l] = slices.DeleteFunc(m.order[l], func(o string) bool { return o == id })
-	delete(m.rules, id)
-	delete(m.toPool, id)
-}
-
-func (m *l7Model) addRule(rt *rapid.T) {
-	if _, id := m.some(rt); id != "" {
-		m.c.l7Rule(id)
-		m.rules[id]++
-	}
-}
-
-// turn makes a policy redirect to the pool, or no longer.
-func (m *l7Model) turn(rt *rapid.T) {
-	_, id := m.some(rt)
-	if id == "" {
+	l := m.nodes[p.parent]
+	body, pool, refused := m.redirect(rt, l)
+	position, order := m.place(rt, l, p.id)
+	body["position"] = position
+	if refused > 0 {
+		m.request(rt, refused, http.MethodPut, m.pathOf(p), object{"l7policy": body})
 		return
 	}
-	body := object{"action": "REJECT"}
-	if m.toPool[id] = !m.toPool[id]; m.toPool[id] {
-		body = object{"redirect_pool_id": m.pool}
+	changed := m.update(rt, p, body)
+	p.target, l.policies = pool, order
+	if at := slices.Index(order, p.id) + 1; changed["position"] != float64(at) {
+		rt.Fatalf("a policy that asked for position %v has %v, want %d", position, changed["position"], at)
 	}
-	m.c.put("/l7policies/"+id, "l7policy", body)
 }
 
-// tryPool deletes the pool, which only a policy that redirects there can prevent, and makes another one.
-func (m *l7Model) tryPool(rt *rapid.T) {
-	want := http.StatusNoContent
-	for _, redirects := range m.toPool {
-		if redirects {
-			want = http.StatusConflict
+// addRule gives a rule to an L7 policy or to a rate-limit policy.
+func (m *model) addRule(rt *rapid.T) {
+	p := m.pick(rt, lbaas.NounL7Policy, lbaas.NounRateLimitPolicy)
+	if p == nil {
+		return
+	}
+	noun, body := lbaas.NounL7Rule, object{"type": "PATH", "compare_type": "STARTS_WITH", "value": "/"}
+	if p.noun == lbaas.NounRateLimitPolicy {
+		noun, body = lbaas.NounRateLimitRule, object{"metric": "KBYTES", "threshold": 5}
+	}
+	if made := m.create(rt, noun, m.pathOf(p)+"/rules", "rule", body, 0); made != nil {
+		m.nodes[made["id"].(string)].parent = p.id
+	}
+}
+
+func (m *model) addRateLimit(rt *rapid.T) {
+	l := m.pick(rt, lbaas.NounListener)
+	if l == nil {
+		return
+	}
+	refused := 0
+	action := rapid.SampledFrom([]string{"DENY", "REJECT"}).Draw(rt, "action")
+	if action == "DENY" && l.protocol != "HTTP" {
+		refused = http.StatusBadRequest
+	}
+	body := object{"listener_id": l.id, "action": action}
+	if made := m.create(rt, lbaas.NounRateLimitPolicy, "/ratelimitpolicies", "ratelimitpolicy", body, refused); made != nil {
+		m.nodes[made["id"].(string)].parent = l.id
+	}
+}
+
+// addTree makes a load balancer with a whole tree at once.
+func (m *model) addTree(rt *rapid.T) {
+	if len(m.some(lbaas.NounLoadBalancer)) > 2 {
+		return
+	}
+	grown := map[lbaas.Noun]int{lbaas.NounLoadBalancer: 1}
+	body := object{"vip_subnet_id": m.subnet.ID, "project_id": m.project, "pools": drawPools(rt, grown), "listeners": drawListeners(rt, grown)}
+	if met := m.quotaMet(grown); met != "" {
+		m.refusedForQuota(rt, met, m.request(rt, http.StatusForbidden, http.MethodPost, "/loadbalancers", object{"loadbalancer": body}))
+		return
+	}
+	before := m.usage()
+	m.adoptTree(rt, m.request(rt, http.StatusCreated, http.MethodPost, "/loadbalancers", object{"loadbalancer": body}).body["loadbalancer"].(object))
+	for noun, n := range m.usage() {
+		if n-before[noun] != grown[noun] {
+			rt.Fatalf("a POST of %d %s has made %d: %s", grown[noun], noun, n-before[noun], m.text(body))
 		}
 	}
-	a := m.c.do(http.MethodDelete, root+"/pools/"+m.pool, nil)
-	if a.code != want {
-		rt.Fatalf("DELETE pool: %d %s, want %d", a.code, a.raw, want)
-	}
-	if want == http.StatusNoContent {
-		lb := m.c.show("/listeners/"+m.listeners[0], "listener")["loadbalancers"].([]any)[0].(object)["id"].(string)
-		m.pool = m.c.pool(lb)
-	}
 }
 
-func (m *l7Model) check(rt *rapid.T) {
-	for l, listener := range m.listeners {
-		var got []string
-		for _, p := range m.c.must(200, "GET", "/l7policies?sort=position&listener_id="+listener, nil).body["l7policies"].([]any) {
-			p := p.(object)
-			if p["provisioning_status"] == "PENDING_DELETE" {
-				continue
+// drawPools draws two pools, which listeners and policies may name.
+func drawPools(rt *rapid.T, grown map[lbaas.Noun]int) []object {
+	var pools []object
+	for i := range 2 {
+		pools = append(pools, drawPool(rt, fmt.Sprint("pool ", i), grown))
+	}
+	return pools
+}
+
+func drawPool(rt *rapid.T, name string, grown map[lbaas.Noun]int) object {
+	grown[lbaas.NounPool]++
+	p := object{"name": name, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+	var members []object
+	for port := range rapid.IntRange(0, 2).Draw(rt, "members") {
+		members = append(members, object{"address": "10.0.0.9", "protocol_port": port + 1})
+		grown[lbaas.NounMember]++
+	}
+	if members != nil {
+		p["members"] = members
+	}
+	if rapid.Bool().Draw(rt, "monitored") {
+		p["healthmonitor"] = object{"type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2}
+		grown[lbaas.NounHealthMonitor]++
+	}
+	return p
+}
+
+func drawListeners(rt *rapid.T, grown map[lbaas.Noun]int) []object {
+	listeners := []object{}
+	for i := range rapid.IntRange(0, 2).Draw(rt, "listeners") {
+		grown[lbaas.NounListener]++
+		l := object{"protocol": "HTTP", "protocol_port": 80 + i}
+		if rapid.Bool().Draw(rt, "default pool") {
+			l["default_pool"] = drawTarget(rt, fmt.Sprint("of listener ", i), grown)
+		}
+		policies := []object{}
+		for n := range rapid.IntRange(0, 2).Draw(rt, "policies") {
+			policies = append(policies, drawPolicy(rt, fmt.Sprint("of policy ", i, n), grown))
+		}
+		l["l7policies"] = policies
+		listeners = append(listeners, l)
+	}
+	return listeners
+}
+
+// drawTarget draws a pool that stands where it is used, or the name of another one.
+func drawTarget(rt *rapid.T, name string, grown map[lbaas.Noun]int) object {
+	if rapid.Bool().Draw(rt, "named") {
+		return object{"name": fmt.Sprint("pool ", rapid.IntRange(0, 1).Draw(rt, "pool"))}
+	}
+	return drawPool(rt, name, grown)
+}
+
+func drawPolicy(rt *rapid.T, name string, grown map[lbaas.Noun]int) object {
+	grown[lbaas.NounL7Policy]++
+	p := object{"action": "REJECT", "rules": []object{}}
+	if rapid.Bool().Draw(rt, "redirects") {
+		p["action"], p["redirect_pool"] = "REDIRECT_TO_POOL", drawTarget(rt, name, grown)
+	}
+	if position := rapid.IntRange(0, 2).Draw(rt, "position"); position > 0 {
+		p["position"] = position
+	}
+	if rapid.Bool().Draw(rt, "ruled") {
+		p["rules"] = []object{{"type": "PATH", "compare_type": "STARTS_WITH", "value": "/"}}
+		grown[lbaas.NounL7Rule]++
+	}
+	return p
+}
+
+// adoptTree puts a tree, as the answer to its POST shows it, into the model.
+func (m *model) adoptTree(rt *rapid.T, lb object) {
+	id := m.born(rt, lbaas.NounLoadBalancer, lb).id
+	for _, p := range objects(lb["pools"]) {
+		n := m.born(rt, lbaas.NounPool, p)
+		n.parent, n.protocol = id, p["protocol"].(string)
+		for _, member := range objects(p["members"]) {
+			o := m.born(rt, lbaas.NounMember, member)
+			o.parent, o.port = n.id, int(member["protocol_port"].(float64))
+		}
+		if h, ok := p["healthmonitor"].(object); ok {
+			m.born(rt, lbaas.NounHealthMonitor, h).parent = n.id
+		}
+	}
+	for _, l := range objects(lb["listeners"]) {
+		n := m.born(rt, lbaas.NounListener, l)
+		n.parent, n.protocol, n.port = id, l["protocol"].(string), int(l["protocol_port"].(float64))
+		n.target, _ = l["default_pool_id"].(string)
+		for _, p := range objects(l["l7policies"]) {
+			o := m.born(rt, lbaas.NounL7Policy, p)
+			o.parent = n.id
+			o.target, _ = p["redirect_pool_id"].(string)
+			n.policies = append(n.policies, o.id)
+			for _, r := range objects(p["rules"]) {
+				m.born(rt, lbaas.NounL7Rule, r).parent = o.id
 			}
-			got = append(got, p["id"].(string))
-			want := fmt.Sprint(len(got), " ", m.rules[p["id"].(string)], " ", m.toPool[p["id"].(string)])
-			if is := fmt.Sprint(p["position"], " ", len(p["rules"].([]any)), " ", p["action"] == "REDIRECT_TO_POOL"); is != want {
-				rt.Fatalf("policy %v: position, rules and pool are %s, want %s", p["id"], is, want)
-			}
-		}
-		if diff := cmp.Diff(append([]string{}, m.order[l]...), append([]string{}, got...)); diff != "" {
-			rt.Fatalf("policies of listener %d (-want +got):\n%s", l, diff)
 		}
 	}
-	used := slices.ContainsFunc(slices.Collect(maps.Keys(m.toPool)), func(id string) bool { return m.toPool[id] && m.rules[id] > 0 })
-	if got := len(m.c.show("/pools/"+m.pool, "pool")["listeners"].([]any)) > 0; got != used {
-		rt.Fatalf("the pool is used: %t, want %t", got, used)
+}
+
+// objects are those of a list of an answer.
+func objects(list any) []object {
+	var all []object
+	items, _ := list.([]any)
+	for _, item := range items {
+		all = append(all, item.(object))
 	}
+	return all
 }

@@ -2,356 +2,382 @@ package octavia_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
+
+	"plimsoll/lbaas"
 )
 
-// model is what a load balancer's tree should be after a sequence of requests.
-type model struct {
-	c         *cloud
-	lb        string
-	listeners map[string]*listenerModel
-	pools     map[string]*poolModel
-}
-
-type listenerModel struct {
-	port int
-	pool string
-}
-
-type poolModel struct {
-	members map[string]int // id → port
-	monitor string
-}
-
-// TestSequences sends random requests and keeps a model beside: answers agree with it, and so does the tree, at any time
-// and whatever has been achieved meanwhile.
+// TestSequences sends random requests for all that load balancers consist of, while what they want is achieved, or fails, in whatever
+// order, and keeps a model beside. Answers agree with it, and so do trees, lists and statuses at any time; quotas are exact, positions
+// dense, what is refused has changed nothing, and in the end everything is ACTIVE, or gone.
 func TestSequences(t *testing.T) {
-	c := newCloud(t)
+	w := newSandbox(t)
+	loop := newHandLoop(w)
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &model{c: c, lb: c.loadBalancer(), listeners: map[string]*listenerModel{}, pools: map[string]*poolModel{}}
-		rt.Repeat(map[string]func(*rapid.T){
-			"":              m.checkTree,
-			"look":          m.check,
-			"listener":      m.addListener,
-			"move listener": m.moveListener,
-			"no listener":   m.dropListener,
-			"pool":          m.addPool,
-			"touch pool":    m.touchPool,
-			"no pool":       m.dropPool,
-			"member":        m.addMember,
-			"no member":     m.dropMember,
-			"members":       m.replaceMembers,
-			"monitor":       m.toggleMonitor,
-			"achieve":       func(*rapid.T) { c.achieve() },
-		})
-		m.check(rt)
-		c.must(204, "DELETE", "/loadbalancers/"+m.lb+"?cascade=true", nil)
-		c.achieve()
-		for _, path := range []string{"/loadbalancers", "/listeners", "/pools", "/healthmonitors"} {
-			if left := c.must(200, "GET", path, nil).body[path[1:]].([]any); len(left) != 0 {
-				rt.Fatalf("%d %s are left", len(left), path)
-			}
+		m := &model{
+			sandbox: w, loop: loop, project: strings.ReplaceAll(uuid.NewString(), "-", ""), nodes: map[string]*node{}, dead: map[string]*node{},
+			limits: map[lbaas.Noun]int{}, flavors: []string{w.ids["flavors"], w.free["flavor"]},
 		}
-		if n := m.memberRows(); n != 0 {
-			rt.Fatalf("%d members are left", n)
-		}
+		m.create(rt, lbaas.NounLoadBalancer, "/loadbalancers", "loadbalancer", object{"vip_subnet_id": w.subnet.ID, "project_id": m.project}, 0)
+		rt.Repeat(m.actions())
+		m.finish(rt)
 	})
 }
 
-// memberRows counts the members of pools that are gone: their lists answer 404.
-func (m *model) memberRows() int {
-	n := 0
-	for id := range m.pools {
-		if a := m.c.do(http.MethodGet, root+"/pools/"+id+"/members", nil); a.code != http.StatusNotFound {
-			n++
-		}
+// actions are what may happen next.
+func (m *model) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"":                   m.checkTrees,
+		"look":               m.look,
+		"load balancer":      m.addLoadBalancer,
+		"whole tree":         m.addTree,
+		"no load balancer":   m.dropLoadBalancer,
+		"resize":             m.resize,
+		"fail over":          m.failOver,
+		"listener":           m.addListener,
+		"another pool":       m.repoint,
+		"pool":               m.addPool,
+		"member":             m.addMember,
+		"members":            m.replaceMembers,
+		"monitor":            m.addMonitor,
+		"policy":             m.addPolicy,
+		"policy again":       m.addPolicy,
+		"turn policy":        m.turnPolicy,
+		"rule":               m.addRule,
+		"limit":              m.addRateLimit,
+		"rename":             m.rename,
+		"delete":             m.drop,
+		"delete again":       m.drop,
+		"touch what is dead": m.touchDead,
+		"quota":              m.setQuota,
+		"no quota":           m.liftQuota,
+		"apply":              m.apply,
+		"apply late":         m.applyLate,
+		"read":               m.read,
+		"fail":               m.fail,
 	}
+}
+
+// request sends a request that has to be answered with a code; 0 stands for any success. What is refused has not written anything.
+func (m *model) request(rt *rapid.T, want int, method, path string, body any) answer {
+	text := ""
+	if body != nil {
+		text = m.text(body)
+	}
+	before := m.image.Committed(m.t)
+	a := m.send(method, root+path, text)
+	if a.code != want {
+		rt.Fatalf("%s %s %s: %d %s, want %d", method, path, text, a.code, a.raw, want)
+	}
+	makesPort := method == http.MethodPost && path == "/loadbalancers" // which is taken back
+	if a.code >= http.StatusBadRequest && !makesPort && m.image.Committed(m.t) != before {
+		rt.Fatalf("%s %s %s: %d %s, and something was written", method, path, text, a.code, a.raw)
+	}
+	return a
+}
+
+// create makes an object, unless it is refused with a code that is due, or for a quota. It returns the new object, or nil.
+func (m *model) create(rt *rapid.T, noun lbaas.Noun, collection, key string, body object, refused int) object {
+	if refused > 0 {
+		m.request(rt, refused, http.MethodPost, collection, object{key: body})
+		return nil
+	}
+	if met := m.quotaMet(map[lbaas.Noun]int{noun: 1}); met != "" {
+		m.refusedForQuota(rt, met, m.request(rt, http.StatusForbidden, http.MethodPost, collection, object{key: body}))
+		return nil
+	}
+	made := m.request(rt, http.StatusCreated, http.MethodPost, collection, object{key: body}).body[key].(object)
+	m.born(rt, noun, made)
+	return made
+}
+
+func (m *model) refusedForQuota(rt *rapid.T, met lbaas.Noun, a answer) {
+	if want := "Quota has been met for resources: " + string(met); a.body["faultstring"] != want {
+		rt.Fatalf("the quota's fault is %s, want %s", a.raw, want)
+	}
+}
+
+// born puts a new object into the model.
+func (m *model) born(rt *rapid.T, noun lbaas.Noun, made object) *node {
+	if made["provisioning_status"] != "PENDING_CREATE" || made["project_id"] != m.project {
+		rt.Fatalf("what was made is %v", made)
+	}
+	n := &node{noun: noun, id: made["id"].(string), order: len(m.nodes) + len(m.dead)}
+	m.nodes[n.id] = n
 	return n
 }
 
-// pick draws one key of a map; "" where there is none.
-func pick[V any](rt *rapid.T, name string, from map[string]V) string {
-	keys := slices.Sorted(maps.Keys(from))
-	if len(keys) == 0 {
-		return ""
+// update changes an object; it has to become pending, and nothing else.
+func (m *model) update(rt *rapid.T, n *node, attributes object) object {
+	key := keys[n.noun]
+	changed := m.request(rt, http.StatusOK, http.MethodPut, m.pathOf(n), object{key: attributes}).body[key].(object)
+	if s := changed["provisioning_status"]; s != "PENDING_UPDATE" && s != "PENDING_CREATE" {
+		rt.Fatalf("what was changed is %v", changed)
 	}
-	// keys are random ids: draw by place, so that rapid can shrink
-	return keys[rapid.IntRange(0, len(keys)-1).Draw(rt, name)]
+	return changed
 }
 
-func (m *model) poolOrNone(rt *rapid.T) string {
-	if rapid.Bool().Draw(rt, "none") {
-		return ""
+func (m *model) addLoadBalancer(rt *rapid.T) {
+	if len(m.some(lbaas.NounLoadBalancer)) > 2 {
+		return
 	}
-	return pick(rt, "pool", m.pools)
+	body := object{"vip_subnet_id": m.subnet.ID, "project_id": m.project}
+	flavor := ""
+	if rapid.Bool().Draw(rt, "flavored") {
+		flavor = rapid.SampledFrom(m.flavors).Draw(rt, "flavor")
+		body["flavor_id"] = flavor
+	}
+	if made := m.create(rt, lbaas.NounLoadBalancer, "/loadbalancers", "loadbalancer", body, 0); made != nil {
+		m.nodes[made["id"].(string)].target = flavor
+	}
 }
 
-func orNil(id string) any {
-	if id == "" {
-		return nil
+func (m *model) dropLoadBalancer(rt *rapid.T) {
+	lb := m.pick(rt, lbaas.NounLoadBalancer)
+	if lb == nil {
+		return
 	}
-	return id
+	cascade := rapid.Bool().Draw(rt, "cascade")
+	if !cascade && len(m.below(lb)) > 0 {
+		m.request(rt, http.StatusBadRequest, http.MethodDelete, m.pathOf(lb), nil)
+		return
+	}
+	m.request(rt, http.StatusNoContent, http.MethodDelete, fmt.Sprint(m.pathOf(lb), "?cascade=", cascade), nil)
+	m.bury(lb)
+}
+
+func (m *model) resize(rt *rapid.T) {
+	if lb := m.pick(rt, lbaas.NounLoadBalancer); lb != nil {
+		lb.target = rapid.SampledFrom(m.flavors).Draw(rt, "flavor")
+		m.request(rt, http.StatusAccepted, http.MethodPut, m.pathOf(lb)+"/resize", object{"new_flavor_id": lb.target})
+	}
+}
+
+func (m *model) failOver(rt *rapid.T) {
+	if lb := m.pick(rt, lbaas.NounLoadBalancer); lb != nil {
+		m.request(rt, http.StatusAccepted, http.MethodPut, m.pathOf(lb)+"/failover", nil)
+	}
 }
 
 func (m *model) addListener(rt *rapid.T) {
-	l := &listenerModel{rapid.IntRange(80, 84).Draw(rt, "port"), m.poolOrNone(rt)}
-	want := http.StatusCreated
-	for _, o := range m.listeners {
-		if o.port == l.port {
-			want = http.StatusConflict
-		}
-	}
-	a := m.c.do(http.MethodPost, root+"/listeners", object{"listener": object{
-		"loadbalancer_id": m.lb, "protocol": "HTTP", "protocol_port": l.port, "default_pool_id": orNil(l.pool),
-	}})
-	if a.code != want {
-		rt.Fatalf("POST listener: %d %s, want %d", a.code, a.raw, want)
-	}
-	if want == http.StatusCreated {
-		m.listeners[a.body["listener"].(object)["id"].(string)] = l
-	}
-}
-
-func (m *model) moveListener(rt *rapid.T) {
-	id := pick(rt, "listener", m.listeners)
-	if id == "" {
+	lb := m.pick(rt, lbaas.NounLoadBalancer)
+	if lb == nil {
 		return
 	}
-	m.listeners[id].pool = m.poolOrNone(rt)
-	m.c.put("/listeners/"+id, "listener", object{"default_pool_id": orNil(m.listeners[id].pool)})
+	l := node{parent: lb.id, port: rapid.IntRange(80, 84).Draw(rt, "port"), protocol: protocol(rt)}
+	pool := m.poolOf(rt, lb.id)
+	refused := 0
+	for _, o := range m.some(lbaas.NounListener) {
+		if o.parent == lb.id && o.port == l.port && (o.protocol == "UDP") == (l.protocol == "UDP") {
+			refused = http.StatusConflict
+		}
+	}
+	if refused == 0 && !m.fits(l.protocol, pool) {
+		refused = http.StatusBadRequest
+	}
+	made := m.create(rt, lbaas.NounListener, "/listeners", "listener", object{
+		"loadbalancer_id": lb.id, "protocol": l.protocol, "protocol_port": l.port, "default_pool_id": orNil(pool),
+	}, refused)
+	if made != nil {
+		n := m.nodes[made["id"].(string)]
+		n.parent, n.port, n.protocol, n.target = lb.id, l.port, l.protocol, pool
+	}
 }
 
-func (m *model) dropListener(rt *rapid.T) {
-	if id := pick(rt, "listener", m.listeners); id != "" {
-		m.c.must(204, "DELETE", "/listeners/"+id, nil)
-		delete(m.listeners, id)
+// repoint gives a listener another default pool, or none.
+func (m *model) repoint(rt *rapid.T) {
+	l := m.pick(rt, lbaas.NounListener)
+	if l == nil {
+		return
 	}
+	pool := m.poolOf(rt, l.parent)
+	if !m.fits(l.protocol, pool) {
+		m.request(rt, http.StatusBadRequest, http.MethodPut, m.pathOf(l), object{"listener": object{"default_pool_id": pool}})
+		return
+	}
+	l.target = pool
+	m.update(rt, l, object{"default_pool_id": orNil(pool)})
 }
 
 func (m *model) addPool(rt *rapid.T) {
-	body := object{"loadbalancer_id": m.lb, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
-	listener := ""
-	if rapid.Bool().Draw(rt, "of a listener") {
-		if listener = pick(rt, "listener", m.listeners); listener != "" {
-			body["listener_id"] = listener
+	lb := m.pick(rt, lbaas.NounLoadBalancer)
+	if lb == nil {
+		return
+	}
+	p := node{protocol: protocol(rt)}
+	body := object{"loadbalancer_id": lb.id, "protocol": p.protocol, "lb_algorithm": "ROUND_ROBIN"}
+	refused := 0
+	l := m.pickOf(rt, lbaas.NounListener, lb.id)
+	if l != nil && rapid.Bool().Draw(rt, "of a listener") {
+		body["listener_id"] = l.id
+		switch {
+		case l.target != "":
+			refused = http.StatusConflict
+		case !suits(l.protocol, p.protocol):
+			refused = http.StatusBadRequest
 		}
+	} else {
+		l = nil
 	}
-	want := http.StatusCreated
-	if listener != "" && m.listeners[listener].pool != "" {
-		want = http.StatusConflict
-	}
-	a := m.c.do(http.MethodPost, root+"/pools", object{"pool": body})
-	if a.code != want {
-		rt.Fatalf("POST pool: %d %s, want %d", a.code, a.raw, want)
-	}
-	if want != http.StatusCreated {
-		return
-	}
-	id := a.body["pool"].(object)["id"].(string)
-	m.pools[id] = &poolModel{members: map[string]int{}}
-	if listener != "" {
-		m.listeners[listener].pool = id
-	}
-}
-
-func (m *model) touchPool(rt *rapid.T) {
-	if id := pick(rt, "pool", m.pools); id != "" {
-		m.c.put("/pools/"+id, "pool", object{"name": "touched"})
-	}
-}
-
-func (m *model) dropPool(rt *rapid.T) {
-	id := pick(rt, "pool", m.pools)
-	if id == "" {
-		return
-	}
-	m.c.must(204, "DELETE", "/pools/"+id, nil)
-	delete(m.pools, id)
-	for _, l := range m.listeners {
-		if l.pool == id {
-			l.pool = ""
+	if made := m.create(rt, lbaas.NounPool, "/pools", "pool", body, refused); made != nil {
+		n := m.nodes[made["id"].(string)]
+		n.parent, n.protocol = lb.id, p.protocol
+		if l != nil {
+			l.target = n.id
 		}
 	}
 }
 
 func (m *model) addMember(rt *rapid.T) {
-	id := pick(rt, "pool", m.pools)
-	if id == "" {
+	pool := m.pick(rt, lbaas.NounPool)
+	if pool == nil {
 		return
 	}
 	port := rapid.IntRange(1, 4).Draw(rt, "port")
-	want := http.StatusCreated
-	for _, p := range m.pools[id].members {
-		if p == port {
-			want = http.StatusConflict
+	refused := 0
+	for _, o := range m.below(pool) {
+		if o.noun == lbaas.NounMember && o.port == port {
+			refused = http.StatusConflict
 		}
 	}
-	a := m.c.do(http.MethodPost, root+"/pools/"+id+"/members", object{"member": object{"address": "10.0.0.9", "protocol_port": port}})
-	if a.code != want {
-		rt.Fatalf("POST member: %d %s, want %d", a.code, a.raw, want)
-	}
-	if want == http.StatusCreated {
-		m.pools[id].members[a.body["member"].(object)["id"].(string)] = port
+	made := m.create(rt, lbaas.NounMember, "/pools/"+pool.id+"/members", "member", object{"address": "10.0.0.9", "protocol_port": port}, refused)
+	if made != nil {
+		n := m.nodes[made["id"].(string)]
+		n.parent, n.port = pool.id, port
 	}
 }
 
-func (m *model) dropMember(rt *rapid.T) {
-	pool := pick(rt, "pool", m.pools)
-	if pool == "" {
-		return
-	}
-	if id := pick(rt, "member", m.pools[pool].members); id != "" {
-		m.c.must(204, "DELETE", "/pools/"+pool+"/members/"+id, nil)
-		delete(m.pools[pool].members, id)
-	}
-}
-
+// replaceMembers sends a batch: those that are known keep their ids, and with additive_only the others stay.
 func (m *model) replaceMembers(rt *rapid.T) {
-	pool := pick(rt, "pool", m.pools)
-	if pool == "" {
+	pool := m.pick(rt, lbaas.NounPool)
+	if pool == nil {
 		return
 	}
 	ports := rapid.SliceOfNDistinct(rapid.IntRange(1, 4), 0, 4, rapid.ID).Draw(rt, "ports")
-	members := []object{}
+	additive := rapid.Bool().Draw(rt, "additive")
+	members, grown := []object{}, len(ports)
+	var leave []*node
 	for _, port := range ports {
-		members = append(members, object{"address": "10.0.0.9", "protocol_port": port})
+		members = append(members, object{"address": "10.0.0.9", "protocol_port": port, "name": "batch"})
 	}
-	m.c.must(202, "PUT", "/pools/"+pool+"/members", object{"members": members})
-	was := m.pools[pool].members
-	now := m.liveMembers(pool)
-	if got, want := slices.Sorted(maps.Values(now)), slices.Sorted(slices.Values(ports)); !slices.Equal(got, want) {
-		rt.Fatalf("after PUT members the ports are %v, want %v", got, want)
-	}
-	for id, port := range was {
-		if slices.Contains(ports, port) && now[id] != port {
-			rt.Fatalf("the member on port %d did not keep its id", port)
+	for _, o := range m.below(pool) {
+		switch {
+		case o.noun != lbaas.NounMember:
+		case slices.Contains(ports, o.port):
+			grown--
+		case !additive:
+			grown--
+			leave = append(leave, o)
 		}
 	}
-	m.pools[pool].members = now
-}
-
-func (m *model) toggleMonitor(rt *rapid.T) {
-	id := pick(rt, "pool", m.pools)
-	if id == "" {
+	path := fmt.Sprint("/pools/", pool.id, "/members?additive_only=", additive)
+	if met := m.quotaMet(map[lbaas.Noun]int{lbaas.NounMember: grown}); met != "" {
+		m.refusedForQuota(rt, met, m.request(rt, http.StatusForbidden, http.MethodPut, path, object{"members": members}))
 		return
 	}
-	p := m.pools[id]
-	if p.monitor != "" {
-		m.c.must(204, "DELETE", "/healthmonitors/"+p.monitor, nil)
-		p.monitor = ""
+	m.request(rt, http.StatusAccepted, http.MethodPut, path, object{"members": members})
+	for _, o := range leave {
+		m.bury(o)
+	}
+	m.adoptMembers(rt, pool, ports)
+}
+
+// adoptMembers finds the members of a pool that a batch has made.
+func (m *model) adoptMembers(rt *rapid.T, pool *node, ports []int) {
+	for _, o := range m.list(rt, "/pools/"+pool.id+"/members", "members") {
+		id, port := o["id"].(string), int(o["protocol_port"].(float64))
+		if m.nodes[id] == nil && m.dead[id] == nil && slices.Contains(ports, port) {
+			n := m.born(rt, lbaas.NounMember, o)
+			n.parent, n.port = pool.id, port
+		}
+	}
+}
+
+func (m *model) addMonitor(rt *rapid.T) {
+	pool := m.pick(rt, lbaas.NounPool)
+	if pool == nil {
 		return
 	}
-	p.monitor = m.c.make("/healthmonitors", "healthmonitor", object{"pool_id": id, "type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2})["id"].(string)
-}
-
-// live are the objects of an answer that are not going away.
-func live(items []any) []object {
-	var out []object
-	for _, item := range items {
-		if o := item.(object); o["provisioning_status"] != "PENDING_DELETE" {
-			out = append(out, o)
-		}
+	refused, kind := 0, "TCP"
+	if pool.protocol == "UDP" {
+		kind = "UDP-CONNECT"
 	}
-	return out
-}
-
-func (m *model) liveMembers(pool string) map[string]int {
-	members := map[string]int{}
-	for _, o := range live(m.c.must(200, "GET", "/pools/"+pool+"/members", nil).body["members"].([]any)) {
-		members[o["id"].(string)] = int(o["protocol_port"].(float64))
+	if slices.ContainsFunc(m.below(pool), func(o *node) bool { return o.noun == lbaas.NounHealthMonitor }) {
+		refused = http.StatusConflict
 	}
-	return members
-}
-
-// check compares what the API shows with the model.
-func (m *model) check(rt *rapid.T) {
-	listeners := live(m.c.must(200, "GET", "/listeners?loadbalancer_id="+m.lb, nil).body["listeners"].([]any))
-	if len(listeners) != len(m.listeners) {
-		rt.Fatalf("%d listeners, want %d", len(listeners), len(m.listeners))
-	}
-	for _, o := range listeners {
-		l := m.listeners[o["id"].(string)]
-		if l == nil || int(o["protocol_port"].(float64)) != l.port || o["default_pool_id"] != orNil(l.pool) {
-			rt.Fatalf("listener %v, want %+v", o, l)
-		}
-	}
-	pools := live(m.c.must(200, "GET", "/pools?loadbalancer_id="+m.lb, nil).body["pools"].([]any))
-	if len(pools) != len(m.pools) {
-		rt.Fatalf("%d pools, want %d", len(pools), len(m.pools))
-	}
-	for _, o := range pools {
-		m.checkPool(rt, o)
+	made := m.create(rt, lbaas.NounHealthMonitor, "/healthmonitors", "healthmonitor",
+		object{"pool_id": pool.id, "type": kind, "delay": 5, "timeout": 3, "max_retries": 2}, refused)
+	if made != nil {
+		m.nodes[made["id"].(string)].parent = pool.id
 	}
 }
 
-func (m *model) checkPool(rt *rapid.T, o object) {
-	id := o["id"].(string)
-	p := m.pools[id]
-	if p == nil {
-		rt.Fatalf("there should be no pool %s", id)
-	}
-	if monitor, _ := o["healthmonitor_id"].(string); p.monitor != "" && monitor != p.monitor {
-		rt.Fatalf("pool %s has monitor %q, want %q", id, monitor, p.monitor)
-	}
-	if got := m.liveMembers(id); !maps.Equal(got, p.members) {
-		rt.Fatalf("pool %s has members %v, want %v", id, got, p.members)
-	}
-	var users []string
-	for listener, l := range m.listeners {
-		if l.pool == id {
-			users = append(users, listener)
-		}
-	}
-	slices.Sort(users)
-	var shown []string
-	for _, ref := range o["listeners"].([]any) {
-		if listener := ref.(object)["id"].(string); m.listeners[listener] != nil {
-			shown = append(shown, listener)
-		}
-	}
-	slices.Sort(shown)
-	if !slices.Equal(users, shown) {
-		rt.Fatalf("pool %s is used by %v, want %v", id, shown, users)
+// rename changes something of any object that means nothing.
+func (m *model) rename(rt *rapid.T) {
+	n := m.pick(rt, nouns()...)
+	switch {
+	case n == nil:
+	case n.noun == lbaas.NounL7Rule:
+		m.update(rt, n, object{"invert": true})
+	default:
+		m.update(rt, n, object{"name": "renamed"})
 	}
 }
 
-// checkTree compares the tree that the loop is given.
-func (m *model) checkTree(rt *rapid.T) {
-	lb, err := m.c.store.Tree(m.c.t.Context(), m.lb)
-	if err != nil {
-		rt.Fatal(err)
+// drop deletes any object but a load balancer. A pool to which a policy redirects stays.
+func (m *model) drop(rt *rapid.T) {
+	n := m.pick(rt, nouns()[1:]...)
+	if n == nil {
+		return
 	}
-	got, want := []string{}, []string{"lb"}
-	for _, part := range lb.Parts() {
-		name := fmt.Sprint(part.Noun(), part.Base().ID)
-		if part.Base().ID == m.lb {
-			name = "lb"
-		}
-		if part.Base().Progress.Generation > lb.Progress.Generation {
-			rt.Fatalf("%s is of generation %d, the load balancer of %d", name, part.Base().Progress.Generation, lb.Progress.Generation)
-		}
-		got = append(got, name)
+	redirects := func(o *node) bool { return o.target == n.id }
+	if n.noun == lbaas.NounPool && slices.ContainsFunc(m.some(lbaas.NounL7Policy), redirects) {
+		m.request(rt, http.StatusConflict, http.MethodDelete, m.pathOf(n), nil)
+		return
 	}
-	for id := range m.listeners {
-		want = append(want, "Listener"+id)
+	m.request(rt, http.StatusNoContent, http.MethodDelete, m.pathOf(n), nil)
+	m.bury(n)
+}
+
+// touchDead changes what was deleted: it is on its way out, or gone.
+func (m *model) touchDead(rt *rapid.T) {
+	all := inOrder(m.dead)
+	if len(all) == 0 {
+		return
 	}
-	for id, p := range m.pools {
-		want = append(want, "Pool"+id)
-		for member := range p.members {
-			want = append(want, "Member"+member)
-		}
-		if p.monitor != "" {
-			want = append(want, "Health Monitor"+p.monitor)
-		}
+	path := all[rapid.IntRange(0, len(all)-1).Draw(rt, "dead")].path
+	want := http.StatusConflict
+	if a := m.send(http.MethodGet, root+path, ""); a.code == http.StatusNotFound {
+		want = http.StatusNotFound
 	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		rt.Fatalf("the tree is %v, want %v", got, want)
+	m.request(rt, want, http.MethodDelete, path, nil)
+}
+
+// setQuota limits one noun, or takes its limit back.
+func (m *model) setQuota(rt *rapid.T) {
+	noun := rapid.SampledFrom(lbaas.QuotaNouns()).Draw(rt, "noun")
+	limit := rapid.IntRange(-1, 4).Draw(rt, "limit")
+	var value any = limit
+	m.limits[noun], m.limited = limit, true
+	if rapid.IntRange(0, 3).Draw(rt, "null") == 0 {
+		value = nil
+		delete(m.limits, noun)
 	}
+	m.request(rt, http.StatusAccepted, http.MethodPut, "/quotas/"+m.project, object{"quota": object{quotaKeys[noun]: value}})
+}
+
+func (m *model) liftQuota(rt *rapid.T) {
+	want := http.StatusNotFound
+	if m.limited {
+		want = http.StatusAccepted
+	}
+	m.request(rt, want, http.MethodDelete, "/quotas/"+m.project, nil)
+	m.limited = false
+	clear(m.limits)
 }
