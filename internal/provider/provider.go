@@ -80,7 +80,7 @@ type Capabilities struct {
 	Algorithms  []lbaas.Algorithm
 	Monitors    []lbaas.MonitorType
 	// FlavorKeys and ZoneKeys are what the data of flavor profiles and availability zone profiles may say. Nil means that
-	// the provider has no flavors, or no zones, of its own.
+	// the provider does not even answer that question (501); one without zones may say so with an empty list.
 	FlavorKeys, ZoneKeys []Key
 	// OverlappingSubnets: one load balancer may have members on subnets that have addresses in common.
 	OverlappingSubnets bool

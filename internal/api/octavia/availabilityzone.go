@@ -23,9 +23,9 @@ func readZone(f *form, z *lbaas.AvailabilityZone) {
 	f.check(z.Validate())
 }
 
-// inPath refuses a key that no path can name.
+// inPath refuses a key that no path can name: the end ".json" of a path is not the key's.
 func inPath(attribute, key string) error {
-	if strings.Contains(key, "/") || key == "." || key == ".." {
+	if strings.Contains(key, "/") || strings.HasSuffix(key, ".json") || key == "." || key == ".." {
 		return lbaas.InvalidField(attribute, key, "Value should be able to stand in a path")
 	}
 	return nil

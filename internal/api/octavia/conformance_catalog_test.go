@@ -280,6 +280,7 @@ func TestZoneAttributes(t *testing.T) {
 		sample{"name", `"` + long + `x"`, nil, invalid("name", long+"x", tooLong)},
 		sample{"name", `"a\u0000b"`, nil, invalid("name", "a\x00b", "Value should not contain a NUL character")},
 		sample{"name", `"a/b"`, nil, invalid("name", "a/b", "Value should be able to stand in a path")},
+		sample{"name", `"a.json"`, nil, invalid("name", "a.json", "Value should be able to stand in a path")},
 		sample{"name", `".."`, nil, invalid("name", "..", "Value should be able to stand in a path")},
 		sample{"availability_zone_profile_id", `"x"`, nil, invalid("availability_zone_profile_id", "x", notUUID)},
 	))

@@ -233,6 +233,7 @@ func TestCapabilities(t *testing.T) {
 		"/providers/picky/flavor_capabilities?description=Which%20color.":              `{"flavor_capabilities":[{"name":"color","description":"Which color."}]}`,
 		"/providers/picky/flavor_capabilities?description=Which%20color.&name=x":       `{"flavor_capabilities":[]}`,
 		"/providers/picky/flavor_capabilities?fields=name&limit=1&nonsense=7":          `{"flavor_capabilities":[{"name":"size"},{"name":"color"}]}`,
+		"/providers/haproxy/availability_zone_capabilities":                            `{"availability_zone_capabilities":[]}`,
 		"/providers/noop/availability_zone_capabilities?name=compute_zone&fields=name": `{"availability_zone_capabilities":[{"name":"compute_zone"}]}`,
 	} {
 		if a := c.do(http.MethodGet, root+path, nil); a.code != 200 || a.raw != want {

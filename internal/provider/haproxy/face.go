@@ -29,6 +29,8 @@ func Face() provider.Face {
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
 			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS},
 			FlavorKeys:  flavorKeys(),
+			// There are none. With nil the API would answer 501, and clients that ask for both kinds at once would show neither.
+			ZoneKeys: []provider.Key{},
 		},
 		OnHost:      true,
 		Failover:    true,
