@@ -17,8 +17,17 @@ import (
 	"plimsoll/internal/failpoint"
 )
 
-// attempts bounds how often a transaction that the database refused is tried again.
-const attempts = 12
+// attempts bounds how often a transaction that the database refused is tried. With the pauses between them that is two seconds,
+// in which many who want one row have their turn even on a Galera cluster, where those who come from different nodes do not queue but
+// all but one start anew.
+const attempts = 20
+
+// pauseAfter is for how long to wait before a transaction is tried again: a random part of a span that doubles up to a bound, so that
+// those who got in each other's way do not do so again.
+func pauseAfter(try int) time.Duration {
+	const first, longest = 5 * time.Millisecond, 250 * time.Millisecond
+	return 1 + rand.N(min(first<<(try-1), longest))
+}
 
 // change runs fn in a transaction, and again from the start when the database refused it for a conflict with another
 // one. fn must have no effect but through tx. The name is that of the commit's failpoint, "store.<what>".
@@ -32,9 +41,8 @@ func (s *Store) change(ctx context.Context, name string, fn func(ctx context.Con
 		if !retryable(err) || try == attempts {
 			return err
 		}
-		pause := time.Duration(1+rand.IntN(10*try)) * time.Millisecond
 		select {
-		case <-time.After(pause):
+		case <-time.After(pauseAfter(try)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
