@@ -170,6 +170,8 @@ func parseCheck(word string) (*expr, error) {
 		return nil, fmt.Errorf("%q: %q is neither the name of an attribute nor a literal", word, kind)
 	case match == "":
 		return nil, fmt.Errorf("%q has nothing after the colon", word)
+	case strings.ContainsAny(word[:1], `'"`) && word[0] == word[len(word)-1]: // one text to oslo.policy, and no check
+		return nil, fmt.Errorf("%q: what stands after the colon must not be in quotation marks", word)
 	case kind == "http" || kind == "https":
 		return nil, fmt.Errorf("%q: another server is not asked; write the rule itself", word)
 	case kind == "rule" || kind == "is_admin":

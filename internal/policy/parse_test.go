@@ -27,6 +27,8 @@ func TestParseRefuses(t *testing.T) {
 		"member":                             `"member" is no check`,
 		"'role:a'":                           `"'role" is neither`,
 		`"rule"`:                             "is no check",
+		"'a':'a'":                            "must not be in quotation marks",
+		`role:a or ("a":"b")`:                "must not be in quotation marks",
 		"role:":                              "has nothing after the colon",
 		":a":                                 `"" is neither`,
 		"http://example.com/%(name)s":        "another server is not asked",
@@ -47,7 +49,7 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	for _, lists := range [][][]string{
-		{{"role:a or role:b"}}, {{"(role:a)"}}, {{"not role:a"}}, {{""}}, {{"role:a", "member"}}, {{"role:a)"}}, {{"and"}},
+		{{"role:a or role:b"}}, {{"(role:a)"}}, {{"not role:a"}}, {{""}}, {{"role:a", "member"}}, {{"role:a)"}}, {{"and"}}, {{"'a':'a'"}},
 	} {
 		if e, err := parseList(lists); err == nil {
 			t.Errorf("bad %q: %v", lists, e)
