@@ -48,7 +48,7 @@ func TestParseRefuses(t *testing.T) {
 		{"bad versions that Octavia gives", "[api_settings]\nminimum_tls_version = TLSv1.3\n",
 			"p.conf: option default_listener_tls_versions in [api_settings] has TLSv1.2, which is below minimum_tls_version: set it to others"},
 		{"bad ciphers that Octavia gives", "[api_settings]\ntls_cipher_prohibit_list = DHE-RSA-AES128-GCM-SHA256\n",
-			"option default_pool_ciphers in [api_settings] has DHE-RSA-AES128-GCM-SHA256, which tls_cipher_prohibit_list prohibits: set it to others"},
+			"\np.conf: option default_pool_ciphers in [api_settings] has DHE-RSA-AES128-GCM-SHA256, which tls_cipher_prohibit_list prohibits: set it to others"},
 		{"bad address", "[networking]\nreserved_ips = 10.0.0.1, here\n", `"here" is not an IP address`},
 		{"bad network option", "[networking]\nmax_retries = 3\n", "p.conf:2: option max_retries in [networking] is unknown"},
 		{"bad certificate manager", "[certificates]\ncert_manager = castellan_cert_manager\n", `"castellan_cert_manager" is none of barbican_cert_manager, noop_cert_manager`},

@@ -90,20 +90,20 @@ func (c *Config) networkingOptions() []option {
 }
 
 // check refuses defaults that nobody would be allowed to name, be they Octavia's.
-func (c *Config) check() error {
-	return errors.Join(c.checkTLS("default_listener", c.Deployment.ListenerTLS), c.checkTLS("default_pool", c.Deployment.PoolTLS))
+func (c *Config) check(file string) error {
+	return errors.Join(c.checkTLS(file, "default_listener", c.Deployment.ListenerTLS), c.checkTLS(file, "default_pool", c.Deployment.PoolTLS))
 }
 
-func (c *Config) checkTLS(prefix string, t lbaas.TLSDefaults) error {
+func (c *Config) checkTLS(file, prefix string, t lbaas.TLSDefaults) error {
 	for cipher := range strings.SplitSeq(t.Ciphers, ":") {
 		if slices.Contains(c.Deployment.ProhibitedCiphers, cipher) {
-			return fmt.Errorf("option %s_ciphers in [api_settings] has %s, which tls_cipher_prohibit_list prohibits: set it to others", prefix, cipher)
+			return fmt.Errorf("%s: option %s_ciphers in [api_settings] has %s, which tls_cipher_prohibit_list prohibits: set it to others", file, prefix, cipher)
 		}
 	}
 	all := lbaas.TLSVersions()
 	for _, v := range t.Versions {
 		if slices.Index(all, v) < slices.Index(all, c.Deployment.MinTLSVersion) {
-			return fmt.Errorf("option %s_tls_versions in [api_settings] has %s, which is below minimum_tls_version: set it to others", prefix, v)
+			return fmt.Errorf("%s: option %s_tls_versions in [api_settings] has %s, which is below minimum_tls_version: set it to others", file, prefix, v)
 		}
 	}
 	return nil

@@ -50,8 +50,8 @@ func Parse(name string, data []byte) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, errors.Join(d.errs...)
 	}
-	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+	if err := c.check(name); err != nil {
+		return Config{}, err
 	}
 	c.Policy = c.Policy.in(filepath.Dir(name))
 	return c, nil
