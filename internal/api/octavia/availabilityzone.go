@@ -41,9 +41,6 @@ type zoneJSON struct {
 func zoneOf(z *lbaas.AvailabilityZone, _ view) zoneJSON { return zoneJSON(*z) }
 
 func (a *API) showZone(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	name, err := r.id("name", lbaas.NounAvailabilityZone)
 	if err != nil {
 		return web.Reply{}, err
@@ -57,9 +54,6 @@ func (a *API) showZone(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) createZone(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "availability_zone_", "availability_zone", true)
 	if err != nil {
 		return web.Reply{}, err
@@ -78,9 +72,6 @@ func (a *API) createZone(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) updateZone(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "availability_zone_", "availability_zone", false)
 	if err != nil {
 		return web.Reply{}, err
@@ -103,9 +94,6 @@ func (a *API) updateZone(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) deleteZone(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	name, err := r.id("name", lbaas.NounAvailabilityZone)
 	if err != nil {
 		return web.Reply{}, err

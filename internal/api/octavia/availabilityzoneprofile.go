@@ -34,9 +34,6 @@ func zoneProfileOf(p *lbaas.AvailabilityZoneProfile, _ view) zoneProfileJSON {
 }
 
 func (a *API) showZoneProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.id("id", lbaas.NounAvailabilityZoneProfile)
 	if err != nil {
 		return web.Reply{}, err
@@ -50,9 +47,6 @@ func (a *API) showZoneProfile(ctx context.Context, r *request) (web.Reply, error
 }
 
 func (a *API) createZoneProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "availability_zone_profile_", "availability_zone_profile", true)
 	if err != nil {
 		return web.Reply{}, err
@@ -71,9 +65,6 @@ func (a *API) createZoneProfile(ctx context.Context, r *request) (web.Reply, err
 }
 
 func (a *API) updateZoneProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "availability_zone_profile_", "availability_zone_profile", false)
 	if err != nil {
 		return web.Reply{}, err
@@ -116,9 +107,6 @@ func (a *API) putZoneProfile(ctx context.Context, id string, f *form) (*lbaas.Av
 }
 
 func (a *API) deleteZoneProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.id("id", lbaas.NounAvailabilityZoneProfile)
 	if err != nil {
 		return web.Reply{}, err

@@ -34,9 +34,6 @@ type flavorJSON struct {
 func flavorOf(f *lbaas.Flavor, _ view) flavorJSON { return flavorJSON(*f) }
 
 func (a *API) showFlavor(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.id("id", lbaas.NounFlavor)
 	if err != nil {
 		return web.Reply{}, err
@@ -50,9 +47,6 @@ func (a *API) showFlavor(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) createFlavor(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "flavor_", "flavor", true)
 	if err != nil {
 		return web.Reply{}, err
@@ -68,9 +62,6 @@ func (a *API) createFlavor(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) updateFlavor(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "flavor_", "flavor", false)
 	if err != nil {
 		return web.Reply{}, err
@@ -93,9 +84,6 @@ func (a *API) updateFlavor(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 func (a *API) deleteFlavor(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.id("id", lbaas.NounFlavor)
 	if err != nil {
 		return web.Reply{}, err

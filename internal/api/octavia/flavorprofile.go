@@ -46,9 +46,6 @@ func (r *request) flavorProfileID() (string, error) {
 }
 
 func (a *API) showFlavorProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.flavorProfileID()
 	if err != nil {
 		return web.Reply{}, err
@@ -62,9 +59,6 @@ func (a *API) showFlavorProfile(ctx context.Context, r *request) (web.Reply, err
 }
 
 func (a *API) createFlavorProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "flavor_profile_", "flavorprofile", true)
 	if err != nil {
 		return web.Reply{}, err
@@ -83,9 +77,6 @@ func (a *API) createFlavorProfile(ctx context.Context, r *request) (web.Reply, e
 }
 
 func (a *API) updateFlavorProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	f, err := readForm(r, "flavor_profile_", "flavorprofile", false)
 	if err != nil {
 		return web.Reply{}, err
@@ -133,9 +124,6 @@ func changedMeanwhile(noun lbaas.Noun, id string) error {
 }
 
 func (a *API) deleteFlavorProfile(ctx context.Context, r *request) (web.Reply, error) {
-	if err := r.allow(r.Actor.ProjectID); err != nil {
-		return web.Reply{}, err
-	}
 	id, err := r.flavorProfileID()
 	if err != nil {
 		return web.Reply{}, err
