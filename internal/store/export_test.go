@@ -96,6 +96,19 @@ func MigrateTo(t *testing.T, connection string, version int64, statements ...str
 	}
 }
 
+// Stall begins a transaction that has written a lease, and leaves it at that, as a process does that is frozen.
+func (s *Store) Stall(t *testing.T, l Lease) {
+	t.Helper()
+	tx, err := s.write.BeginTx(context.Background(), nil)
+	if err == nil {
+		err = s.fence(context.Background(), tx, l)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+}
+
 // Rows counts the rows of a table that belong to a load balancer.
 func (s *Store) Rows(t *testing.T, table, loadBalancerID string) int {
 	t.Helper()

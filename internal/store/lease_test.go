@@ -230,3 +230,22 @@ func TestALateWriterAndTheNextHolder(t *testing.T) {
 		}
 	})
 }
+
+// TestAFrozenHolderLosesItsLease has a process stop in the middle of a write: others take its lease as soon as the database has seen
+// enough of that.
+func TestAFrozenHolderLosesItsLease(t *testing.T) {
+	for _, engine := range []store.Engine{store.PostgreSQL, store.MariaDB} { // SQLite is one process's own
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			s := storetest.Open(t, engine)
+			frozen := acquire(t, s, "x", "frozen", time.Minute, 1)
+			s.Expire(t, "x")
+			s.Stall(t, frozen)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if _, ok, err := s.AcquireLease(ctx, "x", "next", time.Minute); !ok || err != nil {
+				t.Errorf("the next holder gets %v, %v", ok, err)
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -129,6 +130,11 @@ func (s *Store) connectSQLite(path string) error {
 	return nil
 }
 
+// idle is after how many seconds a server ends the transaction of a process that has stopped in the middle of it (a virtual machine that
+// was frozen, a host that is cut off). It holds locks, on its leases too, and would keep others from taking over. Ours never
+// wait for anything but the server.
+const idle = 10
+
 func (s *Store) connectPostgreSQL(dsn string) error {
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -137,7 +143,12 @@ func (s *Store) connectPostgreSQL(dsn string) error {
 	// Values stand in the text of our statements, so that hardly two are alike: preparing them would cost a round trip each.
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	s.engine = PostgreSQL
-	s.share(bun.NewDB(pool(stdlib.OpenDB(*c)), postgresql{pgdialect.New()}))
+	// Not a parameter of the connection's start, which poolers in between may refuse.
+	impatient := stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = '%ds'", idle))
+		return err
+	})
+	s.share(bun.NewDB(pool(stdlib.OpenDB(*c, impatient)), postgresql{pgdialect.New()}))
 	return nil
 }
 
@@ -170,6 +181,7 @@ func (s *Store) connectMariaDB(dsn string) error {
 		"time_zone":                "'+00:00'",
 		"tx_isolation":             "'READ-COMMITTED'", // MariaDB before 11.1 knows only this name
 		"innodb_lock_wait_timeout": "10",
+		"idle_transaction_timeout": strconv.Itoa(idle),
 		"default_storage_engine":   "InnoDB",
 	}
 	connector, err := mysql.NewConnector(c)
