@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,8 +86,10 @@ func MigrateTo(t *testing.T, connection string, version int64, statements ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.UpTo(t.Context(), version); err != nil {
-		t.Fatal(err)
+	if version > 0 {
+		if _, err := p.UpTo(t.Context(), version); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, statement := range statements {
 		if _, err := s.write.DB.ExecContext(t.Context(), statement); err != nil {
@@ -94,6 +99,45 @@ func MigrateTo(t *testing.T, connection string, version int64, statements ...str
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Migration returns the statements of the migration of a version, as an engine takes them; none is that there is no such version.
+func Migration(t *testing.T, engine Engine, version int) (statements []string) {
+	t.Helper()
+	files, err := rendered(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(files, fmt.Sprintf("%05d_*.sql", version))
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	text, err := fs.ReadFile(files, names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile(`(?m)^\s*--.*$`).ReplaceAllString(string(text), "")
+	for _, statement := range strings.Split(code, ";\n") {
+		if strings.TrimSpace(statement) != "" {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}
+
+// Indexes returns the names of all indexes.
+func (s *Store) Indexes(t *testing.T) []string {
+	t.Helper()
+	query := map[Engine]string{
+		SQLite:     "SELECT name FROM sqlite_master WHERE type = 'index'",
+		PostgreSQL: "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
+		MariaDB:    "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE()",
+	}[s.engine]
+	var names []string
+	if err := s.write.NewRaw(query).Scan(t.Context(), &names); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // Stall begins a transaction that has written a lease, and leaves it at that, as a process does that is frozen.

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,4 +54,49 @@ func TestOldLoadBalancersStay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMigrationsCanBeRepeated has each migration fail at its end where the engine commits after each statement, so that all of it
+// is done again.
+func TestMigrationsCanBeRepeated(t *testing.T) {
+	for _, engine := range []store.Engine{store.PostgreSQL, store.MariaDB} { // on SQLite a migration is one transaction
+		t.Run(string(engine), func(t *testing.T) {
+			connection := storetest.Bare(t, engine)
+			for version := 1; ; version++ {
+				statements := store.Migration(t, engine, version)
+				store.MigrateTo(t, connection, int64(version-1), statements...)
+				if statements == nil {
+					break
+				}
+			}
+			again := storetest.Reopen(t, connection)
+			want := storetest.Open(t, engine).Indexes(t)
+			got := again.Indexes(t)
+			slices.Sort(want)
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("indexes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestIndexesThatWereReplacedAreGone asks each engine, since each is told in words of its own.
+func TestIndexesThatWereReplacedAreGone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		names, replaced := s.Indexes(t), 0
+		for _, name := range names {
+			table, ok := strings.CutSuffix(name, "_owned")
+			if !ok {
+				continue
+			}
+			replaced++
+			if slices.Contains(names, table+"_project") {
+				t.Errorf("%s has both indexes", table)
+			}
+		}
+		if want := len(lbaas.QuotaNouns()); replaced != want {
+			t.Errorf("%d tables have the new index, want %d", replaced, want)
+		}
+	})
 }
