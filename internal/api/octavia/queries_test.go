@@ -122,9 +122,9 @@ func (w *crowd) widen(c *store.Change, n int) error {
 			&lbaas.Member{PoolID: p.ID, Address: netip.MustParseAddr("10.0.0.1"), ProtocolPort: port}, more, further); err != nil {
 			return err
 		}
-		rules := []lbaas.Part{&lbaas.L7Rule{L7PolicyID: more.ID}, &lbaas.RateLimitRule{RateLimitPolicyID: further.ID}, &lbaas.RateLimitRule{RateLimitPolicyID: limit.ID}}
+		rules := []lbaas.Part{&lbaas.L7Rule{L7PolicyID: more.ID}, &lbaas.RateLimitRule{RateLimitPolicyID: further.ID}}
 		if i < 40 { // a policy has no more than 50
-			rules = append(rules, &lbaas.L7Rule{L7PolicyID: policy.ID})
+			rules = append(rules, &lbaas.L7Rule{L7PolicyID: policy.ID}, &lbaas.RateLimitRule{RateLimitPolicyID: limit.ID})
 		}
 		if err := c.Put(rules...); err != nil {
 			return err
