@@ -237,7 +237,7 @@ func TestListsFollowIndexes(t *testing.T) {
 	some := []store.Filter{filter("provisioning_status", "ERROR")}
 	most := []store.Filter{filter("provisioning_status", "ACTIVE"), filter("admin_state_up", "yes")}
 	mine := []store.Filter{filter("project_id", "project")}
-	const created, name, project = "INDEX load_balancers_created", "INDEX load_balancers_name", "INDEX load_balancers_project (project_id=?"
+	const created, name, project = "INDEX load_balancers_created", "INDEX load_balancers_name", "INDEX load_balancers_owned (project_id=?"
 	for what, tc := range map[string]struct {
 		query store.Query
 		want  string
