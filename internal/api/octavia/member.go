@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -257,11 +258,9 @@ func (a *API) replaceMembers(ctx context.Context, r *request) (web.Reply, error)
 		wanted[i] = lbaas.NewMember()
 		readMember(f, wanted[i])
 		newMember(wanted[i], p)
-		if err := a.Options.ValidateMember(wanted[i]); err != nil {
-			return web.Reply{}, err
-		}
 	}
-	if err := a.checkSubnets(ctx, r, p, wanted...); err != nil {
+	joining, err := a.judgeBatch(ctx, r, p, wanted)
+	if err != nil {
 		return web.Reply{}, err
 	}
 	if len(wanted) == 0 && (len(p.Members) == 0 || additive) {
@@ -272,7 +271,7 @@ func (a *API) replaceMembers(ctx context.Context, r *request) (web.Reply, error)
 		if p == nil {
 			return immutable(lbaas.NounPool, r.PathValue("pool"))
 		}
-		if err := mergeMembers(c, p, forms, wanted, additive); err != nil {
+		if err := a.mergeMembers(c, p, batch{forms, wanted, joining, additive}); err != nil {
 			return err
 		}
 		return touchPool(c, p)
@@ -324,32 +323,81 @@ type endpoint struct {
 
 func endpointOf(m *lbaas.Member) endpoint { return endpoint{m.Address, m.ProtocolPort} }
 
+// batch is what is wanted of the members of a pool.
+type batch struct {
+	forms    []*form
+	wanted   []*lbaas.Member
+	joining  []*lbaas.Member // those of the wanted that were judged as new
+	additive bool
+}
+
+// judgeBatch judges the members that are wanted, and returns those that the pool does not have. The others keep their addresses and
+// subnets, whatever those would be judged to be now.
+func (a *API) judgeBatch(ctx context.Context, r *request, p *lbaas.Pool, wanted []*lbaas.Member) (joining []*lbaas.Member, err error) {
+	present, err := a.Store.Members(ctx, store.Query{Filters: []store.Filter{{Attribute: "pool_id", Values: []string{p.ID}}}})
+	if err != nil {
+		return nil, err
+	}
+	known := map[endpoint]bool{}
+	for _, m := range present {
+		if !m.Progress.Deleted {
+			known[endpointOf(m)] = true
+		}
+	}
+	for _, m := range wanted {
+		if err := first(m.Validate(), a.Options.AllowAddress(m.MonitorAddress)); err != nil {
+			return nil, err
+		}
+		if known[endpointOf(m)] {
+			continue
+		}
+		if err := a.Options.AllowAddress(m.Address); err != nil {
+			return nil, err
+		}
+		joining = append(joining, m)
+	}
+	return joining, a.checkSubnets(ctx, r, p, joining...)
+}
+
+// join adds a member that the pool does not have. One that it had when the batch was judged went away meanwhile.
+func (a *API) join(c *store.Change, p *lbaas.Pool, b batch, m *lbaas.Member) error {
+	if !slices.Contains(b.joining, m) {
+		if m.SubnetID != "" { // it was not looked at, and is not while the transaction lasts
+			return changedMeanwhile(lbaas.NounPool, p.ID)
+		}
+		if err := a.Options.AllowAddress(m.Address); err != nil {
+			return err
+		}
+	}
+	return addMember(c, p, m)
+}
+
 // mergeMembers makes the members of a pool of the tree those that are wanted. Known ones are updated with the values of a
 // create: what the request leaves out goes back to its default.
-func mergeMembers(c *store.Change, p *lbaas.Pool, forms []*form, wanted []*lbaas.Member, additive bool) error {
+func (a *API) mergeMembers(c *store.Change, p *lbaas.Pool, b batch) error {
 	known := map[endpoint]*lbaas.Member{}
 	for _, m := range p.Members {
 		known[endpointOf(m)] = m
 	}
 	updated := map[endpoint]bool{}
-	for i, m := range wanted {
+	for i, m := range b.wanted {
 		old := known[endpointOf(m)]
 		switch {
 		case old != nil && updated[endpointOf(m)]:
 			return lbaas.ValidationFailure("Member must be updated only once in the same request.")
 		case old != nil:
-			updateInPlace(old, m, forms[i])
+			updateInPlace(old, m, b.forms[i])
 			if err := c.Put(old); err != nil {
 				return err
 			}
 		default:
-			if err := addMember(c, p, m); err != nil {
+			if err := a.join(c, p, b, m); err != nil {
 				return err
 			}
 		}
 		updated[endpointOf(m)] = true
 	}
-	if additive {
+	if b.additive {
 		return nil
 	}
 	for at, m := range known {

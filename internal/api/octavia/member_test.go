@@ -1,12 +1,20 @@
 package octavia_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/api/octavia"
+	"plimsoll/internal/network"
+	"plimsoll/internal/provider"
+	haproxy "plimsoll/internal/provider/haproxy"
+	"plimsoll/internal/store"
 )
 
 func memberNoun(pool string) noun {
@@ -205,7 +213,7 @@ func TestReplaceMembers(t *testing.T) {
 	c.do("PUT", root+path, object{"members": object{}}).fault(t, 400, invalid("members", "{}", notList))
 	c.do("PUT", root+path, object{"members": []any{nil}}).fault(t, 400, invalid("members", "None", "Value should be object"))
 	c.do("PUT", root+path, object{"members": []object{{"address": "10.0.0.1"}}}).fault(t, 400, invalid("protocol_port", "None", missing))
-	c.do("PUT", root+path, object{"members": []object{{"address": "10.0.0.1", "protocol_port": 80, "subnet_id": c.private.ID}}}).
+	c.do("PUT", root+path, object{"members": []object{{"address": "10.0.0.8", "protocol_port": 80, "subnet_id": c.private.ID}}}).
 		fault(t, 400, "Subnet "+c.private.ID+" not found.")
 	c.do("PUT", root+path, object{}).fault(t, 400, `Missing argument: "members_.members"`)
 	if diff := cmp.Diff([]string{"10.0.0.1 A", "10.0.0.3 c", "10.0.0.4 d"}, c.endpoints(p)); diff != "" {
@@ -259,7 +267,9 @@ func TestBatchIsACreate(t *testing.T) {
 		"bad name":        {object{"name": 7}, 400, invalid("name", "7", notString)},
 		"bad address":     {object{"address": "x"}, 400, invalid("address", "x", notAddress)},
 		"bad: null port":  {object{"protocol_port": nil}, 400, invalid("protocol_port", "None", missing)},
-		"bad subnet":      {object{"subnet_id": unknown}, 400, "Subnet " + unknown + " not found."},
+		"bad subnet":      {object{"address": "10.0.0.51", "subnet_id": unknown}, 400, "Subnet " + unknown + " not found."},
+		"bad reserved":    {object{"address": "169.254.169.254"}, 400, "169.254.169.254 is not a valid option for member address"},
+		"bad monitor":     {object{"monitor_address": "169.254.169.254"}, 400, "169.254.169.254 is not a valid option for member address"},
 		"bad attribute":   {object{"pool_id": p}, 400, "Unknown attribute for argument members_.members: pool_id"},
 		"bad attributes":  {object{"id": "x", "status": 1}, 400, "Unknown attributes for argument members_.members: id, status"},
 		"bad SR-IOV":      {object{"address": "10.0.0.51", "request_sriov": true}, 400, "The load balancer flavor does not allow SR-IOV member ports."},
@@ -288,4 +298,55 @@ func TestBatchIsACreate(t *testing.T) {
 	if got := c.endpoints(p); got != nil {
 		t.Errorf("what is not true-like is false: %v", got)
 	}
+}
+
+// TestBatchKeepsWhatIsThere shows that members which a pool has keep their subnets, whatever becomes of those, and that nothing which
+// was not looked at gets in.
+func TestBatchKeepsWhatIsThere(t *testing.T) {
+	c := newCloud(t)
+	p := c.pool(c.loadBalancer())
+	path := "/pools/" + p + "/members"
+	batch := func(members ...object) answer { return c.do(http.MethodPut, root+path, object{"members": members}) }
+	known := object{"address": "10.0.0.50", "protocol_port": 80, "subnet_id": c.subnet.ID}
+	id := c.make(path, "member", known)["id"].(string)
+	if a := batch(more(known, object{"subnet_id": unknown, "weight": 5})); a.code != http.StatusAccepted {
+		t.Errorf("%d %s", a.code, a.raw)
+	}
+	if got := c.show(path+"/"+id, "member"); got["subnet_id"] != c.subnet.ID || got["weight"] != 5.0 {
+		t.Errorf("the member is %v", got)
+	}
+	c.must(http.StatusNoContent, http.MethodDelete, path+"/"+id, nil)
+	batch(more(known, object{"subnet_id": unknown})).fault(t, 400, "Subnet "+unknown+" not found.") // it is a new one now
+	if a := batch(known); a.code != http.StatusAccepted {
+		t.Errorf("%d %s", a.code, a.raw)
+	}
+	away := &disturbed{Store: c.store, pool: p}
+	c.serve(octavia.Config{Store: c.store, Networks: away, Auth: everybody(), Providers: []provider.Face{haproxy.Face()}})
+	batch(more(known, object{"subnet_id": c.private.ID}), object{"address": "10.0.0.51", "protocol_port": 80, "subnet_id": c.subnet.ID}).
+		fault(t, 409, "Pool "+p+" was changed by another request. Please try again.")
+	if got := c.endpoints(p); got != nil {
+		t.Errorf("the members are %v", got)
+	}
+}
+
+// disturbed is a network service that, while it is asked for a subnet, takes a pool's members away.
+type disturbed struct {
+	*store.Store
+	pool string
+}
+
+func (d *disturbed) Subnet(ctx context.Context, id string) (*network.Subnet, error) {
+	members, err := d.Members(ctx, store.Query{Filters: []store.Filter{{Attribute: "pool_id", Values: []string{d.pool}}}})
+	for _, m := range members {
+		err = errors.Join(err, d.ChangeLoadBalancer(ctx, m.LoadBalancerID, func(c *store.Change) error {
+			if found := c.LB.Pool(d.pool).Member(m.ID); found != nil {
+				return c.Delete(found)
+			}
+			return nil
+		}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.Store.Subnet(ctx, id)
 }
