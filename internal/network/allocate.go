@@ -9,10 +9,10 @@ import (
 )
 
 // near is how many addresses of a big pool are searched from its start before a random place is tried.
-const near = 1024
+const near = 256
 
 // SearchOrder says in which order the addresses of allocation pools are searched for a free one, as ranges that together are the
-// pools. Low addresses come first. When the first thousand are taken, the search goes on from a random place, so that
+// pools. Low addresses come first. When the first few hundred are taken, the search goes on from a random place, so that
 // finding a free address in a big range costs no more the more of it is taken.
 func SearchOrder(pools []Range, random io.Reader) ([]Range, error) {
 	sorted := sortedPools(pools)

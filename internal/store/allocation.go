@@ -124,21 +124,22 @@ func drawAddress(ctx context.Context, tx bun.Tx, subnets []*network.Subnet) (net
 	return network.FixedIP{}, nil
 }
 
-// How many taken addresses are read at once, and among how many free ones the draw is, so that those who draw at the same time
-// seldom draw the same.
+// How many taken addresses are read at first and at once later, since mostly there is room around the first of them, and among how
+// many free ones the draw is, so that those who draw at the same time seldom draw the same.
 const (
-	takenAtOnce = 512
-	freeAtOnce  = 16
+	takenAtFirst = 32
+	takenAtOnce  = 512
+	freeAtOnce   = 16
 )
 
 func drawFrom(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) (netip.Addr, error) {
-	for r.Start.IsValid() && !r.End.Less(r.Start) {
-		taken, err := takenIn(ctx, tx, subnetID, r)
+	for most := takenAtFirst; r.Start.IsValid() && !r.End.Less(r.Start); most = takenAtOnce {
+		taken, err := takenIn(ctx, tx, subnetID, r, most)
 		if err != nil {
 			return netip.Addr{}, err
 		}
 		known := r
-		if len(taken) == takenAtOnce {
+		if len(taken) == most {
 			known.End = taken[len(taken)-1]
 		}
 		if free := network.Free(known, taken, freeAtOnce); len(free) > 0 {
@@ -149,11 +150,11 @@ func drawFrom(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) 
 	return netip.Addr{}, nil
 }
 
-func takenIn(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) ([]netip.Addr, error) {
+func takenIn(ctx context.Context, tx bun.Tx, subnetID string, r network.Range, most int) ([]netip.Addr, error) {
 	var texts []string
 	err := tx.NewSelect().Model((*addressRow)(nil)).Column("address").
 		Where("subnet_id = ? AND number >= ? AND number <= ?", subnetID, addressNumber(r.Start), addressNumber(r.End)).
-		Order("number").Limit(takenAtOnce).Scan(ctx, &texts)
+		Order("number").Limit(int64(most)).Scan(ctx, &texts)
 	if err != nil {
 		return nil, fmt.Errorf("read the taken addresses: %w", err)
 	}
