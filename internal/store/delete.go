@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,19 +15,23 @@ import (
 // everything. What is not in the tree needs no deleting.
 func (c *Change) Delete(parts ...lbaas.Part) error {
 	doomed := map[string][]string{}
-	for _, part := range poolsLast(parts) {
-		if lb, ok := part.(*lbaas.LoadBalancer); ok {
-			return c.deleteAll(lb)
+	var first, pools []lbaas.Part // an L7 policy goes before the pool that it redirects to
+	for _, part := range parts {
+		switch p := part.(type) {
+		case *lbaas.LoadBalancer:
+			return c.deleteAll(p)
+		case *lbaas.Pool:
+			pools = append(pools, p)
+		default:
+			first = append(append(first, below(c.LB, part)...), part)
 		}
-		if err := c.release(part); err != nil {
+	}
+	c.doomAll(first, doomed)
+	for _, p := range pools {
+		if err := c.release(p); err != nil {
 			return err
 		}
-		for _, p := range append(below(c.LB, part), part) {
-			c.doomOne(p, doomed)
-		}
-		if p, ok := part.(*lbaas.L7Policy); ok {
-			c.closeGap(p.ListenerID)
-		}
+		c.doomAll(append(below(c.LB, p), p), doomed)
 	}
 	// What was put before may be what is deleted now: it must not come after.
 	if c.full() {
@@ -42,32 +45,25 @@ func (c *Change) Delete(parts ...lbaas.Part) error {
 	return nil
 }
 
-// poolsLast lets an L7 policy go before the pool that it redirects to.
-func poolsLast(parts []lbaas.Part) []lbaas.Part {
-	return slices.SortedStableFunc(slices.Values(parts), func(a, b lbaas.Part) int {
-		return cmp.Compare(last(a), last(b))
-	})
-}
-
-func last(part lbaas.Part) int {
-	if part.Noun() == lbaas.NounPool {
-		return 1
-	}
-	return 0
-}
-
 // full tells whether there is something to write that was put.
 func (c *Change) full() bool {
 	return c.pools.full() || c.listeners.full() || c.monitors.full() || c.members.full() ||
 		c.l7Policies.full() || c.l7Rules.full() || c.rateLimitPolicies.full() || c.rateLimitRules.full()
 }
 
-// doomOne takes an object out of the tree and notes that it is to go.
-func (c *Change) doomOne(part lbaas.Part, doomed map[string][]string) {
-	c.forget(part)
-	c.progress(part.Base(), true)
-	table := tables[part.Noun()]
-	doomed[table] = append(doomed[table], part.Base().ID)
+// doomAll takes objects out of the tree and notes that they are to go.
+func (c *Change) doomAll(parts []lbaas.Part, doomed map[string][]string) {
+	c.forget(parts)
+	listeners := map[string]bool{}
+	for _, part := range parts {
+		c.progress(part.Base(), true)
+		table := tables[part.Noun()]
+		doomed[table] = append(doomed[table], part.Base().ID)
+		if p, ok := part.(*lbaas.L7Policy); ok && !listeners[p.ListenerID] {
+			listeners[p.ListenerID] = true
+			c.closeGap(p.ListenerID)
+		}
+	}
 }
 
 // below are the parts of a tree that go with a part: the deepest first.
@@ -133,29 +129,27 @@ func (c *Change) deleteAll(lb *lbaas.LoadBalancer) error {
 	if err != nil {
 		return fmt.Errorf("delete load balancer %s: %w", c.LB.ID, err)
 	}
-	for _, part := range c.LB.Parts() {
+	parts := c.LB.Parts()
+	for _, part := range parts {
 		c.progress(part.Base(), true)
-		c.forget(part)
 	}
+	c.forget(parts)
 	c.progress(&lb.Object, true)
 	return nil
 }
 
 // release takes a pool away from the listeners whose default it is. L7 policies do not let it go.
-func (c *Change) release(part lbaas.Part) error {
-	pool, ok := part.(*lbaas.Pool)
-	if !ok {
-		return nil
-	}
+func (c *Change) release(pool lbaas.Part) error {
+	id := pool.Base().ID
 	for _, l := range c.LB.Listeners {
 		for _, p := range l.L7Policies {
-			if p.RedirectPoolID == pool.ID {
-				return lbaas.Errorf(lbaas.Conflict, "Pool %s is in use by L7 policy %s", pool.ID, p.ID)
+			if p.RedirectPoolID == id {
+				return lbaas.Errorf(lbaas.Conflict, "Pool %s is in use by L7 policy %s", id, p.ID)
 			}
 		}
 	}
 	for _, l := range c.LB.Listeners {
-		if l.DefaultPoolID != pool.ID {
+		if l.DefaultPoolID != id {
 			continue
 		}
 		l.DefaultPoolID = ""
@@ -194,62 +188,80 @@ func (c *Change) doom(table, condition string, arg any) error {
 	return nil
 }
 
-// forget takes an object out of the tree.
-func (c *Change) forget(part lbaas.Part) {
+// marks are objects that go, by noun and id.
+type marks map[mark]bool
+
+type mark struct {
+	noun lbaas.Noun
+	id   string
+}
+
+func markOf(p lbaas.Part) mark { return mark{p.Noun(), p.Base().ID} }
+
+// forget takes objects out of the tree, all at once: a pool may have thousands of members.
+func (c *Change) forget(parts []lbaas.Part) {
+	gone := make(marks, len(parts))
+	for _, p := range parts {
+		gone[markOf(p)] = true
+		c.unshelve(p)
+	}
+	for _, l := range c.LB.Listeners {
+		for _, p := range l.L7Policies {
+			p.Rules = without(p.Rules, gone)
+		}
+		for _, p := range l.RateLimitPolicies {
+			p.Rules = without(p.Rules, gone)
+		}
+		l.L7Policies, l.RateLimitPolicies = without(l.L7Policies, gone), without(l.RateLimitPolicies, gone)
+	}
+	for _, p := range c.LB.Pools {
+		p.Members = without(p.Members, gone)
+		if p.HealthMonitor != nil && gone[markOf(p.HealthMonitor)] {
+			p.HealthMonitor = nil
+		}
+	}
+	c.LB.Listeners, c.LB.Pools = without(c.LB.Listeners, gone), without(c.LB.Pools, gone)
+}
+
+func (c *Change) unshelve(part lbaas.Part) {
 	id := part.Base().ID
-	switch p := part.(type) {
+	switch part.(type) {
 	case *lbaas.Listener:
 		delete(c.listeners.kept, id)
-		c.LB.Listeners = without(c.LB.Listeners, id)
 	case *lbaas.Pool:
 		delete(c.pools.kept, id)
-		c.LB.Pools = without(c.LB.Pools, id)
 	case *lbaas.Member:
 		delete(c.members.kept, id)
-		if pool := c.LB.Pool(p.PoolID); pool != nil {
-			pool.Members = without(pool.Members, id)
-		}
 	case *lbaas.HealthMonitor:
 		delete(c.monitors.kept, id)
-		if pool := c.LB.Pool(p.PoolID); pool != nil {
-			pool.HealthMonitor = nil
-		}
-	default:
-		c.forgetL7(part)
-	}
-}
-
-func (c *Change) forgetL7(part lbaas.Part) {
-	id := part.Base().ID
-	switch p := part.(type) {
 	case *lbaas.L7Policy:
 		delete(c.l7Policies.kept, id)
-		if l := c.LB.Listener(p.ListenerID); l != nil {
-			l.L7Policies = without(l.L7Policies, id)
-		}
 	case *lbaas.L7Rule:
 		delete(c.l7Rules.kept, id)
-		if policy := c.LB.L7Policy(p.L7PolicyID); policy != nil {
-			policy.Rules = without(policy.Rules, id)
-		}
 	case *lbaas.RateLimitPolicy:
 		delete(c.rateLimitPolicies.kept, id)
-		if l := c.LB.Listener(p.ListenerID); l != nil {
-			l.RateLimitPolicies = without(l.RateLimitPolicies, id)
-		}
 	case *lbaas.RateLimitRule:
 		delete(c.rateLimitRules.kept, id)
-		if policy := c.LB.RateLimitPolicy(p.RateLimitPolicyID); policy != nil {
-			policy.Rules = without(policy.Rules, id)
-		}
 	}
 }
 
-// without makes a new list: whoever deletes may be going through the old one.
-func without[P lbaas.Part](list []P, id string) []P {
-	var rest []P
+// without makes a new list where something goes: whoever deletes may be going through the old one.
+func without[P lbaas.Part](list []P, gone marks) []P {
+	n := 0
 	for _, p := range list {
-		if p.Base().ID != id {
+		if gone[markOf(p)] {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return list
+	case len(list):
+		return nil
+	}
+	rest := make([]P, 0, len(list)-n)
+	for _, p := range list {
+		if !gone[markOf(p)] {
 			rest = append(rest, p)
 		}
 	}

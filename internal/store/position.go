@@ -14,12 +14,18 @@ import (
 // follow. The order of the list is the truth; moved finds what has to be written.
 func (c *Change) place(p *lbaas.L7Policy) {
 	l := c.LB.Listener(p.ListenerID)
-	others := without(l.L7Policies, p.ID)
+	others := l.L7Policies
+	if i := slices.IndexFunc(others, func(o *lbaas.L7Policy) bool { return o.ID == p.ID }); i >= 0 {
+		others = slices.Concat(others[:i], others[i+1:])
+	} else if n := len(others); p.Position < 1 || p.Position > n {
+		l.L7Policies, p.Position = append(others, p), n+1
+		return
+	}
 	at := p.Position - 1
 	if at < 0 || at > len(others) {
 		at = len(others)
 	}
-	l.L7Policies = slices.Insert(others, at, p)
+	l.L7Policies = slices.Concat(others[:at], []*lbaas.L7Policy{p}, others[at:])
 	c.renumber(l)
 }
 
