@@ -13,6 +13,13 @@ import (
 
 // What TestSequences looks at.
 
+// checkSometimes compares the trees after every fourth request: what is wrong stays so.
+func (m *model) checkSometimes(rt *rapid.T) {
+	if m.requests++; m.requests%4 == 0 {
+		m.checkTrees(rt)
+	}
+}
+
 // checkTrees compares the trees that the loop is given.
 func (m *model) checkTrees(rt *rapid.T) {
 	for _, lb := range m.some(lbaas.NounLoadBalancer) {
@@ -147,6 +154,7 @@ func consistentListener(lb *lbaas.LoadBalancer, l *lbaas.Listener) error {
 
 // look compares what the API shows, in lists, by itself and as the status tree.
 func (m *model) look(rt *rapid.T) {
+	m.checkTrees(rt)
 	shown := map[string]bool{}
 	for _, noun := range []lbaas.Noun{
 		lbaas.NounLoadBalancer, lbaas.NounListener, lbaas.NounPool, lbaas.NounHealthMonitor, lbaas.NounL7Policy, lbaas.NounRateLimitPolicy,

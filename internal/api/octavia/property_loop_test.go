@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"plimsoll/internal/provider/noop"
@@ -155,7 +156,26 @@ func (m *model) applyLate(rt *rapid.T) {
 		return
 	}
 	lb := m.old[rapid.IntRange(0, len(m.old)-1).Draw(rt, "old")]
+	before := m.newer(rt, lb)
 	m.loop.apply(rt, lb, failures(rt, lb))
+	if diff := cmp.Diff(before, m.newer(rt, lb)); diff != "" {
+		rt.Fatalf("an Apply of generation %d has changed what is newer (-before +after):\n%s", lb.Progress.Generation, diff)
+	}
+}
+
+// newer is how far the objects of a load balancer have come that are newer than an old tree of it.
+func (m *model) newer(rt *rapid.T, old *lbaas.LoadBalancer) map[string]lbaas.Progress {
+	progress := map[string]lbaas.Progress{}
+	now := m.loop.tree(rt, old.ID)
+	if now == nil {
+		return progress
+	}
+	for _, part := range now.Parts() {
+		if p := part.Base().Progress; p.Generation > old.Progress.Generation {
+			progress[part.Base().ID] = p
+		}
+	}
+	return progress
 }
 
 // fail records that nothing was achieved, of this generation or an older one.

@@ -14,14 +14,15 @@ import (
 // model is what a project should have after a sequence of requests.
 type model struct {
 	*sandbox
-	loop    *handLoop
-	project string
-	flavors []string
-	nodes   map[string]*node // what there is, by id
-	dead    map[string]*node // what was deleted: it may be shown until it is gone
-	limits  map[lbaas.Noun]int
-	old     []*lbaas.LoadBalancer // trees that were read, and are to be applied late
-	limited bool                  // the project has limits of its own, be they none
+	loop     *handLoop
+	project  string
+	flavors  []string
+	nodes    map[string]*node // what there is, by id
+	dead     map[string]*node // what was deleted: it may be shown until it is gone
+	limits   map[lbaas.Noun]int
+	old      []*lbaas.LoadBalancer // trees that were read, and are to be applied late
+	requests int                   // how many were looked after
+	limited  bool                  // the project has limits of its own, be they none
 }
 
 // node is an object of a project.
