@@ -18,7 +18,8 @@ func (c *Change) place(p *lbaas.L7Policy) {
 	if i := slices.IndexFunc(others, func(o *lbaas.L7Policy) bool { return o.ID == p.ID }); i >= 0 {
 		others = slices.Concat(others[:i], others[i+1:])
 	} else if n := len(others); p.Position < 1 || p.Position > n {
-		l.L7Policies, p.Position = append(others, p), n+1
+		p.Position = n + 1
+		l.L7Policies = append(l.L7Policies, p)
 		return
 	}
 	at := p.Position - 1

@@ -400,14 +400,13 @@ func (a *API) mergeMembers(c *store.Change, p *lbaas.Pool, b batch) error {
 	if b.additive {
 		return nil
 	}
+	var gone []lbaas.Part // all at once, since there may be thousands
 	for at, m := range known {
 		if !updated[at] {
-			if err := c.Delete(m); err != nil {
-				return err
-			}
+			gone = append(gone, m)
 		}
 	}
-	return nil
+	return c.Delete(gone...)
 }
 
 // updateInPlace gives an old member the mutable attributes of a new one. A name and tags have no default in a POST: what is left out
