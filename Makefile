@@ -27,7 +27,7 @@ define apt
 	fi
 endef
 
-.PHONY: build quickstart test lint bench bench-many bench-code bench-deps deps test-deps clean generate fuzz
+.PHONY: build quickstart test lint bench bench-many bench-code bench-size bench-deps deps test-deps clean generate fuzz
 
 build: ## bin/plimsoll
 	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plimsoll ./cmd/plimsoll
@@ -73,6 +73,9 @@ bench-many: bench-deps ## a thousand load balancers on this host
 
 bench-code: test-deps ## what parts of the code cost
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -v '/test/bench$$')
+
+bench-size: test-deps ## the API's handlers among a hundred thousand load balancers, on each database
+	$(GO) test -run '^$$' -bench Size -benchmem -timeout 30m ./internal/api/octavia
 
 bench-deps:
 	$(call apt,$(RUN_PACKAGES) wrk)

@@ -52,6 +52,7 @@ type site struct {
 	net    *harness.Net
 	webs   []*harness.Web
 	client *harness.Node
+	rows   int // load balancers that were filled in
 }
 
 func newSite(b *testing.B, webs int) *site {

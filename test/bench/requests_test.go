@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,8 +18,9 @@ var clients = [...]int{1, 8, 32}
 // readSpan is for how long reads are repeated, by each number of clients.
 const readSpan = 2 * time.Second
 
-// BenchmarkReads measures how many reads the API answers, and how long each takes, with no, a hundred and a thousand
-// load balancers in the store. Clients keep their connections and their token; they share the machine with the server.
+// BenchmarkReads measures how many reads the API answers, and how long each takes, with no, a hundred, a thousand and a hundred
+// thousand load balancers in the store. Clients keep their connections and their token; they share the machine with the
+// server.
 func BenchmarkReads(b *testing.B) {
 	s := newSite(b, 0)
 	b.Run("memory/start", func(b *testing.B) { s.memory(b) })
@@ -27,36 +29,71 @@ func BenchmarkReads(b *testing.B) {
 		b.Fatal(err)
 	}
 	s.reads(b, "get-one", "/loadbalancers/"+lb.ID, 0)
-	project := s.projectOf(b, lb.ID)
 	s.remove(b, lb.ID)
 	s.WaitGone(b, lb.ID)
-	rows := 0
 	for _, n := range []int{100, 1000} {
-		s.Stop(b)
-		s.fill(b, project, n-rows)
-		rows = n
-		s.Start(b)
-		b.Run(fmt.Sprintf("memory/%d-rows", n), func(b *testing.B) { s.memory(b) })
+		s.growTo(b, n)
 		s.reads(b, fmt.Sprintf("list-%d", n), "/loadbalancers", n)
 	}
-	b.Run("memory/after", func(b *testing.B) { s.memory(b) })
+	b.Run("memory/after-lists-of-1000", func(b *testing.B) { s.memory(b) })
+	s.growTo(b, manyRows)
+	s.reads(b, "of-many/get-one", "/loadbalancers/"+s.someID(b), 0)
+	s.reads(b, "of-many/list-1000", "/loadbalancers", 1000)
+	s.reads(b, "of-many/list-1000-active-by-name", "/loadbalancers?provisioning_status=ACTIVE&sort=name", 1000)
+	b.Run("of-many/memory/after-lists-of-1000", func(b *testing.B) { s.memory(b) })
+	b.Run("of-many/list-all", s.readAll)
+	b.Run("of-many/memory/after-list-of-all", func(b *testing.B) { s.memory(b) })
 }
 
-func (s *site) projectOf(b *testing.B, id string) string {
+// manyRows is how many load balancers there are in the end.
+const manyRows = 100_000
+
+// growTo makes the store of the server have so many load balancers.
+func (s *site) growTo(b *testing.B, n int) {
 	b.Helper()
-	text, err := s.api.call(b.Context(), http.MethodGet, "/loadbalancers/"+id, nil)
+	s.Stop(b)
+	s.fill(b, n-s.rows)
+	s.rows = n
+	s.Start(b)
+	b.Run(fmt.Sprintf("memory/%d-rows", n), func(b *testing.B) { s.memory(b) })
+}
+
+// someID is that of one of the load balancers.
+func (s *site) someID(b *testing.B) string {
+	b.Helper()
+	text, err := s.api.call(b.Context(), http.MethodGet, "/loadbalancers?fields=id&limit=1&sort=name", nil)
 	var answer struct {
-		LoadBalancer struct {
-			ProjectID string `json:"project_id"`
-		} `json:"loadbalancer"`
+		LoadBalancers []created `json:"loadbalancers"`
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &answer)
 	}
+	if err != nil || len(answer.LoadBalancers) != 1 {
+		b.Fatalf("look for a load balancer: %s, %v", text, err)
+	}
+	return answer.LoadBalancers[0].ID
+}
+
+// readAll reads all load balancers in one answer, without keeping it.
+func (s *site) readAll(b *testing.B) {
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.api.url+"/loadbalancers?limit=infinite", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return answer.LoadBalancer.ProjectID
+	r.Header.Set("X-Auth-Token", s.api.token)
+	start := time.Now()
+	resp, err := s.api.client.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	size, err := io.Copy(io.Discard, resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatalf("list all: status %d, %v", resp.StatusCode, err)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ms(time.Since(start)), "ms")
+	b.ReportMetric(float64(size)/1e6, "MB")
 }
 
 // reads repeats a GET; a list has to have so many entries.

@@ -70,6 +70,8 @@ func questions(b *testing.B, s *store.Store) []question {
 		{"project/active-by-name", "member", "/loadbalancers?provisioning_status=ACTIVE&sort=name", 1000},
 		{"active-by-name", "admin", "/loadbalancers?provisioning_status=ACTIVE&sort=name", 1000},
 		{"active-by-name/deep", "admin", "/loadbalancers?provisioning_status=ACTIVE&sort=name&marker=" + at(90_000, "name"), 1000},
+		{"newest", "admin", "/loadbalancers?sort=created_at:desc", 1000},
+		{"active-by-name-backwards", "admin", "/loadbalancers?provisioning_status=ACTIVE&sort=name:desc", 1000},
 		{"error-by-name", "admin", "/loadbalancers?provisioning_status=ERROR&sort=name", 1000},
 		{"pending-by-updated", "admin", "/loadbalancers?provisioning_status=PENDING_UPDATE&sort=updated_at:desc", 1000},
 		{"up-by-operating", "admin", "/loadbalancers?admin_state_up=true&sort=operating_status:desc", 1000},

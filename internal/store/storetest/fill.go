@@ -23,9 +23,9 @@ const BigProject = "b0000000000000000000000000000000"
 // rowsAtOnce bounds how many rows a statement inserts.
 const rowsAtOnce = 250
 
-// Fill puts n load balancers into a database that Connection has made and a store has opened, in seconds: it multiplies two
-// that it makes through the store. Every third has a listener and a pool. Their provider is noop, and they are bound to a
-// host that is not there, so that nothing works on them. They are alike at every call.
+// Fill puts n load balancers into the database of a store, in seconds: it multiplies one that it makes through the store. Every
+// third has a listener and a pool. Their provider is noop, and they are bound to a host that is not there, so that
+// nothing works on them. They are alike at every call with the same n.
 func Fill(t testing.TB, s *store.Store, connection string, n int) {
 	t.Helper()
 	db, err := open(s.Engine(), connection)
@@ -33,7 +33,7 @@ func Fill(t testing.TB, s *store.Store, connection string, n int) {
 		t.Fatalf("open the database to fill it: %v", err)
 	}
 	defer func() { _ = db.Close() }()
-	f := filler{db: db, engine: s.Engine(), rand: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // alike at every call
+	f := filler{db: db, engine: s.Engine(), rand: rand.New(rand.NewPCG(1, uint64(n)))} //nolint:gosec // alike at every call
 	if err := f.fill(context.Background(), s, n); err != nil {
 		t.Fatalf("fill %s: %v", s.Engine(), err)
 	}
@@ -61,7 +61,7 @@ func (f *filler) fill(ctx context.Context, s *store.Store, n int) error {
 			return err
 		}
 	}
-	for i := range n {
+	for i := range n - 1 { // and the one that is there
 		if err := f.add(ctx, tables, i); err != nil {
 			return err
 		}
