@@ -369,41 +369,33 @@ func updateZoneProfile(s *store.Store, id string, fn func(*lbaas.AvailabilityZon
 // database where that can be: either it goes and nobody has it, or it stays.
 func TestNothingNamesWhatIsGone(t *testing.T) {
 	const rounds, users = 12, 4
-	for _, engine := range storetest.Engines() {
-		t.Run(string(engine), func(t *testing.T) {
-			connection := storetest.Connection(t, engine)
-			a := storetest.Reopen(t, connection)
-			b := a
-			if engine != store.SQLite { // which one process has to itself
-				b = storetest.Reopen(t, connection)
-			}
-			for round := range rounds {
-				for name, r := range rivals(t, a, b, round) {
-					var went, came int
-					var mu sync.Mutex
-					note := func(n *int, err error, refusal lbaas.Kind) error {
-						mu.Lock()
-						defer mu.Unlock()
-						if err == nil {
-							*n++
-						} else if !errors.Is(err, refusal) {
-							return err
-						}
-						return nil
+	storetest.Pair(t, func(t *testing.T, a, b *store.Store) {
+		for round := range rounds {
+			for name, r := range rivals(t, a, b, round) {
+				var went, came int
+				var mu sync.Mutex
+				note := func(n *int, err error, refusal lbaas.Kind) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						*n++
+					} else if !errors.Is(err, refusal) {
+						return err
 					}
-					atOnce(t, users+1, func(i int) error {
-						if i == round%(users+1) {
-							return note(&went, r.takeAway(), lbaas.Conflict)
-						}
-						return note(&came, r.use(i), lbaas.NotFound)
-					})
-					if went+came == 0 || went > 0 && came > 0 {
-						t.Errorf("%s: taken away %d times, used %d times", name, went, came)
+					return nil
+				}
+				atOnce(t, users+1, func(i int) error {
+					if i == round%(users+1) {
+						return note(&went, r.takeAway(), lbaas.Conflict)
 					}
+					return note(&came, r.use(i), lbaas.NotFound)
+				})
+				if went+came == 0 || went > 0 && came > 0 {
+					t.Errorf("%s: taken away %d times, used %d times", name, went, came)
 				}
 			}
-		})
-	}
+		}
+	})
 }
 
 // rival is something that one takes away and others come to use.
@@ -431,6 +423,7 @@ func rivals(t *testing.T, a, b *store.Store, round int) map[string]rival {
 	if err := a.CreateFlavorProfile(ctx, alone); err != nil {
 		t.Fatal(err)
 	}
+	b.CatchUp(t)
 	return map[string]rival{
 		"a flavor and new load balancers": {
 			takeAway: func() error { return a.DeleteFlavor(ctx, created.ID) },

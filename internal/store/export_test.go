@@ -140,6 +140,25 @@ func (s *Store) Indexes(t *testing.T) []string {
 	return names
 }
 
+// CatchUp waits until this node of a cluster has what others have committed before.
+func (s *Store) CatchUp(t *testing.T) {
+	t.Helper()
+	if s.engine != MariaDB {
+		return
+	}
+	ctx := context.Background()
+	c, err := s.write.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	for _, statement := range []string{"SET wsrep_sync_wait = 1", "SELECT COUNT(*) FROM leases", "SET wsrep_sync_wait = 0"} {
+		if _, err := c.ExecContext(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
 // Stall begins a transaction that has written a lease, and leaves it at that, as a process does that is frozen.
 func (s *Store) Stall(t *testing.T, l Lease) {
 	t.Helper()

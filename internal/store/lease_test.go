@@ -100,11 +100,11 @@ func TestRenewLeases(t *testing.T) {
 }
 
 func TestOneOfManyGetsTheLease(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.Pair(t, func(t *testing.T, a, b *store.Store) {
 		for round := range 3 {
 			got := make([]bool, 8)
 			atOnce(t, len(got), func(i int) (err error) {
-				_, got[i], err = s.AcquireLease(context.Background(), "x", fmt.Sprint(round, i), time.Minute)
+				_, got[i], err = []*store.Store{a, b}[i%2].AcquireLease(context.Background(), "x", fmt.Sprint(round, i), time.Minute)
 				return err
 			})
 			n := 0
@@ -116,7 +116,9 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 			if n != 1 {
 				t.Errorf("%d got the lease", n)
 			}
-			s.Expire(t, "x")
+			a.CatchUp(t)
+			a.Expire(t, "x")
+			b.CatchUp(t)
 		}
 	})
 }
@@ -200,12 +202,13 @@ func TestALeaseCoversItsOwnOnly(t *testing.T) {
 // TestALateWriterAndTheNextHolder interleaves a fenced write that takes its time with somebody who takes the lease: whoever takes it
 // sees all that was written before, and nothing is written after.
 func TestALateWriterAndTheNextHolder(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.Pair(t, func(t *testing.T, s, other *store.Store) {
 		ctx := context.Background()
 		lb := create(t, s, bareTree())
 		for round := range 20 {
 			late := acquire(t, s, store.LeaseName(lb), fmt.Sprint("late ", round), time.Minute, int64(2*round+1))
 			s.Expire(t, late.Name)
+			other.CatchUp(t)
 			var written error
 			var taken bool
 			atOnce(t, 2, func(i int) (err error) {
@@ -213,12 +216,13 @@ func TestALateWriterAndTheNextHolder(t *testing.T) {
 					written = s.Failing(ctx, late, lb.ID, 1, fmt.Sprint("written by ", round), false)
 					return nil
 				}
-				_, taken, err = s.AcquireLease(ctx, late.Name, "next", time.Minute)
+				_, taken, err = other.AcquireLease(ctx, late.Name, "next", time.Minute)
 				return err
 			})
 			if !taken {
 				t.Fatal("an expired lease was not to be had")
 			}
+			s.CatchUp(t)
 			reason := tree(t, s, lb.ID).Progress.Reason
 			if wrote := reason == fmt.Sprint("written by ", round); wrote != (written == nil) {
 				t.Errorf("the late writer was told %v, and the reason is %q", written, reason)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -98,60 +99,94 @@ func TestChangesOfOneQuotaDoNotUndoEachOther(t *testing.T) {
 	})
 }
 
-// TestQuotasAreExact lets 16 make things at once in a project that may have 5, on two stores of one database where that can be.
+// TestQuotasAreExact lets 16 make things at once in a project that may have 5.
 func TestQuotasAreExact(t *testing.T) {
 	const creators, limit = 16, 5
-	for _, engine := range storetest.Engines() {
-		t.Run(string(engine), func(t *testing.T) {
-			connection := storetest.Connection(t, engine)
-			stores := []*store.Store{storetest.Reopen(t, connection)}
-			stores = append(stores, stores[0])
-			if engine != store.SQLite { // which one process has to itself
-				stores[1] = storetest.Reopen(t, connection)
-			}
-			for name, c := range map[string]struct {
-				noun  lbaas.Noun
-				own   bool // or the deployment's default, so that there is no row at first
-				limit int
-				make  func(lb *lbaas.LoadBalancer, i int) lbaas.Part
-			}{
-				"load balancers":               {noun: lbaas.NounLoadBalancer, own: true, limit: limit},
-				"load balancers by default":    {noun: lbaas.NounLoadBalancer, limit: limit},
-				"no load balancers":            {noun: lbaas.NounLoadBalancer, own: true},
-				"no load balancers by default": {noun: lbaas.NounLoadBalancer},
-				"members": {noun: lbaas.NounMember, own: true, limit: limit, make: func(lb *lbaas.LoadBalancer, i int) lbaas.Part {
-					return fullMemberOf(lb.Pools[0], i)
-				}},
-				"listeners by default": {noun: lbaas.NounListener, limit: limit, make: func(_ *lbaas.LoadBalancer, i int) lbaas.Part {
-					return &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: 80 + i}
-				}},
-			} {
-				t.Run(name, func(t *testing.T) {
-					defaults := map[lbaas.Noun]int{c.noun: c.limit}
-					if c.own {
-						limited(t, stores[0], name, c.noun, c.limit)
-						defaults = nil
+	storetest.Pair(t, func(t *testing.T, a, b *store.Store) {
+		stores := []*store.Store{a, b}
+		for name, c := range map[string]struct {
+			noun  lbaas.Noun
+			own   bool // or the deployment's default, so that there is no row at first
+			limit int
+			make  func(lb *lbaas.LoadBalancer, i int) lbaas.Part
+		}{
+			"load balancers":               {noun: lbaas.NounLoadBalancer, own: true, limit: limit},
+			"load balancers by default":    {noun: lbaas.NounLoadBalancer, limit: limit},
+			"no load balancers":            {noun: lbaas.NounLoadBalancer, own: true},
+			"no load balancers by default": {noun: lbaas.NounLoadBalancer},
+			"members": {noun: lbaas.NounMember, own: true, limit: limit, make: func(lb *lbaas.LoadBalancer, i int) lbaas.Part {
+				return fullMemberOf(lb.Pools[0], i)
+			}},
+			"listeners by default": {noun: lbaas.NounListener, limit: limit, make: func(_ *lbaas.LoadBalancer, i int) lbaas.Part {
+				return &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: 80 + i}
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				defaults := map[lbaas.Noun]int{c.noun: c.limit}
+				if c.own {
+					limited(t, a, name, c.noun, c.limit)
+					defaults = nil
+				}
+				a.SetQuotaDefaults(defaults)
+				b.SetQuotaDefaults(defaults)
+				lbs := poolsOf(t, a, name, c.make == nil)
+				b.CatchUp(t)
+				made := race(t, creators, lbaas.QuotaMet(c.noun), func(i int) error {
+					if c.make == nil {
+						return stores[i%2].CreateLoadBalancer(context.Background(), of(name))
 					}
-					for _, s := range stores {
-						s.SetQuotaDefaults(defaults)
-					}
-					lbs := poolsOf(t, stores[0], name, c.make == nil)
-					made := race(t, creators, lbaas.QuotaMet(c.noun), func(i int) error {
-						if c.make == nil {
-							return stores[i%2].CreateLoadBalancer(context.Background(), of(name))
-						}
-						return stores[i%2].ChangeLoadBalancer(context.Background(), lbs[i%3].ID, func(ch *store.Change) error {
-							return ch.Put(c.make(ch.LB, i))
-						})
+					return stores[i%2].ChangeLoadBalancer(context.Background(), lbs[i%3].ID, func(ch *store.Change) error {
+						return ch.Put(c.make(ch.LB, i))
 					})
-					usage, err := stores[0].QuotaUsage(context.Background(), []string{name})
-					if err != nil || made != c.limit || usage[name][c.noun] != c.limit {
-						t.Errorf("%d were made, there are %d, want %d; %v", made, usage[name][c.noun], c.limit, err)
-					}
 				})
+				a.CatchUp(t)
+				usage, err := a.QuotaUsage(context.Background(), []string{name})
+				if err != nil || made != c.limit || usage[name][c.noun] != c.limit {
+					t.Errorf("%d were made, there are %d, want %d; %v", made, usage[name][c.noun], c.limit, err)
+				}
+			})
+		}
+	})
+}
+
+// TestALoweredQuotaBindsAtOnce lowers a limit while many make things: what there is when that is done, or what is allowed then, is not
+// exceeded after.
+func TestALoweredQuotaBindsAtOnce(t *testing.T) {
+	const creators, each = 8, 6
+	storetest.Pair(t, func(t *testing.T, a, b *store.Store) {
+		usage := func() int {
+			usage, err := a.QuotaUsage(context.Background(), []string{"p"})
+			if err != nil {
+				t.Error(err)
 			}
+			return usage["p"][lbaas.NounLoadBalancer]
+		}
+		limited(t, a, "p", lbaas.NounLoadBalancer, 40)
+		b.CatchUp(t)
+		then := 0
+		atOnce(t, creators+1, func(i int) error {
+			if i < creators {
+				for range each {
+					err := []*store.Store{a, b}[i%2].CreateLoadBalancer(context.Background(), of("p"))
+					if err != nil && !errors.Is(err, lbaas.QuotaExceeded) {
+						return err
+					}
+				}
+				return nil
+			}
+			for usage() < 10 {
+				time.Sleep(time.Millisecond)
+			}
+			limited(t, a, "p", lbaas.NounLoadBalancer, 12)
+			a.CatchUp(t)
+			then = usage()
+			return nil
 		})
-	}
+		a.CatchUp(t)
+		if n := usage(); n > max(then, 12) || n < 12 {
+			t.Errorf("the project has %d, had %d when the limit became 12", n, then)
+		}
+	})
 }
 
 // poolsOf makes three load balancers with a pool each, unless none.

@@ -14,21 +14,9 @@ import (
 	"plimsoll/lbaas"
 )
 
-// TestAllAtOnce lets requests change three load balancers while the loop records what it achieves and observes, on two stores of one
-// database where that can be. Nobody may see an error, and in the end everything is true.
-func TestAllAtOnce(t *testing.T) {
-	for _, engine := range storetest.Engines() {
-		t.Run(string(engine), func(t *testing.T) {
-			connection := storetest.Connection(t, engine)
-			a := storetest.Reopen(t, connection)
-			b := a
-			if engine != store.SQLite { // which one process has to itself
-				b = storetest.Reopen(t, connection)
-			}
-			allAtOnce(t, a, b)
-		})
-	}
-}
+// TestAllAtOnce lets requests change three load balancers while the loop records what it achieves and observes. Nobody may see an
+// error, and in the end everything is true.
+func TestAllAtOnce(t *testing.T) { storetest.Pair(t, allAtOnce) }
 
 func allAtOnce(t *testing.T, a, b *store.Store) {
 	var lbs []*lbaas.LoadBalancer
@@ -38,6 +26,7 @@ func allAtOnce(t *testing.T, a, b *store.Store) {
 		lbs = append(lbs, create(t, a, lb))
 	}
 	lease := leaseOf(t, a, lbs[0])
+	b.CatchUp(t)
 	done := make(chan struct{})
 	var loops sync.WaitGroup
 	for _, lb := range lbs {
@@ -57,6 +46,7 @@ func allAtOnce(t *testing.T, a, b *store.Store) {
 	})
 	close(done)
 	loops.Wait()
+	a.CatchUp(t)
 	var generations int64
 	for _, lb := range lbs {
 		achieve(t, a, lb)
