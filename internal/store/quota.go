@@ -201,7 +201,10 @@ func (s *Store) DeleteQuota(ctx context.Context, projectID string) error {
 // table of the project has grown in this transaction, less those that are now wanted deleted: what does not grow is not asked for.
 // What is unlimited touches no row. Where a limit is finite, the project's row is held and then everything live is counted, which takes
 // in what this transaction has written and what all others that held the row before have. So nothing is kept that could drift.
-// (A change under way while a noun is being limited for the first time may not be counted by those that come right after.)
+//
+// What was under way without a limit when a noun is limited for the first time held nothing. Those that come right after may not count it,
+// until it is committed: a project may then have more than its limit by so much, as it may after a limit was lowered. To close that would
+// cost a write in every transaction of a project without limits. On SQLite, which has one writer, it cannot be.
 func (s *Store) checkQuotas(ctx context.Context, tx bun.Tx, projectID string, grown map[string]int64) error {
 	nouns := growing(grown)
 	if len(nouns) == 0 {

@@ -401,6 +401,25 @@ func TestQuotaUsage(t *testing.T) {
 	})
 }
 
+// TestCountsReadIndexesOnly looks at how SQLite counts what a project has.
+func TestCountsReadIndexesOnly(t *testing.T) {
+	s := storetest.Open(t, store.SQLite)
+	create(t, s, fullTree())
+	plans := s.Plans(t, func() {
+		if _, err := s.QuotaUsage(context.Background(), []string{"project"}); err != nil {
+			t.Error(err)
+		}
+	})
+	if len(plans) != len(lbaas.QuotaNouns()) {
+		t.Errorf("%d plans: %q", len(plans), plans)
+	}
+	for _, plan := range plans {
+		if !strings.Contains(plan, "USING COVERING INDEX") || !strings.Contains(plan, "_owned (project_id=?") {
+			t.Errorf("a count is %s", plan)
+		}
+	}
+}
+
 func TestQuotaLists(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()

@@ -1,5 +1,6 @@
 // Package store keeps what is wanted and what was achieved in one SQL schema, on SQLite, PostgreSQL or MariaDB/Galera.
-// Coordination is compare-and-set on rows, judged by the database's clock; nothing else is relied on.
+// Coordination is writes of rows: compare-and-set, judged by the database's clock, or, where there is nothing to compare, a write that
+// others make, too, so that one comes after the other (hold). Nothing else is relied on.
 package store
 
 import (
