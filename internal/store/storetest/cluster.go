@@ -82,7 +82,8 @@ func startCluster() (servers [2]*Server, err error) {
 	return servers, nil
 }
 
-// catchUp waits until a node has a database as it is on the others.
+// catchUp waits until a node has a database as it is on the others. A node may know of the database's name a little later than
+// wsrep_sync_wait says, so it is asked until it does.
 func (s *Server) catchUp(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -91,12 +92,20 @@ func (s *Server) catchUp(name string) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	for _, statement := range []string{"SET wsrep_sync_wait = 1", "SHOW TABLES IN " + name} {
-		if _, err := c.ExecContext(ctx, statement); err != nil {
+	if _, err := c.ExecContext(ctx, "SET wsrep_sync_wait = 1"); err != nil {
+		return err
+	}
+	for {
+		_, err := c.ExecContext(ctx, "SHOW TABLES IN "+name)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
 			return err
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return nil
 }
 
 // galera runs two nodes. The second gets what the first has made.
