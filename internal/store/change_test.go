@@ -123,6 +123,8 @@ func TestChangeKeepsTheTreeInStep(t *testing.T) {
 				c.Delete(pool.Members[0], pool.HealthMonitor),
 				c.Put(fullMemberOf(pool, 9), second, &lbaas.Listener{Protocol: lbaas.HTTP, ProtocolPort: 80}),
 				c.Put(&lbaas.HealthMonitor{PoolID: second.ID, Type: lbaas.MonitorTCP}),
+				c.Delete(pool.Members[0]), // writes what was put so far
+				c.Put(second),
 				c.Touch(c.LB.Listeners[0]),
 				c.Put(c.LB),
 			)

@@ -51,7 +51,9 @@ func put[R any, P row[R]](sh *shelf[R], r R) {
 		sh.fresh = append(sh.fresh, &r)
 		sh.noted[id] = &r
 	case P(&r).same(old):
-		sh.stamped = append(sh.stamped, id)
+		if P(&r).head().UpdatedAt != 0 { // else it was inserted in this very change, as it is
+			sh.stamped = append(sh.stamped, id)
+		}
 	default:
 		sh.changed = append(sh.changed, &r)
 		sh.noted[id] = &r
