@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -128,10 +129,9 @@ func (p *process) states() []ServerState {
 // depends on the time or on how a server came to be as it is.
 func (p *process) picture() map[string]string {
 	p.t.Helper()
-	all := map[string]string{}
+	var last, all map[string]string
 	eventually(p.t, "checks settle", func() error {
-		clear(all)
-		// Once every server was checked, its status, asked for next, says so.
+		last, all = all, map[string]string{}
 		for _, s := range p.states() {
 			f := s.fields
 			if checking(f[13]) && len(f[10]) == 1 && f[10] < "5" { // no result yet
@@ -149,6 +149,10 @@ func (p *process) picture() map[string]string {
 				return fmt.Errorf("%s is %s", s.Name, s.Status)
 			}
 			all[s.Proxy+"/"+s.Name] += " " + s.Status
+		}
+		// A check has a result a moment before its server's status follows from it.
+		if !maps.Equal(last, all) {
+			return fmt.Errorf("the servers were still changing: %v", all)
 		}
 		return nil
 	})
