@@ -33,6 +33,9 @@ type LoadBalancer struct {
 	// older.
 	FailedOver int64
 
+	// AccessLog has the data plane note every request or connection.
+	AccessLog bool
+
 	// Host is the host whose engine serves it, for providers that bind a load balancer to the host it was made on.
 	Host string
 

@@ -70,7 +70,7 @@ func (f *fixture) Tree(*testing.T) *lbaas.LoadBalancer {
 // Check compares what HAProxy reports, and then who answers.
 func (f *fixture) Check(t *testing.T, lb *lbaas.LoadBalancer) {
 	t.Helper()
-	want := haproxy.Render(lb, []*enginepb.Port{{}}, f.options.Options)
+	want := haproxy.Render(lb, []*enginepb.Port{{}}, nil, f.options.Options)
 	eventually(t, "the servers as wanted", func() bool { return f.servers(lb) == serverList(want) })
 	if diff := cmp.Diff(serverList(want), f.servers(lb)); diff != "" {
 		t.Errorf("servers (-want +got):\n%s", diff)
@@ -126,7 +126,7 @@ func (f *fixture) servers(lb *lbaas.LoadBalancer) string {
 	if err != nil {
 		return err.Error()
 	}
-	wanted := haproxy.Render(lb, []*enginepb.Port{{}}, f.options.Options)
+	wanted := haproxy.Render(lb, []*enginepb.Port{{}}, nil, f.options.Options)
 	spec := haproxy.Running(wanted, states)
 	spec.Servers = slices.DeleteFunc(spec.Servers, func(s *enginepb.Server) bool {
 		return s.Disabled && !slices.ContainsFunc(wanted.Servers, func(w *enginepb.Server) bool { return w.Name == s.Name && w.Backend == s.Backend })

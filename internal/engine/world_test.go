@@ -216,7 +216,7 @@ func (b *testBalancer) monitor() {
 }
 
 func (b *testBalancer) spec() *enginepb.Spec {
-	return haproxy.Render(b.LoadBalancer, []*enginepb.Port{b.port},
+	return haproxy.Render(b.LoadBalancer, []*enginepb.Port{b.port}, nil,
 		haproxy.Options{StateDir: b.w.dir, User: "haproxy", Group: "haproxy", FDLimit: 4000})
 }
 

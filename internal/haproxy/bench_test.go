@@ -23,10 +23,10 @@ func largeTree() *lbaas.LoadBalancer {
 // BenchmarkRender is what a load balancer of 1,000 members costs: its Spec, its file, and the plan for one more weight.
 func BenchmarkRender(b *testing.B) {
 	lb := largeTree()
-	was := Render(lb, nil, testDir)
+	was := Render(lb, nil, nil, testDir)
 	lb.Pools[3].Members[7].Weight = 9
 	for b.Loop() {
-		spec := Render(lb, nil, testDir)
+		spec := Render(lb, nil, nil, testDir)
 		File(spec)
 		if plan := Diff(was, spec); len(plan.Steps) != 1 {
 			b.Fatalf("plan %+v", plan)

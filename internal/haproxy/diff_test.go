@@ -146,7 +146,7 @@ func TestDiffAtRunTime(t *testing.T) {
 				test.old(before)
 			}
 			test.new(after)
-			from, to := Render(before, nil, opts), Render(after, nil, opts)
+			from, to := Render(before, nil, nil, opts), Render(after, nil, nil, opts)
 
 			plan := Diff(from, to)
 			if plan.Reload {
@@ -209,7 +209,7 @@ func TestDiffReload(t *testing.T) {
 			}
 			after := clone(lb)
 			test.new(after)
-			got := Diff(Render(lb, nil, Options{}), Render(after, nil, Options{}))
+			got := Diff(Render(lb, nil, nil, Options{}), Render(after, nil, nil, Options{}))
 			want := Plan{Reload: true, Reason: test.reason}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(Step{})); diff != "" {
 				t.Errorf("Diff (-want +got):\n%s", diff)
@@ -221,8 +221,8 @@ func TestDiffReload(t *testing.T) {
 // TestDiffOrder shows that the order of sections and servers is no difference.
 func TestDiffOrder(t *testing.T) {
 	lb := sharedTree()
-	a := Render(lb, nil, Options{})
-	b := Render(lb, nil, Options{})
+	a := Render(lb, nil, nil, Options{})
+	b := Render(lb, nil, nil, Options{})
 	reverse(b.Sections)
 	reverse(b.Servers)
 	if plan := Diff(a, b); !plan.Empty() {

@@ -69,7 +69,7 @@ func TestMaxconn(t *testing.T) {
 		}
 		limit := 1000000
 		lb.Listeners[0].ConnectionLimit = &limit
-		spec := Render(lb, nil, Options{FDLimit: test.descriptors})
+		spec := Render(lb, nil, nil, Options{FDLimit: test.descriptors})
 		for _, s := range spec.Sections {
 			if n := maxconnOf(s.Lines); s.Name == "global" && n != test.want {
 				t.Errorf("%d descriptors and a flavor of %d: %d connections, want %d", test.descriptors, test.flavor, n, test.want)
@@ -95,7 +95,7 @@ func TestFlavorBounds(t *testing.T) {
 	lb := simpleTree()
 	resized := clone(lb)
 	resized.Flavor = map[string]any{FlavorMaxconn: float64(100)}
-	from, to := Render(lb, nil, Options{FDLimit: 20000}), Render(resized, nil, Options{FDLimit: 20000})
+	from, to := Render(lb, nil, nil, Options{FDLimit: 20000}), Render(resized, nil, nil, Options{FDLimit: 20000})
 	if plan := Diff(from, to); !plan.Reload || plan.Reason != "global is changed" {
 		t.Errorf("Diff = %+v", plan)
 	}

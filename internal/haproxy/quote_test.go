@@ -115,7 +115,7 @@ func tenantTree(name, value string) *lbaas.LoadBalancer {
 
 // lines are the words of every line.
 func lines(t testing.TB, lb *lbaas.LoadBalancer) [][]string {
-	text, _ := File(Render(lb, nil, testDir))
+	text, _ := File(Render(lb, nil, nil, testDir))
 	var all [][]string
 	for _, line := range strings.Split(string(text), "\n") {
 		if !utf8.ValidString(line) {
@@ -154,7 +154,7 @@ func TestHostile(t *testing.T) {
 		rename(lb, s)
 		h := lb.Pools[0].HealthMonitor
 		h.Type, h.URLPath, h.DomainName = lbaas.MonitorHTTPS, "/"+s, "a"+s
-		text, _ := File(Render(lb, testPorts(), testDir))
+		text, _ := File(Render(lb, testPorts(), nil, testDir))
 		if output, err := accepted(t, text); err != nil {
 			t.Errorf("HAProxy refuses %q:\n%s", s, output)
 		}
@@ -165,7 +165,7 @@ func TestHostile(t *testing.T) {
 func TestRefused(t *testing.T) {
 	lb := simpleTree()
 	rename(lb, "bad")
-	text, _ := File(Render(lb, nil, testDir))
+	text, _ := File(Render(lb, nil, nil, testDir))
 	if strings.Contains(string(text), refusedLine) || strings.Contains(string(text), refusedOption) {
 		t.Error("an ordinary build refuses on purpose")
 	}

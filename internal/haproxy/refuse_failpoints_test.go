@@ -12,7 +12,7 @@ import (
 func TestRefuse(t *testing.T) {
 	for name, want := range map[string]string{"front 1": uid(1, 1), "pool 1": uid(2, 1), "member 2": uid(3, 2)} {
 		t.Setenv("PLIMSOLL_FAILPOINT_VALUES", "haproxy.refuse="+name)
-		text, lines := File(Render(simpleTree(), nil, testDir))
+		text, lines := File(Render(simpleTree(), nil, nil, testDir))
 		output, err := accepted(t, text)
 		if err == nil {
 			t.Errorf("HAProxy takes %s", name)

@@ -54,10 +54,15 @@ func (o Options) hardStop() time.Duration {
 	return o.HardStop
 }
 
+// Secrets are what listeners and pools refer to, by reference, as PEM: for a certificate the certificate, its chain and its private
+// key; for authorities their certificates; for a revocation list the list. A listener or pool that refers to what is not
+// there is not rendered: whoever calls Render holds it in its last good form (enginepb.Spec.HeldObjects).
+type Secrets map[string][]byte
+
 // Render gives the wanted state of a load balancer on its host: lb with its whole tree, the ports that reach its
-// networks (the VIP's first), and the host's options. It is pure; the order of lb's parts makes no difference. A flavor that
+// networks (the VIP's first), the secrets that it refers to, and the host's options. It is pure; the order of lb's parts makes no difference. A flavor that
 // ParseFlavor refuses counts for nothing.
-func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, opts Options) *enginepb.Spec {
+func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opts Options) *enginepb.Spec {
 	spec := &enginepb.Spec{
 		LoadBalancerId:       lb.ID,
 		Epoch:                lb.Epoch,

@@ -16,7 +16,7 @@ func TestRender(t *testing.T) {
 	opts := Options{StateDir: "/var/lib/plimsoll", User: "nobody", Group: "nogroup", FDLimit: 20000}
 	for name, lb := range trees() {
 		t.Run(name, func(t *testing.T) {
-			text, _ := File(Render(lb, testPorts(), opts))
+			text, _ := File(Render(lb, testPorts(), nil, opts))
 			golden := filepath.Join("testdata", name+".conf")
 			if *update {
 				if err := os.WriteFile(golden, text, 0o644); err != nil {

@@ -35,7 +35,7 @@ func TestParseAlerts(t *testing.T) {
 
 func FuzzParseAlerts(f *testing.F) {
 	f.Add(alerts)
-	_, lines := File(Render(simpleTree(), nil, testDir))
+	_, lines := File(Render(simpleTree(), nil, nil, testDir))
 	f.Fuzz(func(t *testing.T, text string) {
 		alerts := ParseAlerts([]byte(text))
 		if blamed := Blame(alerts, lines); len(blamed) > len(alerts) {
@@ -110,7 +110,7 @@ func TestRetreat(t *testing.T) {
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
 			lb := retreatTree()
-			wanted := Render(lb, nil, testDir)
+			wanted := Render(lb, nil, nil, testDir)
 			broken(wanted, test.bad)
 			text, lines := File(wanted)
 			output, err := accepted(t, text)
@@ -125,12 +125,12 @@ func TestRetreat(t *testing.T) {
 			if test.before != nil {
 				before := clone(lb)
 				test.before(before)
-				good = Render(before, nil, testDir)
+				good = Render(before, nil, nil, testDir)
 			}
 
 			left, held := Retreat(wanted, good, blamed)
 			test.want(lb)
-			if plan := Diff(left, bare(Render(lb, nil, testDir), test.bad, good)); !plan.Empty() {
+			if plan := Diff(left, bare(Render(lb, nil, nil, testDir), test.bad, good)); !plan.Empty() {
 				t.Errorf("left is not as wanted: %+v", plan)
 			}
 			if diff := cmp.Diff(test.held, held); diff != "" {
@@ -149,7 +149,7 @@ func bare(spec *enginepb.Spec, bad string, good *enginepb.Spec) *enginepb.Spec {
 	if bad != uid(1, 2) || good != nil {
 		return spec
 	}
-	full := Render(retreatTree(), nil, testDir)
+	full := Render(retreatTree(), nil, nil, testDir)
 	spec.Sections = append(spec.Sections, find(full, "backend "+uid(2, 2)+":"+uid(1, 2)))
 	spec.Servers = append(spec.Servers, full.Servers[2])
 	return spec
@@ -160,13 +160,13 @@ func TestRetreatShared(t *testing.T) {
 	lb := sharedTree()
 	before := clone(lb)
 	before.Listeners = before.Listeners[1:] // the older, which checks
-	good := Render(before, nil, testDir)
-	wanted := Render(lb, nil, testDir)
+	good := Render(before, nil, nil, testDir)
+	wanted := Render(lb, nil, nil, testDir)
 	broken(wanted, uid(2, 1))
 	left, held := Retreat(wanted, good, []string{uid(2, 1)})
 	want := clone(before)
 	addListener(want, 2, lbaas.TCP, 8080, "")
-	if plan := Diff(left, Render(want, nil, testDir)); !plan.Empty() {
+	if plan := Diff(left, Render(want, nil, nil, testDir)); !plan.Empty() {
 		t.Errorf("left is not as wanted: %+v", plan)
 	}
 	if diff := cmp.Diff([]string{uid(1, 2)}, held); diff != "" {
@@ -178,9 +178,9 @@ func TestRetreatShared(t *testing.T) {
 func TestRetreatSharedMonitor(t *testing.T) {
 	lb := sharedTree()
 	lb.Pools[0].Members[1].MonitorPort = 0
-	wanted := Render(lb, nil, testDir)
+	wanted := Render(lb, nil, nil, testDir)
 	lb.Pools[0].HealthMonitor = nil
-	good := Render(lb, nil, testDir)
+	good := Render(lb, nil, nil, testDir)
 	left, held := Retreat(wanted, good, []string{uid(4, 1)})
 	if plan := Diff(left, good); !plan.Empty() {
 		t.Errorf("left is not as it was: %+v", plan)
@@ -196,12 +196,12 @@ func TestRetreatSharedMonitor(t *testing.T) {
 
 // TestRetreatChangesNothing shows that its arguments stay as they are.
 func TestRetreatChangesNothing(t *testing.T) {
-	wanted, good := Render(retreatTree(), nil, testDir), Render(simpleTree(), nil, testDir)
+	wanted, good := Render(retreatTree(), nil, nil, testDir), Render(simpleTree(), nil, nil, testDir)
 	Retreat(wanted, good, []string{uid(2, 2), uid(3, 1), uid(4, 1)})
-	if diff := cmp.Diff(Render(retreatTree(), nil, testDir), wanted, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(Render(retreatTree(), nil, nil, testDir), wanted, protocmp.Transform()); diff != "" {
 		t.Errorf("wanted changed:\n%s", diff)
 	}
-	if diff := cmp.Diff(Render(simpleTree(), nil, testDir), good, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(Render(simpleTree(), nil, nil, testDir), good, protocmp.Transform()); diff != "" {
 		t.Errorf("good changed:\n%s", diff)
 	}
 }

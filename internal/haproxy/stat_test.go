@@ -58,7 +58,7 @@ func TestParseInfo(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	opts := testOptions(t)
 	lb := liveTree(t, 102)
-	p := start(t, opts, Render(lb, nil, opts), nil)
+	p := start(t, opts, Render(lb, nil, nil, opts), nil)
 	info, err := ParseInfo(p.must("show info"))
 	if err != nil {
 		t.Fatal(err)

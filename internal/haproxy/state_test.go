@@ -72,7 +72,7 @@ func TestHandOver(t *testing.T) {
 	m := lb.Pools[0].Members
 	m[2].AdminStateUp = false
 	m[4].AdminStateUp = false
-	p := start(t, opts, Render(lb, nil, opts), HandOver(nil, Render(lb, nil, opts)))
+	p := start(t, opts, Render(lb, nil, nil, opts), HandOver(nil, Render(lb, nil, nil, opts)))
 	p.picture()
 	p.must("set server " + lb.Pools[0].ID + ":" + lb.Listeners[0].ID + "/" + m[0].ID + " weight 77")
 	states := p.states()
@@ -84,7 +84,7 @@ func TestHandOver(t *testing.T) {
 	m[2].AdminStateUp = true
 	m[5].AdminStateUp = false
 	m[6].ProtocolPort = 2
-	next := Render(lb, nil, opts)
+	next := Render(lb, nil, nil, opts)
 	p = start(t, opts, next, HandOver(states, next))
 	stats, err := ParseStat(p.must("show stat"))
 	if err != nil {
@@ -111,7 +111,7 @@ func TestHandOver(t *testing.T) {
 
 func TestRunning(t *testing.T) {
 	lb := simpleTree()
-	spec := Render(lb, nil, Options{})
+	spec := Render(lb, nil, nil, Options{})
 	backend := lb.Pools[0].ID + ":" + lb.Listeners[0].ID
 	states := []ServerState{
 		{Backend: backend, Name: uid(3, 1), Address: "10.93.48.3", Port: 80, Weight: 5, Admin: adminMaint},

@@ -168,7 +168,7 @@ func (h *host) check(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	if len(reply.Observations) != 1 || reply.Observations[0].Drifted || !reply.Observations[0].Running {
 		return fmt.Errorf("the engine reports %v", reply.Observations)
 	}
-	want := haproxy.Render(lb, nil, h.options)
+	want := haproxy.Render(lb, nil, nil, h.options)
 	text, _ := haproxy.File(want)
 	file, err := os.ReadFile(filepath.Join(h.options.RunDir(lb.ID), haproxy.ConfigFile))
 	if err != nil {

@@ -21,6 +21,64 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type File_Kind int32
+
+const (
+	File_UNKNOWN          File_Kind = 0
+	File_CERTIFICATE      File_Kind = 1 // PEM: a certificate, its chain and its private key
+	File_CERTIFICATE_LIST File_Kind = 2 // HAProxy's crt-list
+	File_AUTHORITIES      File_Kind = 3 // PEM: certificates of authorities
+	File_REVOCATIONS      File_Kind = 4 // PEM: revocation lists
+	File_MAP              File_Kind = 5 // HAProxy's map: a key and a value on each line
+)
+
+// Enum value maps for File_Kind.
+var (
+	File_Kind_name = map[int32]string{
+		0: "UNKNOWN",
+		1: "CERTIFICATE",
+		2: "CERTIFICATE_LIST",
+		3: "AUTHORITIES",
+		4: "REVOCATIONS",
+		5: "MAP",
+	}
+	File_Kind_value = map[string]int32{
+		"UNKNOWN":          0,
+		"CERTIFICATE":      1,
+		"CERTIFICATE_LIST": 2,
+		"AUTHORITIES":      3,
+		"REVOCATIONS":      4,
+		"MAP":              5,
+	}
+)
+
+func (x File_Kind) Enum() *File_Kind {
+	p := new(File_Kind)
+	*p = x
+	return p
+}
+
+func (x File_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (File_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_engine_proto_enumTypes[0].Descriptor()
+}
+
+func (File_Kind) Type() protoreflect.EnumType {
+	return &file_engine_proto_enumTypes[0]
+}
+
+func (x File_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use File_Kind.Descriptor instead.
+func (File_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{3, 0}
+}
+
 type HelloRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -153,7 +211,14 @@ type Spec struct {
 	Ports                []*Port                `protobuf:"bytes,7,rep,name=ports,proto3" json:"ports,omitempty"`
 	HardStopAfterSeconds int32                  `protobuf:"varint,8,opt,name=hard_stop_after_seconds,json=hardStopAfterSeconds,proto3" json:"hard_stop_after_seconds,omitempty"`
 	// Changes when a user asks for a fresh process; the engine compares it with that of the last Spec, and no more.
-	FailedOver    int64 `protobuf:"varint,9,opt,name=failed_over,json=failedOver,proto3" json:"failed_over,omitempty"`
+	FailedOver int64       `protobuf:"varint,9,opt,name=failed_over,json=failedOver,proto3" json:"failed_over,omitempty"`
+	Files      []*File     `protobuf:"bytes,10,rep,name=files,proto3" json:"files,omitempty"`         // what the sections name: certificates, authorities, maps
+	Datagrams  []*Datagram `protobuf:"bytes,11,rep,name=datagrams,proto3" json:"datagrams,omitempty"` // the listeners that HAProxy cannot serve: UDP and SCTP
+	Checks     []*Check    `protobuf:"bytes,12,rep,name=checks,proto3" json:"checks,omitempty"`       // the health checks that HAProxy cannot make
+	AccessLog  bool        `protobuf:"varint,13,opt,name=access_log,json=accessLog,proto3" json:"access_log,omitempty"`
+	// Objects that are wanted otherwise but cannot be made now, for instance because a certificate cannot be read. They stay in
+	// their last good form, or are left out where there is none, as those that HAProxy refuses.
+	HeldObjects   []string `protobuf:"bytes,14,rep,name=held_objects,json=heldObjects,proto3" json:"held_objects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -251,6 +316,539 @@ func (x *Spec) GetFailedOver() int64 {
 	return 0
 }
 
+func (x *Spec) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Spec) GetDatagrams() []*Datagram {
+	if x != nil {
+		return x.Datagrams
+	}
+	return nil
+}
+
+func (x *Spec) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *Spec) GetAccessLog() bool {
+	if x != nil {
+		return x.AccessLog
+	}
+	return false
+}
+
+func (x *Spec) GetHeldObjects() []string {
+	if x != nil {
+		return x.HeldObjects
+	}
+	return nil
+}
+
+// File is a file in the load balancer's run directory that a section names. What is in it changes without a reload.
+type File struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // a plain name; the engine puts it below files/ in the run directory
+	Kind          File_Kind              `protobuf:"varint,2,opt,name=kind,proto3,enum=plimsoll.engine.v1.File_Kind" json:"kind,omitempty"`
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	Objects       []string               `protobuf:"bytes,4,rep,name=objects,proto3" json:"objects,omitempty"` // the objects that it renders; the first is to blame when HAProxy refuses it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_engine_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *File) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *File) GetKind() File_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return File_UNKNOWN
+}
+
+func (x *File) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *File) GetObjects() []string {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+// Datagram is a listener whose packets the kernel forwards, by nftables in the load balancer's namespace.
+type Datagram struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	ListenerId         string                 `protobuf:"bytes,1,opt,name=listener_id,json=listenerId,proto3" json:"listener_id,omitempty"`
+	PoolId             string                 `protobuf:"bytes,2,opt,name=pool_id,json=poolId,proto3" json:"pool_id,omitempty"` // "" is none: packets are refused
+	Protocol           string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`           // "udp" or "sctp"
+	Addresses          []string               `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`         // of the VIPs
+	Port               int32                  `protobuf:"varint,5,opt,name=port,proto3" json:"port,omitempty"`
+	Algorithm          string                 `protobuf:"bytes,6,opt,name=algorithm,proto3" json:"algorithm,omitempty"`                                              // as the API spells it; those that Render lets through
+	PersistenceSeconds int32                  `protobuf:"varint,7,opt,name=persistence_seconds,json=persistenceSeconds,proto3" json:"persistence_seconds,omitempty"` // how long a source stays with a member; 0 is no persistence
+	PersistenceBits4   int32                  `protobuf:"varint,8,opt,name=persistence_bits4,json=persistenceBits4,proto3" json:"persistence_bits4,omitempty"`       // how much of a source's IPv4 address counts, in bits
+	PersistenceBits6   int32                  `protobuf:"varint,9,opt,name=persistence_bits6,json=persistenceBits6,proto3" json:"persistence_bits6,omitempty"`
+	ConnectionLimit    int32                  `protobuf:"varint,10,opt,name=connection_limit,json=connectionLimit,proto3" json:"connection_limit,omitempty"`    // flows at once; 0 is none
+	IdleMilliseconds   int32                  `protobuf:"varint,11,opt,name=idle_milliseconds,json=idleMilliseconds,proto3" json:"idle_milliseconds,omitempty"` // after which a flow is forgotten; 0 leaves it to the kernel
+	AllowedCidrs       []string               `protobuf:"bytes,12,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
+	Targets            []*Target              `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Datagram) Reset() {
+	*x = Datagram{}
+	mi := &file_engine_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Datagram) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Datagram) ProtoMessage() {}
+
+func (x *Datagram) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Datagram.ProtoReflect.Descriptor instead.
+func (*Datagram) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Datagram) GetListenerId() string {
+	if x != nil {
+		return x.ListenerId
+	}
+	return ""
+}
+
+func (x *Datagram) GetPoolId() string {
+	if x != nil {
+		return x.PoolId
+	}
+	return ""
+}
+
+func (x *Datagram) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Datagram) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Datagram) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Datagram) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *Datagram) GetPersistenceSeconds() int32 {
+	if x != nil {
+		return x.PersistenceSeconds
+	}
+	return 0
+}
+
+func (x *Datagram) GetPersistenceBits4() int32 {
+	if x != nil {
+		return x.PersistenceBits4
+	}
+	return 0
+}
+
+func (x *Datagram) GetPersistenceBits6() int32 {
+	if x != nil {
+		return x.PersistenceBits6
+	}
+	return 0
+}
+
+func (x *Datagram) GetConnectionLimit() int32 {
+	if x != nil {
+		return x.ConnectionLimit
+	}
+	return 0
+}
+
+func (x *Datagram) GetIdleMilliseconds() int32 {
+	if x != nil {
+		return x.IdleMilliseconds
+	}
+	return 0
+}
+
+func (x *Datagram) GetAllowedCidrs() []string {
+	if x != nil {
+		return x.AllowedCidrs
+	}
+	return nil
+}
+
+func (x *Datagram) GetTargets() []*Target {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+// Target is a member of a datagram listener's pool.
+type Target struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MemberId      string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	Port          int32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	Weight        int32                  `protobuf:"varint,4,opt,name=weight,proto3" json:"weight,omitempty"` // 0 drains: flows that are there go on
+	Disabled      bool                   `protobuf:"varint,5,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	Backup        bool                   `protobuf:"varint,6,opt,name=backup,proto3" json:"backup,omitempty"` // used when no other is left
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Target) Reset() {
+	*x = Target{}
+	mi := &file_engine_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Target) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Target) ProtoMessage() {}
+
+func (x *Target) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Target.ProtoReflect.Descriptor instead.
+func (*Target) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Target) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *Target) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Target) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Target) GetWeight() int32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Target) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *Target) GetBackup() bool {
+	if x != nil {
+		return x.Backup
+	}
+	return false
+}
+
+// Check is a health monitor that the engine carries out itself, from the load balancer's namespace. Its results decide on HAProxy's
+// servers and on targets alike.
+type Check struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	MonitorId      string                 `protobuf:"bytes,1,opt,name=monitor_id,json=monitorId,proto3" json:"monitor_id,omitempty"`
+	PoolId         string                 `protobuf:"bytes,2,opt,name=pool_id,json=poolId,proto3" json:"pool_id,omitempty"`
+	Type           string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"` // as the API spells it
+	DelaySeconds   int32                  `protobuf:"varint,4,opt,name=delay_seconds,json=delaySeconds,proto3" json:"delay_seconds,omitempty"`
+	TimeoutSeconds int32                  `protobuf:"varint,5,opt,name=timeout_seconds,json=timeoutSeconds,proto3" json:"timeout_seconds,omitempty"`
+	Rise           int32                  `protobuf:"varint,6,opt,name=rise,proto3" json:"rise,omitempty"`
+	Fall           int32                  `protobuf:"varint,7,opt,name=fall,proto3" json:"fall,omitempty"`
+	HttpMethod     string                 `protobuf:"bytes,8,opt,name=http_method,json=httpMethod,proto3" json:"http_method,omitempty"` // of HTTP and HTTPS, as the rest
+	HttpPath       string                 `protobuf:"bytes,9,opt,name=http_path,json=httpPath,proto3" json:"http_path,omitempty"`
+	HttpVersion    string                 `protobuf:"bytes,10,opt,name=http_version,json=httpVersion,proto3" json:"http_version,omitempty"` // "" is 1.0
+	HttpHost       string                 `protobuf:"bytes,11,opt,name=http_host,json=httpHost,proto3" json:"http_host,omitempty"`          // "" sends none
+	ExpectedCodes  string                 `protobuf:"bytes,12,opt,name=expected_codes,json=expectedCodes,proto3" json:"expected_codes,omitempty"`
+	Probes         []*Probe               `protobuf:"bytes,13,rep,name=probes,proto3" json:"probes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_engine_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Check) GetMonitorId() string {
+	if x != nil {
+		return x.MonitorId
+	}
+	return ""
+}
+
+func (x *Check) GetPoolId() string {
+	if x != nil {
+		return x.PoolId
+	}
+	return ""
+}
+
+func (x *Check) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Check) GetDelaySeconds() int32 {
+	if x != nil {
+		return x.DelaySeconds
+	}
+	return 0
+}
+
+func (x *Check) GetTimeoutSeconds() int32 {
+	if x != nil {
+		return x.TimeoutSeconds
+	}
+	return 0
+}
+
+func (x *Check) GetRise() int32 {
+	if x != nil {
+		return x.Rise
+	}
+	return 0
+}
+
+func (x *Check) GetFall() int32 {
+	if x != nil {
+		return x.Fall
+	}
+	return 0
+}
+
+func (x *Check) GetHttpMethod() string {
+	if x != nil {
+		return x.HttpMethod
+	}
+	return ""
+}
+
+func (x *Check) GetHttpPath() string {
+	if x != nil {
+		return x.HttpPath
+	}
+	return ""
+}
+
+func (x *Check) GetHttpVersion() string {
+	if x != nil {
+		return x.HttpVersion
+	}
+	return ""
+}
+
+func (x *Check) GetHttpHost() string {
+	if x != nil {
+		return x.HttpHost
+	}
+	return ""
+}
+
+func (x *Check) GetExpectedCodes() string {
+	if x != nil {
+		return x.ExpectedCodes
+	}
+	return ""
+}
+
+func (x *Check) GetProbes() []*Probe {
+	if x != nil {
+		return x.Probes
+	}
+	return nil
+}
+
+// Probe is whom a Check asks for a member.
+type Probe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MemberId      string                 `protobuf:"bytes,1,opt,name=member_id,json=memberId,proto3" json:"member_id,omitempty"`
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	Port          int32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Probe) Reset() {
+	*x = Probe{}
+	mi := &file_engine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Probe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Probe) ProtoMessage() {}
+
+func (x *Probe) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Probe.ProtoReflect.Descriptor instead.
+func (*Probe) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Probe) GetMemberId() string {
+	if x != nil {
+		return x.MemberId
+	}
+	return ""
+}
+
+func (x *Probe) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Probe) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
 // Section is one section of the HAProxy configuration, without its servers.
 type Section struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +863,7 @@ type Section struct {
 
 func (x *Section) Reset() {
 	*x = Section{}
-	mi := &file_engine_proto_msgTypes[3]
+	mi := &file_engine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +875,7 @@ func (x *Section) String() string {
 func (*Section) ProtoMessage() {}
 
 func (x *Section) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[3]
+	mi := &file_engine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +888,7 @@ func (x *Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Section.ProtoReflect.Descriptor instead.
 func (*Section) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{3}
+	return file_engine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Section) GetName() string {
@@ -341,7 +939,7 @@ type Server struct {
 
 func (x *Server) Reset() {
 	*x = Server{}
-	mi := &file_engine_proto_msgTypes[4]
+	mi := &file_engine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +951,7 @@ func (x *Server) String() string {
 func (*Server) ProtoMessage() {}
 
 func (x *Server) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[4]
+	mi := &file_engine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +964,7 @@ func (x *Server) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server.ProtoReflect.Descriptor instead.
 func (*Server) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{4}
+	return file_engine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Server) GetBackend() string {
@@ -456,7 +1054,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_engine_proto_msgTypes[5]
+	mi := &file_engine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +1066,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[5]
+	mi := &file_engine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +1079,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{5}
+	return file_engine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Port) GetId() string {
@@ -543,7 +1141,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_engine_proto_msgTypes[6]
+	mi := &file_engine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +1153,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[6]
+	mi := &file_engine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +1166,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{6}
+	return file_engine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Route) GetDestination() string {
@@ -594,7 +1192,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_engine_proto_msgTypes[7]
+	mi := &file_engine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +1204,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[7]
+	mi := &file_engine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +1217,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{7}
+	return file_engine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ApplyRequest) GetSpec() *Spec {
@@ -644,7 +1242,7 @@ type ApplyReply struct {
 
 func (x *ApplyReply) Reset() {
 	*x = ApplyReply{}
-	mi := &file_engine_proto_msgTypes[8]
+	mi := &file_engine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +1254,7 @@ func (x *ApplyReply) String() string {
 func (*ApplyReply) ProtoMessage() {}
 
 func (x *ApplyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[8]
+	mi := &file_engine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +1267,7 @@ func (x *ApplyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyReply.ProtoReflect.Descriptor instead.
 func (*ApplyReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{8}
+	return file_engine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApplyReply) GetFailures() []*Failure {
@@ -711,7 +1309,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_engine_proto_msgTypes[9]
+	mi := &file_engine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +1321,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[9]
+	mi := &file_engine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +1334,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{9}
+	return file_engine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Failure) GetObjectId() string {
@@ -771,7 +1369,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_engine_proto_msgTypes[10]
+	mi := &file_engine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +1381,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[10]
+	mi := &file_engine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +1394,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{10}
+	return file_engine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RemoveRequest) GetLoadBalancerId() string {
@@ -828,7 +1426,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_engine_proto_msgTypes[11]
+	mi := &file_engine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +1438,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[11]
+	mi := &file_engine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +1451,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{11}
+	return file_engine_proto_rawDescGZIP(), []int{16}
 }
 
 type ObserveRequest struct {
@@ -865,7 +1463,7 @@ type ObserveRequest struct {
 
 func (x *ObserveRequest) Reset() {
 	*x = ObserveRequest{}
-	mi := &file_engine_proto_msgTypes[12]
+	mi := &file_engine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1475,7 @@ func (x *ObserveRequest) String() string {
 func (*ObserveRequest) ProtoMessage() {}
 
 func (x *ObserveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[12]
+	mi := &file_engine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1488,7 @@ func (x *ObserveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObserveRequest.ProtoReflect.Descriptor instead.
 func (*ObserveRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{12}
+	return file_engine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ObserveRequest) GetLoadBalancerIds() []string {
@@ -909,7 +1507,7 @@ type ObserveReply struct {
 
 func (x *ObserveReply) Reset() {
 	*x = ObserveReply{}
-	mi := &file_engine_proto_msgTypes[13]
+	mi := &file_engine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1519,7 @@ func (x *ObserveReply) String() string {
 func (*ObserveReply) ProtoMessage() {}
 
 func (x *ObserveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[13]
+	mi := &file_engine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1532,7 @@ func (x *ObserveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObserveReply.ProtoReflect.Descriptor instead.
 func (*ObserveReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{13}
+	return file_engine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ObserveReply) GetObservations() []*Observation {
@@ -961,7 +1559,7 @@ type Observation struct {
 
 func (x *Observation) Reset() {
 	*x = Observation{}
-	mi := &file_engine_proto_msgTypes[14]
+	mi := &file_engine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1571,7 @@ func (x *Observation) String() string {
 func (*Observation) ProtoMessage() {}
 
 func (x *Observation) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[14]
+	mi := &file_engine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1584,7 @@ func (x *Observation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observation.ProtoReflect.Descriptor instead.
 func (*Observation) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{14}
+	return file_engine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Observation) GetLoadBalancerId() string {
@@ -1067,7 +1665,7 @@ type Frontend struct {
 
 func (x *Frontend) Reset() {
 	*x = Frontend{}
-	mi := &file_engine_proto_msgTypes[15]
+	mi := &file_engine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1677,7 @@ func (x *Frontend) String() string {
 func (*Frontend) ProtoMessage() {}
 
 func (x *Frontend) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[15]
+	mi := &file_engine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1690,7 @@ func (x *Frontend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frontend.ProtoReflect.Descriptor instead.
 func (*Frontend) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{15}
+	return file_engine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Frontend) GetName() string {
@@ -1155,7 +1753,7 @@ type ServerState struct {
 
 func (x *ServerState) Reset() {
 	*x = ServerState{}
-	mi := &file_engine_proto_msgTypes[16]
+	mi := &file_engine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1765,7 @@ func (x *ServerState) String() string {
 func (*ServerState) ProtoMessage() {}
 
 func (x *ServerState) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[16]
+	mi := &file_engine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1778,7 @@ func (x *ServerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerState.ProtoReflect.Descriptor instead.
 func (*ServerState) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{16}
+	return file_engine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ServerState) GetBackend() string {
@@ -1212,7 +1810,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_engine_proto_msgTypes[17]
+	mi := &file_engine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1822,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[17]
+	mi := &file_engine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1835,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{17}
+	return file_engine_proto_rawDescGZIP(), []int{22}
 }
 
 type WatchEvent struct {
@@ -1249,7 +1847,7 @@ type WatchEvent struct {
 
 func (x *WatchEvent) Reset() {
 	*x = WatchEvent{}
-	mi := &file_engine_proto_msgTypes[18]
+	mi := &file_engine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1859,7 @@ func (x *WatchEvent) String() string {
 func (*WatchEvent) ProtoMessage() {}
 
 func (x *WatchEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[18]
+	mi := &file_engine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1872,7 @@ func (x *WatchEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEvent.ProtoReflect.Descriptor instead.
 func (*WatchEvent) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{18}
+	return file_engine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchEvent) GetLoadBalancerId() string {
@@ -1294,7 +1892,7 @@ type PlugRequest struct {
 
 func (x *PlugRequest) Reset() {
 	*x = PlugRequest{}
-	mi := &file_engine_proto_msgTypes[19]
+	mi := &file_engine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1904,7 @@ func (x *PlugRequest) String() string {
 func (*PlugRequest) ProtoMessage() {}
 
 func (x *PlugRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[19]
+	mi := &file_engine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1917,7 @@ func (x *PlugRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlugRequest.ProtoReflect.Descriptor instead.
 func (*PlugRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{19}
+	return file_engine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PlugRequest) GetPort() *Port {
@@ -1344,7 +1942,7 @@ type PlugReply struct {
 
 func (x *PlugReply) Reset() {
 	*x = PlugReply{}
-	mi := &file_engine_proto_msgTypes[20]
+	mi := &file_engine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1954,7 @@ func (x *PlugReply) String() string {
 func (*PlugReply) ProtoMessage() {}
 
 func (x *PlugReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[20]
+	mi := &file_engine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1967,7 @@ func (x *PlugReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlugReply.ProtoReflect.Descriptor instead.
 func (*PlugReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{20}
+	return file_engine_proto_rawDescGZIP(), []int{25}
 }
 
 type UnplugRequest struct {
@@ -1381,7 +1979,7 @@ type UnplugRequest struct {
 
 func (x *UnplugRequest) Reset() {
 	*x = UnplugRequest{}
-	mi := &file_engine_proto_msgTypes[21]
+	mi := &file_engine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1991,7 @@ func (x *UnplugRequest) String() string {
 func (*UnplugRequest) ProtoMessage() {}
 
 func (x *UnplugRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[21]
+	mi := &file_engine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +2004,7 @@ func (x *UnplugRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnplugRequest.ProtoReflect.Descriptor instead.
 func (*UnplugRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{21}
+	return file_engine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UnplugRequest) GetPortId() string {
@@ -1424,7 +2022,7 @@ type UnplugReply struct {
 
 func (x *UnplugReply) Reset() {
 	*x = UnplugReply{}
-	mi := &file_engine_proto_msgTypes[22]
+	mi := &file_engine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +2034,7 @@ func (x *UnplugReply) String() string {
 func (*UnplugReply) ProtoMessage() {}
 
 func (x *UnplugReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[22]
+	mi := &file_engine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +2047,7 @@ func (x *UnplugReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnplugReply.ProtoReflect.Descriptor instead.
 func (*UnplugReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{22}
+	return file_engine_proto_rawDescGZIP(), []int{27}
 }
 
 type PluggedRequest struct {
@@ -1460,7 +2058,7 @@ type PluggedRequest struct {
 
 func (x *PluggedRequest) Reset() {
 	*x = PluggedRequest{}
-	mi := &file_engine_proto_msgTypes[23]
+	mi := &file_engine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +2070,7 @@ func (x *PluggedRequest) String() string {
 func (*PluggedRequest) ProtoMessage() {}
 
 func (x *PluggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[23]
+	mi := &file_engine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +2083,7 @@ func (x *PluggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluggedRequest.ProtoReflect.Descriptor instead.
 func (*PluggedRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{23}
+	return file_engine_proto_rawDescGZIP(), []int{28}
 }
 
 type PluggedReply struct {
@@ -1497,7 +2095,7 @@ type PluggedReply struct {
 
 func (x *PluggedReply) Reset() {
 	*x = PluggedReply{}
-	mi := &file_engine_proto_msgTypes[24]
+	mi := &file_engine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +2107,7 @@ func (x *PluggedReply) String() string {
 func (*PluggedReply) ProtoMessage() {}
 
 func (x *PluggedReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[24]
+	mi := &file_engine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +2120,7 @@ func (x *PluggedReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluggedReply.ProtoReflect.Descriptor instead.
 func (*PluggedReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{24}
+	return file_engine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PluggedReply) GetPlugs() []*Plug {
@@ -1542,7 +2140,7 @@ type Plug struct {
 
 func (x *Plug) Reset() {
 	*x = Plug{}
-	mi := &file_engine_proto_msgTypes[25]
+	mi := &file_engine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +2152,7 @@ func (x *Plug) String() string {
 func (*Plug) ProtoMessage() {}
 
 func (x *Plug) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[25]
+	mi := &file_engine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +2165,7 @@ func (x *Plug) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plug.ProtoReflect.Descriptor instead.
 func (*Plug) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{25}
+	return file_engine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Plug) GetPortId() string {
@@ -1597,7 +2195,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12'\n" +
 	"\x0fhaproxy_version\x18\x04 \x01(\tR\x0ehaproxyVersion\x12\x10\n" +
 	"\x03pid\x18\x05 \x01(\x03R\x03pid\x12\x16\n" +
-	"\x06binary\x18\x06 \x01(\tR\x06binary\"\xf1\x02\n" +
+	"\x06binary\x18\x06 \x01(\tR\x06binary\"\xd2\x04\n" +
 	"\x04Spec\x12(\n" +
 	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
@@ -1610,7 +2208,70 @@ const file_engine_proto_rawDesc = "" +
 	"\x05ports\x18\a \x03(\v2\x18.plimsoll.engine.v1.PortR\x05ports\x125\n" +
 	"\x17hard_stop_after_seconds\x18\b \x01(\x05R\x14hardStopAfterSeconds\x12\x1f\n" +
 	"\vfailed_over\x18\t \x01(\x03R\n" +
-	"failedOver\"e\n" +
+	"failedOver\x12.\n" +
+	"\x05files\x18\n" +
+	" \x03(\v2\x18.plimsoll.engine.v1.FileR\x05files\x12:\n" +
+	"\tdatagrams\x18\v \x03(\v2\x1c.plimsoll.engine.v1.DatagramR\tdatagrams\x121\n" +
+	"\x06checks\x18\f \x03(\v2\x19.plimsoll.engine.v1.CheckR\x06checks\x12\x1d\n" +
+	"\n" +
+	"access_log\x18\r \x01(\bR\taccessLog\x12!\n" +
+	"\fheld_objects\x18\x0e \x03(\tR\vheldObjects\"\xe8\x01\n" +
+	"\x04File\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1d.plimsoll.engine.v1.File.KindR\x04kind\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\x12\x18\n" +
+	"\aobjects\x18\x04 \x03(\tR\aobjects\"e\n" +
+	"\x04Kind\x12\v\n" +
+	"\aUNKNOWN\x10\x00\x12\x0f\n" +
+	"\vCERTIFICATE\x10\x01\x12\x14\n" +
+	"\x10CERTIFICATE_LIST\x10\x02\x12\x0f\n" +
+	"\vAUTHORITIES\x10\x03\x12\x0f\n" +
+	"\vREVOCATIONS\x10\x04\x12\a\n" +
+	"\x03MAP\x10\x05\"\xee\x03\n" +
+	"\bDatagram\x12\x1f\n" +
+	"\vlistener_id\x18\x01 \x01(\tR\n" +
+	"listenerId\x12\x17\n" +
+	"\apool_id\x18\x02 \x01(\tR\x06poolId\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12\x1c\n" +
+	"\taddresses\x18\x04 \x03(\tR\taddresses\x12\x12\n" +
+	"\x04port\x18\x05 \x01(\x05R\x04port\x12\x1c\n" +
+	"\talgorithm\x18\x06 \x01(\tR\talgorithm\x12/\n" +
+	"\x13persistence_seconds\x18\a \x01(\x05R\x12persistenceSeconds\x12+\n" +
+	"\x11persistence_bits4\x18\b \x01(\x05R\x10persistenceBits4\x12+\n" +
+	"\x11persistence_bits6\x18\t \x01(\x05R\x10persistenceBits6\x12)\n" +
+	"\x10connection_limit\x18\n" +
+	" \x01(\x05R\x0fconnectionLimit\x12+\n" +
+	"\x11idle_milliseconds\x18\v \x01(\x05R\x10idleMilliseconds\x12#\n" +
+	"\rallowed_cidrs\x18\f \x03(\tR\fallowedCidrs\x124\n" +
+	"\atargets\x18\r \x03(\v2\x1a.plimsoll.engine.v1.TargetR\atargets\"\x9f\x01\n" +
+	"\x06Target\x12\x1b\n" +
+	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\x05R\x04port\x12\x16\n" +
+	"\x06weight\x18\x04 \x01(\x05R\x06weight\x12\x1a\n" +
+	"\bdisabled\x18\x05 \x01(\bR\bdisabled\x12\x16\n" +
+	"\x06backup\x18\x06 \x01(\bR\x06backup\"\xa1\x03\n" +
+	"\x05Check\x12\x1d\n" +
+	"\n" +
+	"monitor_id\x18\x01 \x01(\tR\tmonitorId\x12\x17\n" +
+	"\apool_id\x18\x02 \x01(\tR\x06poolId\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12#\n" +
+	"\rdelay_seconds\x18\x04 \x01(\x05R\fdelaySeconds\x12'\n" +
+	"\x0ftimeout_seconds\x18\x05 \x01(\x05R\x0etimeoutSeconds\x12\x12\n" +
+	"\x04rise\x18\x06 \x01(\x05R\x04rise\x12\x12\n" +
+	"\x04fall\x18\a \x01(\x05R\x04fall\x12\x1f\n" +
+	"\vhttp_method\x18\b \x01(\tR\n" +
+	"httpMethod\x12\x1b\n" +
+	"\thttp_path\x18\t \x01(\tR\bhttpPath\x12!\n" +
+	"\fhttp_version\x18\n" +
+	" \x01(\tR\vhttpVersion\x12\x1b\n" +
+	"\thttp_host\x18\v \x01(\tR\bhttpHost\x12%\n" +
+	"\x0eexpected_codes\x18\f \x01(\tR\rexpectedCodes\x121\n" +
+	"\x06probes\x18\r \x03(\v2\x19.plimsoll.engine.v1.ProbeR\x06probes\"R\n" +
+	"\x05Probe\x12\x1b\n" +
+	"\tmember_id\x18\x01 \x01(\tR\bmemberId\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\x05R\x04port\"e\n" +
 	"\aSection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aobjects\x18\x02 \x03(\tR\aobjects\x12\x14\n" +
@@ -1726,68 +2387,81 @@ func file_engine_proto_rawDescGZIP() []byte {
 	return file_engine_proto_rawDescData
 }
 
-var file_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_engine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_engine_proto_goTypes = []any{
-	(*HelloRequest)(nil),   // 0: plimsoll.engine.v1.HelloRequest
-	(*HelloReply)(nil),     // 1: plimsoll.engine.v1.HelloReply
-	(*Spec)(nil),           // 2: plimsoll.engine.v1.Spec
-	(*Section)(nil),        // 3: plimsoll.engine.v1.Section
-	(*Server)(nil),         // 4: plimsoll.engine.v1.Server
-	(*Port)(nil),           // 5: plimsoll.engine.v1.Port
-	(*Route)(nil),          // 6: plimsoll.engine.v1.Route
-	(*ApplyRequest)(nil),   // 7: plimsoll.engine.v1.ApplyRequest
-	(*ApplyReply)(nil),     // 8: plimsoll.engine.v1.ApplyReply
-	(*Failure)(nil),        // 9: plimsoll.engine.v1.Failure
-	(*RemoveRequest)(nil),  // 10: plimsoll.engine.v1.RemoveRequest
-	(*RemoveReply)(nil),    // 11: plimsoll.engine.v1.RemoveReply
-	(*ObserveRequest)(nil), // 12: plimsoll.engine.v1.ObserveRequest
-	(*ObserveReply)(nil),   // 13: plimsoll.engine.v1.ObserveReply
-	(*Observation)(nil),    // 14: plimsoll.engine.v1.Observation
-	(*Frontend)(nil),       // 15: plimsoll.engine.v1.Frontend
-	(*ServerState)(nil),    // 16: plimsoll.engine.v1.ServerState
-	(*WatchRequest)(nil),   // 17: plimsoll.engine.v1.WatchRequest
-	(*WatchEvent)(nil),     // 18: plimsoll.engine.v1.WatchEvent
-	(*PlugRequest)(nil),    // 19: plimsoll.engine.v1.PlugRequest
-	(*PlugReply)(nil),      // 20: plimsoll.engine.v1.PlugReply
-	(*UnplugRequest)(nil),  // 21: plimsoll.engine.v1.UnplugRequest
-	(*UnplugReply)(nil),    // 22: plimsoll.engine.v1.UnplugReply
-	(*PluggedRequest)(nil), // 23: plimsoll.engine.v1.PluggedRequest
-	(*PluggedReply)(nil),   // 24: plimsoll.engine.v1.PluggedReply
-	(*Plug)(nil),           // 25: plimsoll.engine.v1.Plug
+	(File_Kind)(0),         // 0: plimsoll.engine.v1.File.Kind
+	(*HelloRequest)(nil),   // 1: plimsoll.engine.v1.HelloRequest
+	(*HelloReply)(nil),     // 2: plimsoll.engine.v1.HelloReply
+	(*Spec)(nil),           // 3: plimsoll.engine.v1.Spec
+	(*File)(nil),           // 4: plimsoll.engine.v1.File
+	(*Datagram)(nil),       // 5: plimsoll.engine.v1.Datagram
+	(*Target)(nil),         // 6: plimsoll.engine.v1.Target
+	(*Check)(nil),          // 7: plimsoll.engine.v1.Check
+	(*Probe)(nil),          // 8: plimsoll.engine.v1.Probe
+	(*Section)(nil),        // 9: plimsoll.engine.v1.Section
+	(*Server)(nil),         // 10: plimsoll.engine.v1.Server
+	(*Port)(nil),           // 11: plimsoll.engine.v1.Port
+	(*Route)(nil),          // 12: plimsoll.engine.v1.Route
+	(*ApplyRequest)(nil),   // 13: plimsoll.engine.v1.ApplyRequest
+	(*ApplyReply)(nil),     // 14: plimsoll.engine.v1.ApplyReply
+	(*Failure)(nil),        // 15: plimsoll.engine.v1.Failure
+	(*RemoveRequest)(nil),  // 16: plimsoll.engine.v1.RemoveRequest
+	(*RemoveReply)(nil),    // 17: plimsoll.engine.v1.RemoveReply
+	(*ObserveRequest)(nil), // 18: plimsoll.engine.v1.ObserveRequest
+	(*ObserveReply)(nil),   // 19: plimsoll.engine.v1.ObserveReply
+	(*Observation)(nil),    // 20: plimsoll.engine.v1.Observation
+	(*Frontend)(nil),       // 21: plimsoll.engine.v1.Frontend
+	(*ServerState)(nil),    // 22: plimsoll.engine.v1.ServerState
+	(*WatchRequest)(nil),   // 23: plimsoll.engine.v1.WatchRequest
+	(*WatchEvent)(nil),     // 24: plimsoll.engine.v1.WatchEvent
+	(*PlugRequest)(nil),    // 25: plimsoll.engine.v1.PlugRequest
+	(*PlugReply)(nil),      // 26: plimsoll.engine.v1.PlugReply
+	(*UnplugRequest)(nil),  // 27: plimsoll.engine.v1.UnplugRequest
+	(*UnplugReply)(nil),    // 28: plimsoll.engine.v1.UnplugReply
+	(*PluggedRequest)(nil), // 29: plimsoll.engine.v1.PluggedRequest
+	(*PluggedReply)(nil),   // 30: plimsoll.engine.v1.PluggedReply
+	(*Plug)(nil),           // 31: plimsoll.engine.v1.Plug
 }
 var file_engine_proto_depIdxs = []int32{
-	3,  // 0: plimsoll.engine.v1.Spec.sections:type_name -> plimsoll.engine.v1.Section
-	4,  // 1: plimsoll.engine.v1.Spec.servers:type_name -> plimsoll.engine.v1.Server
-	5,  // 2: plimsoll.engine.v1.Spec.ports:type_name -> plimsoll.engine.v1.Port
-	6,  // 3: plimsoll.engine.v1.Port.routes:type_name -> plimsoll.engine.v1.Route
-	2,  // 4: plimsoll.engine.v1.ApplyRequest.spec:type_name -> plimsoll.engine.v1.Spec
-	9,  // 5: plimsoll.engine.v1.ApplyReply.failures:type_name -> plimsoll.engine.v1.Failure
-	14, // 6: plimsoll.engine.v1.ObserveReply.observations:type_name -> plimsoll.engine.v1.Observation
-	15, // 7: plimsoll.engine.v1.Observation.frontends:type_name -> plimsoll.engine.v1.Frontend
-	16, // 8: plimsoll.engine.v1.Observation.servers:type_name -> plimsoll.engine.v1.ServerState
-	5,  // 9: plimsoll.engine.v1.PlugRequest.port:type_name -> plimsoll.engine.v1.Port
-	25, // 10: plimsoll.engine.v1.PluggedReply.plugs:type_name -> plimsoll.engine.v1.Plug
-	0,  // 11: plimsoll.engine.v1.Engine.Hello:input_type -> plimsoll.engine.v1.HelloRequest
-	7,  // 12: plimsoll.engine.v1.Engine.Apply:input_type -> plimsoll.engine.v1.ApplyRequest
-	10, // 13: plimsoll.engine.v1.Engine.Remove:input_type -> plimsoll.engine.v1.RemoveRequest
-	12, // 14: plimsoll.engine.v1.Engine.Observe:input_type -> plimsoll.engine.v1.ObserveRequest
-	17, // 15: plimsoll.engine.v1.Engine.Watch:input_type -> plimsoll.engine.v1.WatchRequest
-	19, // 16: plimsoll.engine.v1.Engine.Plug:input_type -> plimsoll.engine.v1.PlugRequest
-	21, // 17: plimsoll.engine.v1.Engine.Unplug:input_type -> plimsoll.engine.v1.UnplugRequest
-	23, // 18: plimsoll.engine.v1.Engine.Plugged:input_type -> plimsoll.engine.v1.PluggedRequest
-	1,  // 19: plimsoll.engine.v1.Engine.Hello:output_type -> plimsoll.engine.v1.HelloReply
-	8,  // 20: plimsoll.engine.v1.Engine.Apply:output_type -> plimsoll.engine.v1.ApplyReply
-	11, // 21: plimsoll.engine.v1.Engine.Remove:output_type -> plimsoll.engine.v1.RemoveReply
-	13, // 22: plimsoll.engine.v1.Engine.Observe:output_type -> plimsoll.engine.v1.ObserveReply
-	18, // 23: plimsoll.engine.v1.Engine.Watch:output_type -> plimsoll.engine.v1.WatchEvent
-	20, // 24: plimsoll.engine.v1.Engine.Plug:output_type -> plimsoll.engine.v1.PlugReply
-	22, // 25: plimsoll.engine.v1.Engine.Unplug:output_type -> plimsoll.engine.v1.UnplugReply
-	24, // 26: plimsoll.engine.v1.Engine.Plugged:output_type -> plimsoll.engine.v1.PluggedReply
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	9,  // 0: plimsoll.engine.v1.Spec.sections:type_name -> plimsoll.engine.v1.Section
+	10, // 1: plimsoll.engine.v1.Spec.servers:type_name -> plimsoll.engine.v1.Server
+	11, // 2: plimsoll.engine.v1.Spec.ports:type_name -> plimsoll.engine.v1.Port
+	4,  // 3: plimsoll.engine.v1.Spec.files:type_name -> plimsoll.engine.v1.File
+	5,  // 4: plimsoll.engine.v1.Spec.datagrams:type_name -> plimsoll.engine.v1.Datagram
+	7,  // 5: plimsoll.engine.v1.Spec.checks:type_name -> plimsoll.engine.v1.Check
+	0,  // 6: plimsoll.engine.v1.File.kind:type_name -> plimsoll.engine.v1.File.Kind
+	6,  // 7: plimsoll.engine.v1.Datagram.targets:type_name -> plimsoll.engine.v1.Target
+	8,  // 8: plimsoll.engine.v1.Check.probes:type_name -> plimsoll.engine.v1.Probe
+	12, // 9: plimsoll.engine.v1.Port.routes:type_name -> plimsoll.engine.v1.Route
+	3,  // 10: plimsoll.engine.v1.ApplyRequest.spec:type_name -> plimsoll.engine.v1.Spec
+	15, // 11: plimsoll.engine.v1.ApplyReply.failures:type_name -> plimsoll.engine.v1.Failure
+	20, // 12: plimsoll.engine.v1.ObserveReply.observations:type_name -> plimsoll.engine.v1.Observation
+	21, // 13: plimsoll.engine.v1.Observation.frontends:type_name -> plimsoll.engine.v1.Frontend
+	22, // 14: plimsoll.engine.v1.Observation.servers:type_name -> plimsoll.engine.v1.ServerState
+	11, // 15: plimsoll.engine.v1.PlugRequest.port:type_name -> plimsoll.engine.v1.Port
+	31, // 16: plimsoll.engine.v1.PluggedReply.plugs:type_name -> plimsoll.engine.v1.Plug
+	1,  // 17: plimsoll.engine.v1.Engine.Hello:input_type -> plimsoll.engine.v1.HelloRequest
+	13, // 18: plimsoll.engine.v1.Engine.Apply:input_type -> plimsoll.engine.v1.ApplyRequest
+	16, // 19: plimsoll.engine.v1.Engine.Remove:input_type -> plimsoll.engine.v1.RemoveRequest
+	18, // 20: plimsoll.engine.v1.Engine.Observe:input_type -> plimsoll.engine.v1.ObserveRequest
+	23, // 21: plimsoll.engine.v1.Engine.Watch:input_type -> plimsoll.engine.v1.WatchRequest
+	25, // 22: plimsoll.engine.v1.Engine.Plug:input_type -> plimsoll.engine.v1.PlugRequest
+	27, // 23: plimsoll.engine.v1.Engine.Unplug:input_type -> plimsoll.engine.v1.UnplugRequest
+	29, // 24: plimsoll.engine.v1.Engine.Plugged:input_type -> plimsoll.engine.v1.PluggedRequest
+	2,  // 25: plimsoll.engine.v1.Engine.Hello:output_type -> plimsoll.engine.v1.HelloReply
+	14, // 26: plimsoll.engine.v1.Engine.Apply:output_type -> plimsoll.engine.v1.ApplyReply
+	17, // 27: plimsoll.engine.v1.Engine.Remove:output_type -> plimsoll.engine.v1.RemoveReply
+	19, // 28: plimsoll.engine.v1.Engine.Observe:output_type -> plimsoll.engine.v1.ObserveReply
+	24, // 29: plimsoll.engine.v1.Engine.Watch:output_type -> plimsoll.engine.v1.WatchEvent
+	26, // 30: plimsoll.engine.v1.Engine.Plug:output_type -> plimsoll.engine.v1.PlugReply
+	28, // 31: plimsoll.engine.v1.Engine.Unplug:output_type -> plimsoll.engine.v1.UnplugReply
+	30, // 32: plimsoll.engine.v1.Engine.Plugged:output_type -> plimsoll.engine.v1.PluggedReply
+	25, // [25:33] is the sub-list for method output_type
+	17, // [17:25] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_engine_proto_init() }
@@ -1800,13 +2474,14 @@ func file_engine_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_proto_rawDesc), len(file_engine_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   26,
+			NumEnums:      1,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_engine_proto_goTypes,
 		DependencyIndexes: file_engine_proto_depIdxs,
+		EnumInfos:         file_engine_proto_enumTypes,
 		MessageInfos:      file_engine_proto_msgTypes,
 	}.Build()
 	File_engine_proto = out.File

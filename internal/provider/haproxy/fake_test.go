@@ -380,7 +380,7 @@ func (w *world) Check(t *testing.T, lb *lbaas.LoadBalancer) {
 	if done == nil {
 		t.Fatal("the engine has nothing")
 	}
-	want := haproxy.Render(lb, done.Ports, w.provider.opts.Options)
+	want := haproxy.Render(lb, done.Ports, nil, w.provider.opts.Options)
 	if plan := haproxy.Diff(done, want); !plan.Empty() {
 		t.Errorf("the engine has something else: %+v", plan)
 	}

@@ -72,7 +72,7 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 func (p *Provider) apply(ctx context.Context, plan *plan) (*enginepb.ApplyReply, error) {
 	method := ""
 	for {
-		spec := haproxy.Render(plan.served, preferLinks(plan.ports), p.opts.Options)
+		spec := haproxy.Render(plan.served, preferLinks(plan.ports), nil, p.opts.Options)
 		reply, err := p.engine.Apply(ctx, &enginepb.ApplyRequest{Spec: spec})
 		if err != nil {
 			return nil, p.explain(err)
