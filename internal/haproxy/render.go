@@ -106,21 +106,27 @@ type poolCopy struct {
 // name is the name of the copy's backend.
 func (c *poolCopy) name() string { return c.pool.ID + ":" + c.listener.ID }
 
-// copies are the backends of a load balancer: one for each listener that uses a pool, in the order of the listeners.
+// copies are the backends of a load balancer: one for each listener that uses a pool, as its default or by an L7 policy, in
+// the order of the listeners.
 func copies(lb *lbaas.LoadBalancer) []*poolCopy {
 	var all []*poolCopy
 	first := map[string]*poolCopy{}
 	for _, l := range listeners(lb) {
-		p := lb.Pool(l.DefaultPoolID)
-		if p == nil {
-			continue
+		for _, p := range pools(lb, l) {
+			c := &poolCopy{pool: p, listener: l, first: first[p.ID]}
+			if c.first == nil {
+				first[p.ID] = c
+			}
+			all = append(all, c)
 		}
-		c := &poolCopy{pool: p, listener: l, first: first[p.ID]}
-		if c.first == nil {
-			first[p.ID] = c
-		}
-		all = append(all, c)
 	}
+	return all
+}
+
+// pools are the pools that a listener uses, the oldest first, so that the order of its policies moves no section.
+func pools(lb *lbaas.LoadBalancer, l *lbaas.Listener) []*lbaas.Pool {
+	all := lb.PoolsOf(l)
+	slices.SortFunc(all, func(a, b *lbaas.Pool) int { return oldest(&a.Object, &b.Object) })
 	return all
 }
 
