@@ -48,6 +48,7 @@ type Store struct {
 
 	identityEpoch atomic.Uint64 // see IdentityEpoch
 	quotaDefaults map[lbaas.Noun]int
+	key           []byte // see SetKey
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of
@@ -190,7 +191,7 @@ func (s *Store) connectMariaDB(dsn string) error {
 		return fmt.Errorf("database connection: %w", err)
 	}
 	s.engine = MariaDB
-	s.share(bun.NewDB(pool(sql.OpenDB(connector)), mariadb{mysqldialect.New()}))
+	s.share(bun.NewDB(pool(sql.OpenDB(strict{connector})), mariadb{mysqldialect.New()}))
 	return nil
 }
 
