@@ -16,8 +16,9 @@ type rule func(words []string) error
 
 // directives are what the engine lets HAProxy read, by kind of section. HAProxy reads its configuration as root: another
 // directive could make it run a program, show any file of the host, or make sockets where it likes, and serve, from
-// which a Spec comes, is not root. A directive that package haproxy comes to render has to be added here.
-func directives() map[string]map[string]rule {
+// which a Spec comes, is not root. A directive that package haproxy comes to render has to be added here. A word that names a
+// file is judged by files.file, options among which there are such words by files.words.
+func directives(files known) map[string]map[string]rule {
 	proxy := map[string]rule{"mode": any1, "timeout": any2, "maxconn": any1}
 	frontend := map[string]rule{
 		"bind":            checkBind,
@@ -33,7 +34,7 @@ func directives() map[string]map[string]rule {
 		"http-reuse":     any1,
 		"option":         oneOf("allbackups", "httpchk"),
 		"http-check":     checkHTTPCheck,
-		"default-server": checkServerWords,
+		"default-server": files.serverWords,
 	}
 	for word, r := range proxy {
 		frontend[word], backend[word] = r, r
@@ -51,7 +52,8 @@ func directives() map[string]map[string]rule {
 	}
 }
 
-// serverOptions are the words of a server or default-server line, and how many follow each.
+// serverOptions are the words of a server or default-server line, and how many follow each. Those that a file's name follows are
+// fileOptions.
 var serverOptions = map[string]int{
 	"backup": 0, "check": 0, "check-ssl": 0,
 	"addr": 1, "check-sni": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "track": 1, "verify": 1,
@@ -226,13 +228,4 @@ func checkHTTPCheck(words []string) error {
 	return followed(words, 0)
 }
 
-func checkServerWords(words []string) error {
-	for len(words) > 0 {
-		n, known := serverOptions[words[0]]
-		if !known || len(words) <= n {
-			return fmt.Errorf("the engine takes no such option %q of a server", words[0])
-		}
-		words = words[n+1:]
-	}
-	return nil
-}
+func (k known) serverWords(words []string) error { return k.words(words, serverOptions) }

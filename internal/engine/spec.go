@@ -31,17 +31,20 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 	if err := checkID("load balancer", spec.LoadBalancerId); err != nil {
 		return nil, err
 	}
-	if err := checkSections(spec.Sections); err != nil {
+	files, err := checkFiles(spec.Files)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSections(spec.Sections, files); err != nil {
 		return nil, err
 	}
 	for _, s := range spec.Servers {
-		if err := checkServer(s); err != nil {
+		if err := checkServer(s, files); err != nil {
 			return nil, fmt.Errorf("server %s/%s: %w", s.GetBackend(), s.GetName(), err)
 		}
 	}
 	ports := make([]linux.Port, len(spec.Ports))
 	for i, p := range spec.Ports {
-		var err error
 		if ports[i], err = parsePort(p); err != nil {
 			return nil, err
 		}
@@ -50,8 +53,8 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 }
 
 // checkSections wants one global section, which says whom HAProxy becomes: it would stay root.
-func checkSections(sections []*enginepb.Section) error {
-	allowed, seen := directives(), map[string]bool{}
+func checkSections(sections []*enginepb.Section, files known) error {
+	allowed, seen := directives(files), map[string]bool{}
 	for _, s := range sections {
 		if seen[s.GetName()] {
 			return fmt.Errorf("section %q is there twice", s.GetName())
@@ -95,7 +98,7 @@ func plainName(s string) bool {
 	})
 }
 
-func checkServer(s *enginepb.Server) error {
+func checkServer(s *enginepb.Server, files known) error {
 	if !plainName(s.GetBackend()) || !plainName(s.GetName()) {
 		return errors.New("its name has characters that HAProxy would take for others")
 	}
@@ -109,7 +112,7 @@ func checkServer(s *enginepb.Server) error {
 	for _, option := range s.Options {
 		words, err := split(option)
 		if err == nil {
-			err = checkServerWords(words)
+			err = files.serverWords(words)
 		}
 		if err != nil {
 			return err

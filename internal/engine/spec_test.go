@@ -3,6 +3,7 @@ package engine
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -110,10 +111,24 @@ func TestGoldenDirectives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkSections(parseSections(t, string(text))); err != nil {
+		if err := checkSections(parseSections(t, string(text)), namedIn(string(text))); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
+}
+
+// namedIn are the files that a golden file names, of the kinds that their names tell.
+func namedIn(text string) known {
+	kinds := map[string]enginepb.File_Kind{"cert": enginepb.File_CERTIFICATE, "ca": enginepb.File_AUTHORITIES,
+		"crl": enginepb.File_REVOCATIONS, "list": enginepb.File_CERTIFICATE_LIST}
+	files := known{}
+	for _, name := range regexp.MustCompile(`files/([a-z]+)-[0-9a-f-]+\.[a-z]+`).FindAllStringSubmatch(text, -1) {
+		files[strings.TrimPrefix(name[0], "files/")] = kinds[name[1]]
+		if strings.HasSuffix(name[0], ".map") {
+			files[strings.TrimPrefix(name[0], "files/")] = enginepb.File_MAP
+		}
+	}
+	return files
 }
 
 // parseSections reads a golden file. The options of its servers are shown to the check at once.
@@ -134,7 +149,7 @@ func parseSections(t *testing.T, text string) []*enginepb.Section {
 			if len(words) > 0 && words[0] == "disabled" {
 				words = words[1:]
 			}
-			if err := checkServerWords(words); err != nil {
+			if err := namedIn(text).serverWords(words); err != nil {
 				t.Errorf("%q: %v", line, err)
 			}
 		default:
