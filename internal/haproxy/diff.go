@@ -214,13 +214,13 @@ func targets(lists ...[]*enginepb.Server) map[string]bool {
 	return all
 }
 
-// defaultServers are the words of each backend's default-server line.
+// defaultServers are the words of each backend's default-server lines.
 func defaultServers(spec *enginepb.Spec) map[string]string {
 	all := map[string]string{}
 	for _, s := range spec.Sections {
 		for _, line := range s.Lines {
 			if words, ok := strings.CutPrefix(line, "default-server "); ok {
-				all[backendName(s)] = words
+				all[backendName(s)] = strings.TrimPrefix(all[backendName(s)]+" "+words, " ")
 			}
 		}
 	}
