@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/lbaas"
@@ -34,15 +35,18 @@ func backend(c *poolCopy, vip netip.Addr) *enginepb.Section {
 	s.add("timeout server %s", milliseconds(c.listener.TimeoutMemberData))
 	if m := c.monitor(); m != nil && c.first == nil {
 		s.Objects = append(s.Objects, m.ID)
-		s.monitor(m, vip)
+		s.monitor(c.pool, m, vip)
+	}
+	if words := c.reach(); len(words) > 0 {
+		s.add("default-server %s", strings.Join(words, " "))
 	}
 	s.refuse(c.pool.Name)
 	return s.Section
 }
 
-// monitor is the pool's health monitor, or nil when nothing is to be checked.
+// monitor is the pool's health monitor where HAProxy carries it out, or nil.
 func (c *poolCopy) monitor() *lbaas.HealthMonitor {
-	if m := c.pool.HealthMonitor; m != nil && m.AdminStateUp {
+	if m := c.pool.HealthMonitor; m != nil && m.AdminStateUp && !byEngine(c.pool, m) {
 		return m
 	}
 	return nil

@@ -69,15 +69,17 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 		Generation:           lb.Progress.Generation,
 		Ports:                ports,
 		FailedOver:           lb.FailedOver,
+		Checks:               engineChecks(lb),
 		HardStopAfterSeconds: int32(opts.hardStop() / time.Second),
 	}
-	for _, l := range listeners(lb) {
+	for _, l := range secrets.listeners(lb) {
 		spec.Sections = append(spec.Sections, frontend(lb, l, opts))
 	}
-	for _, c := range copies(lb) {
+	for _, c := range secrets.copies(lb) {
 		spec.Sections = append(spec.Sections, backend(c, lb.VIPAddress))
 		spec.Servers = append(spec.Servers, servers(c)...)
 	}
+	spec.Files = append(spec.Files, secrets.files(lb)...)
 	head := []*enginepb.Section{global(lb, spec, opts), defaults(lb)}
 	spec.Sections = append(head, spec.Sections...)
 	spec.Hash = hash(spec)

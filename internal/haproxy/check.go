@@ -1,0 +1,168 @@
+package haproxy
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/lbaas"
+)
+
+// byEngine tells whether the engine carries out a pool's health monitor itself: HAProxy has no checks of these types, and knows
+// nothing of members that get datagrams.
+func byEngine(p *lbaas.Pool, m *lbaas.HealthMonitor) bool {
+	if datagrams(p.Protocol) {
+		return true
+	}
+	return m.Type == lbaas.MonitorPing || m.Type == lbaas.MonitorUDPConnect || m.Type == lbaas.MonitorSCTP
+}
+
+func datagrams(p lbaas.Protocol) bool { return p == lbaas.UDP || p == lbaas.SCTP }
+
+// engineChecks are the health monitors that the engine carries out, of the pools that are in use, by the age of these.
+func engineChecks(lb *lbaas.LoadBalancer) []*enginepb.Check {
+	var all []*enginepb.Check
+	seen := map[string]bool{}
+	for _, l := range listeners(lb) {
+		for _, p := range pools(lb, l) {
+			m := p.HealthMonitor
+			if seen[p.ID] || m == nil || !m.AdminStateUp || !p.AdminStateUp || !byEngine(p, m) {
+				continue
+			}
+			seen[p.ID] = true
+			all = append(all, engineCheck(lb, p, m))
+		}
+	}
+	return all
+}
+
+// engineCheck is the check of one pool. Without a timeout it waits as long as one interval, as HAProxy does.
+func engineCheck(lb *lbaas.LoadBalancer, p *lbaas.Pool, m *lbaas.HealthMonitor) *enginepb.Check {
+	delay := min(max(m.Delay, 1), maxSeconds)
+	c := &enginepb.Check{
+		MonitorId:      m.ID,
+		PoolId:         p.ID,
+		Type:           string(m.Type),
+		DelaySeconds:   int32(delay),
+		TimeoutSeconds: int32(min(cmp.Or(m.Timeout, delay), maxSeconds)),
+		Rise:           int32(max(m.MaxRetries, 1)),
+		Fall:           int32(max(m.MaxRetriesDown, 1)),
+		Probes:         probes(p),
+	}
+	if m.SpeaksHTTP() {
+		c.HttpMethod, c.HttpPath, c.HttpVersion = or(m.HTTPMethod, lbaas.DefaultMethod), or(m.URLPath, lbaas.DefaultPath), m.HTTPVersion
+		c.HttpHost, c.ExpectedCodes = m.DomainName, or(m.ExpectedCodes, lbaas.DefaultCodes)
+		if c.HttpHost == "" && m.HTTPVersion == "1.1" {
+			c.HttpHost = bracketed(lb.VIPAddress)
+		}
+	}
+	return c
+}
+
+// probes are whom a check asks: the members that are switched on, at the address and port that they are monitored at.
+func probes(p *lbaas.Pool) []*enginepb.Probe {
+	members := slices.DeleteFunc(slices.Clone(p.Members), func(m *lbaas.Member) bool { return !m.AdminStateUp })
+	slices.SortFunc(members, func(a, b *lbaas.Member) int { return oldest(&a.Object, &b.Object) })
+	var all []*enginepb.Probe
+	for _, m := range members {
+		at, port := m.Address, m.ProtocolPort
+		if m.MonitorAddress.IsValid() {
+			at = m.MonitorAddress
+		}
+		all = append(all, &enginepb.Probe{MemberId: m.ID, Address: at.String(), Port: int32(cmp.Or(m.MonitorPort, port))})
+	}
+	return all
+}
+
+// Probed are the servers of a Spec of which a check of the engine decides whether they are up: all copies of the check's pool.
+// One that HAProxy checks itself is not among them.
+func Probed(spec *enginepb.Spec) []*enginepb.Server {
+	members := map[string]bool{}
+	for _, c := range spec.Checks {
+		for _, p := range c.Probes {
+			members[c.PoolId+"/"+p.MemberId] = true
+		}
+	}
+	var all []*enginepb.Server
+	for _, s := range spec.Servers {
+		pool, _, _ := strings.Cut(s.Backend, ":")
+		if members[pool+"/"+s.Name] && !s.Checked && !tracks(s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// HealthSteps make the servers of a Spec that the engine checks up or down, where they are otherwise: down are the members that its
+// checks found down. A server in maintenance has no health.
+func HealthSteps(states []ServerState, spec *enginepb.Spec, down map[string]bool) []Step {
+	is := map[string]ServerState{}
+	for _, s := range states {
+		is[s.Backend+"/"+s.Name] = s
+	}
+	var p Plan
+	for _, s := range Probed(spec) {
+		state, ok := is[key(s)]
+		switch {
+		case !ok || state.Admin != 0 || state.stopped() == down[s.Name]:
+		case down[s.Name]:
+			p.step("", "set server %s health down", key(s))
+		default:
+			p.step("", "set server %s health up", key(s))
+		}
+	}
+	return p.Steps
+}
+
+// WithHealth is states with what the engine's checks found, for HandOver: a process that starts knows from its first connection on
+// which servers are down, also those that no process had before.
+func WithHealth(states []ServerState, spec *enginepb.Spec, down map[string]bool) []ServerState {
+	at := map[string]int{}
+	all := slices.Clone(states)
+	for i, s := range all {
+		at[s.Backend+"/"+s.Name] = i
+	}
+	for _, s := range Probed(spec) {
+		i, ok := at[key(s)]
+		if !ok && !down[s.Name] {
+			continue // a server is up unless it is said to be down
+		}
+		if !ok {
+			i, all = len(all), append(all, newServerState(s))
+		}
+		all[i] = all[i].with(down[s.Name])
+	}
+	return all
+}
+
+// HAProxy's words for srv_op_state.
+const (
+	opStopped = "0"
+	opRunning = "2"
+)
+
+// opField is the place of srv_op_state among the fields of a state.
+const opField = 5
+
+func (s ServerState) stopped() bool { return s.fields[opField] == opStopped }
+
+func (s ServerState) with(down bool) ServerState {
+	s.fields = slices.Clone(s.fields)
+	s.fields[opField] = opRunning
+	if down {
+		s.fields[opField] = opStopped
+	}
+	return s
+}
+
+// newServerState is the state of a server that no process has had. HAProxy finds it by its names; the backend's number is free.
+func newServerState(s *enginepb.Server) ServerState {
+	number, weight, port := strconv.Itoa(int(s.Number)), strconv.Itoa(int(s.Weight)), strconv.Itoa(int(s.Port))
+	return ServerState{
+		Backend: s.Backend, Name: s.Name, Address: s.Address, Port: int(s.Port), Weight: int(s.Weight),
+		fields: []string{"0", s.Backend, number, s.Name, s.Address, opRunning, "0", weight, weight, "1", "1", "0", "0", "0", "0", "0",
+			"0", "-", port, "-", "0", "0", "-", "-", "0"},
+	}
+}
