@@ -44,7 +44,13 @@ type Request struct {
 // off, so that nobody takes a part for the whole; what may fail is better tried before.
 type Stream func(w io.Writer) error
 
-// Reply is what a handler answers: a status, and a body that is written as JSON unless it is nil, or a Stream.
+// Raw is a body that is no JSON, and is written as it is.
+type Raw struct {
+	Type string // the Content-Type
+	Data []byte
+}
+
+// Reply is what a handler answers: a status, and a body that is written as JSON unless it is nil, a Stream or Raw.
 type Reply struct {
 	Status int
 	Body   any
@@ -216,6 +222,10 @@ func write(w http.ResponseWriter, r *Request, reply Reply) int {
 	if stream, ok := reply.Body.(Stream); ok {
 		return writeStream(w, r, reply.Status, stream)
 	}
+	if raw, ok := reply.Body.(Raw); ok {
+		h.Set("Content-Type", raw.Type)
+		return writeBody(w, r, reply.Status, raw.Data)
+	}
 	body, err := json.Marshal(reply.Body)
 	if err != nil {
 		r.Log.Error("answer cannot be written as JSON", "err", err)
@@ -223,7 +233,11 @@ func write(w http.ResponseWriter, r *Request, reply Reply) int {
 		return 0
 	}
 	h.Set("Content-Type", "application/json")
-	w.WriteHeader(reply.Status)
+	return writeBody(w, r, reply.Status, body)
+}
+
+func writeBody(w http.ResponseWriter, r *Request, status int, body []byte) int {
+	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return 0
 	}

@@ -70,6 +70,9 @@ func testAPI(log io.Writer) http.Handler {
 			{Method: "GET", Path: "/cut", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
 				return Reply{Status: 200, Body: pieced("[1,", "2]", "")}, nil
 			}},
+			{Method: "GET", Path: "/raw", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
+				return Reply{Status: 200, Body: Raw{"text/plain", []byte("raw")}}, nil
+			}},
 			{Method: "DELETE", Path: "/open", Open: true, Handle: func(context.Context, *Request) (Reply, error) {
 				return Reply{Status: 204}, nil
 			}},
@@ -136,6 +139,8 @@ func TestHandler(t *testing.T) {
 		{"HEAD", "HEAD", "/open", "", "", "", 200, ``, false},
 		{"stream", "GET", "/stream", "", "", "", 200, `[1,2]`, false},
 		{"HEAD of a stream", "HEAD", "/stream", "", "", "", 200, ``, false},
+		{"raw", "GET", "/raw", "", "", "", 200, `raw`, false},
+		{"HEAD of what is raw", "HEAD", "/raw", "", "", "", 200, ``, false},
 		{"nothing", "DELETE", "/open", "", "", "", 204, ``, false},
 		{"token", "GET", "/who", "good", "", "", 200, `"u"`, false},
 		{"body", "POST", "/who", "good", "application/json; charset=utf-8", "{}", 201, `"{}"`, false},
