@@ -80,15 +80,21 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 		spec.Servers = append(spec.Servers, servers(c)...)
 	}
 	spec.Files = append(spec.Files, secrets.files(lb)...)
+	spec.Datagrams = forwarded(lb)
 	head := []*enginepb.Section{global(lb, spec, opts), defaults(lb)}
 	spec.Sections = append(head, spec.Sections...)
 	spec.Hash = hash(spec)
 	return spec
 }
 
-// listeners are those that serve, the oldest first. A listener that is switched off has no frontend, for a frontend
-// without a bind is of no use to HAProxy.
+// listeners are those that HAProxy serves, the oldest first.
 func listeners(lb *lbaas.LoadBalancer) []*lbaas.Listener {
+	return slices.DeleteFunc(serving(lb), func(l *lbaas.Listener) bool { return isDatagram(l.Protocol) })
+}
+
+// serving are the listeners that serve, the oldest first. A listener that is switched off has no frontend, for a frontend
+// without a bind is of no use to HAProxy.
+func serving(lb *lbaas.LoadBalancer) []*lbaas.Listener {
 	if !lb.AdminStateUp {
 		return nil
 	}
