@@ -21,12 +21,14 @@ type rule func(words []string) error
 func directives(files known) map[string]map[string]rule {
 	proxy := map[string]rule{"mode": any1, "timeout": any2, "maxconn": any1}
 	frontend := map[string]rule{
-		"bind":            checkBind,
+		"bind":            files.bind,
 		"acl":             checkACL,
 		"default_backend": any1,
 		"option":          oneOf("idle-close-on-response", "forwardfor"),
 		"tcp-request":     checkTCPRequest,
 		"http-request":    checkHTTPRequest,
+
+		"http-after-response": checkAfterResponse,
 	}
 	backend := map[string]rule{
 		"balance":        oneOf("roundrobin", "leastconn", "source"),
@@ -55,8 +57,9 @@ func directives(files known) map[string]map[string]rule {
 // serverOptions are the words of a server or default-server line, and how many follow each. Those that a file's name follows are
 // fileOptions.
 var serverOptions = map[string]int{
-	"backup": 0, "check": 0, "check-ssl": 0,
-	"addr": 1, "check-sni": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "track": 1, "verify": 1,
+	"backup": 0, "check": 0, "check-ssl": 0, "send-proxy": 0, "send-proxy-v2": 0, "ssl": 0,
+	"addr": 1, "alpn": 1, "check-sni": 1, "ciphers": 1, "ciphersuites": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "sni": 1,
+	"ssl-max-ver": 1, "ssl-min-ver": 1, "track": 1, "verify": 1,
 }
 
 // checkLine refuses a line that is no directive of its kind of section.
@@ -167,18 +170,6 @@ func checkGroup(words []string) error {
 	return nil
 }
 
-// checkBind wants an address and a port: HAProxy also knows sockets of files, and of other network namespaces.
-func checkBind(words []string) error {
-	if err := any1(words); err != nil {
-		return err
-	}
-	at, err := netip.ParseAddrPort(words[0])
-	if err == nil && at.Addr().Zone() != "" {
-		err = errors.New("an address with a zone")
-	}
-	return err
-}
-
 // checkACL wants networks: HAProxy would also read them from a file.
 func checkACL(words []string) error {
 	if len(words) != 3 || words[1] != "src" {
@@ -200,8 +191,11 @@ func checkTCPRequest(words []string) error {
 
 // checkHTTPRequest knows the headers' values: other expressions could read files.
 func checkHTTPRequest(words []string) error {
-	if len(words) != 3 || words[0] != "set-header" || !slices.Contains([]string{"%[dst_port]", "%[src]", "http"}, words[2]) {
-		return errors.New("it must set a header to a port, an address or http")
+	if slices.Equal(words, haproxy.StripSSLHeaders()) {
+		return nil
+	}
+	if len(words) != 3 || words[0] != "set-header" || !slices.Contains(haproxy.HeaderValues(), words[2]) {
+		return errors.New("it must set a header to a value that is known")
 	}
 	return nil
 }

@@ -173,6 +173,9 @@ func (k known) words(words []string, others map[string]int) error {
 				return err
 			}
 		}
+		if err := checkServerValue(words[0], words[1:n+1]); err != nil {
+			return err
+		}
 		words = words[n+1:]
 	}
 	return nil

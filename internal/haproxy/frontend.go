@@ -15,7 +15,6 @@ import (
 var headers = [...]struct{ name, line string }{
 	{"X-Forwarded-For", "option forwardfor"},
 	{"X-Forwarded-Port", "http-request set-header X-Forwarded-Port %[dst_port]"},
-	{"X-Forwarded-Proto", "http-request set-header X-Forwarded-Proto http"},
 	{"X-Forwarded-IP", "http-request set-header X-Forwarded-IP %[src]"},
 	{"X-Client-IP", "http-request set-header X-Client-IP %[src]"},
 	{"X-Real-IP", "http-request set-header X-Real-IP %[src]"},
@@ -28,14 +27,24 @@ func HeaderSupported(name string) bool {
 			return true
 		}
 	}
-	return false
+	return name == forwardedProto || slices.ContainsFunc(sslHeaders[:], func(h struct{ name, value string }) bool { return h.name == name })
+}
+
+// forwardedProto tells members by which scheme the client came.
+const forwardedProto = "X-Forwarded-Proto"
+
+func scheme(l *lbaas.Listener) string {
+	if l.UsesTLS() {
+		return "https"
+	}
+	return "http"
 }
 
 func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb.Section {
 	s := newSection("frontend "+l.ID, l.ID)
 	s.describe("Listener", l.Name)
 	s.add("mode %s", mode(l.Protocol))
-	s.add("bind %s", net.JoinHostPort(lb.VIPAddress.String(), strconv.Itoa(l.ProtocolPort)))
+	s.bind(lb, l)
 	if n := opts.limit(lb, l); n > 0 {
 		s.add("maxconn %d", n)
 	}
@@ -70,15 +79,33 @@ func (s section) admit(l *lbaas.Listener) {
 func (s section) http(l *lbaas.Listener) {
 	s.add("option idle-close-on-response")
 	for _, h := range headers {
-		if strings.EqualFold(l.InsertHeaders[h.name], "true") {
+		if inserts(l, h.name) {
 			s.add("%s", h.line)
 		}
+	}
+	if inserts(l, forwardedProto) {
+		s.add("http-request set-header %s %s", forwardedProto, scheme(l))
+	}
+	if l.UsesTLS() {
+		s.insertSSL(l)
+		s.transportSecurity(l)
+	}
+}
+
+// bind adds the addresses that the listener listens on: the port at each VIP.
+func (s section) bind(lb *lbaas.LoadBalancer, l *lbaas.Listener) {
+	for _, vip := range lb.VIPs() {
+		words := []string{net.JoinHostPort(vip.String(), strconv.Itoa(l.ProtocolPort))}
+		if l.UsesTLS() {
+			words = append(words, bindTLS(l)...)
+		}
+		s.add("bind %s", strings.Join(words, " "))
 	}
 }
 
 // mode is the mode of a listener and of the backends that it uses: a TCP listener passes bytes, also to an HTTP pool.
 func mode(p lbaas.Protocol) string {
-	if p == lbaas.HTTP {
+	if p == lbaas.HTTP || p == lbaas.TerminatedHTTPS {
 		return "http"
 	}
 	return "tcp"

@@ -13,7 +13,7 @@ const maxSeconds = 24 * 24 * 3600
 
 // monitor adds the health check. Without `timeout check` (a timeout of 0) HAProxy waits as long as one interval; and it
 // knows no interval of 0, which becomes one second.
-func (s section) monitor(m *lbaas.HealthMonitor, vip netip.Addr) {
+func (s section) monitor(p *lbaas.Pool, m *lbaas.HealthMonitor, vip netip.Addr) {
 	s.describeFor(m.ID, "Health monitor", m.Name)
 	if m.Timeout > 0 {
 		s.addFor(m.ID, "timeout check %ds", min(m.Timeout, maxSeconds))
@@ -23,7 +23,7 @@ func (s section) monitor(m *lbaas.HealthMonitor, vip netip.Addr) {
 		s.addFor(m.ID, "http-check send %s", request(m, vip))
 		s.addFor(m.ID, "http-check expect status %s", codes(m.ExpectedCodes))
 	}
-	s.addFor(m.ID, "default-server %s", strings.Join(check(m), " "))
+	s.addFor(m.ID, "default-server %s", strings.Join(check(p, m), " "))
 }
 
 func (s section) describeFor(owner, noun, name string) {
@@ -54,13 +54,19 @@ func codes(expected string) string {
 	return Quote(strings.Join(strings.Fields(strings.ReplaceAll(or(expected, "200"), ",", " ")), ","))
 }
 
-// check is what each server of the backend needs for its check. It is a default-server line, so that a reader sees it once.
-func check(m *lbaas.HealthMonitor) []string {
+// check is what each server of the backend needs for its check. It is a default-server line, so that a reader sees it once. A check
+// over TLS verifies nothing but in a pool that verifies its members anyway, for both are by the same rules in HAProxy. One that
+// says hello is a handshake and no more.
+func check(p *lbaas.Pool, m *lbaas.HealthMonitor) []string {
 	words := []string{"check"}
-	if m.Type == lbaas.MonitorHTTPS {
-		words = append(words, "check-ssl", "verify", "none")
+	secure := m.Type == lbaas.MonitorHTTPS || m.Type == lbaas.MonitorTLSHello
+	if secure {
+		words = append(words, "check-ssl")
 	}
-	if m.Type == lbaas.MonitorHTTPS && m.DomainName != "" {
+	if secure && !p.TLSEnabled {
+		words = append(words, "verify", "none")
+	}
+	if m.DomainName != "" && (secure || p.TLSEnabled) {
 		words = append(words, "check-sni", Quote(m.DomainName))
 	}
 	return append(words,
