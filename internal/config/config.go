@@ -41,6 +41,8 @@ type Config struct {
 	CertManager string
 	// MaxBody bounds the body of a request, in bytes.
 	MaxBody int
+	// MaxSecret bounds what a secret of the key manager keeps, in bytes.
+	MaxSecret int
 }
 
 // Reconcile is [reconcile]: the times of the loop, in seconds.
@@ -108,7 +110,7 @@ func Default() Config {
 
 		Deployment: lbaas.DefaultDeployment(),
 		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},
-		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688,
+		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688, MaxSecret: 20000,
 	}
 }
 

@@ -53,6 +53,7 @@ func TestParseRefuses(t *testing.T) {
 		{"bad network option", "[networking]\nmax_retries = 3\n", "p.conf:2: option max_retries in [networking] is unknown"},
 		{"bad certificate manager", "[certificates]\ncert_manager = castellan_cert_manager\n", `"castellan_cert_manager" is none of barbican_cert_manager, noop_cert_manager`},
 		{"bad body size", "[oslo_middleware]\nmax_request_body_size = 0\n", `"0" is not a whole number from 1`},
+		{"bad secret size", "[key_manager]\nmax_allowed_secret_in_bytes = 1048577\n", `"1048577" is not a whole number from 1 to 1048576`},
 		{"bad age", "[cors]\nmax_age = -1\n", `"-1" is not a whole number from 0`},
 		{"bad line", "[DEFAULT]\nwhat is this\n", "key-value delimiter not found"},
 		{"bad service", "[service_providers]\nservice_provider = FIREWALL:a:b\n", `only LOADBALANCERV2 is served`},
@@ -122,6 +123,9 @@ allow_invisible_resource_usage = yes
 [certificates]
 cert_manager = noop_cert_manager
 
+[key_manager]
+max_allowed_secret_in_bytes = 40000
+
 [oslo_middleware]
 max_request_body_size = 1000
 
@@ -181,7 +185,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 		Networking: config.Networking{
 			ValidVIPNetworks: []string{"a", "b"}, DeniedVIPNetworks: []string{"c"}, AllowInvisible: true,
 		},
-		CertManager: config.NoopCertManager, MaxBody: 1000,
+		CertManager: config.NoopCertManager, MaxBody: 1000, MaxSecret: 40000,
 		CORS: config.CORS{
 			AllowedOrigins: []string{"https://a.example", "https://b.example"}, ExposeHeaders: []string{"X-A"},
 			AllowHeaders: []string{"X-B", "X-C"}, AllowMethods: []string{"GET"},

@@ -79,6 +79,7 @@ func (c *Config) networkingOptions() []option {
 		{section: "networking", name: "denylist_vip_networks", set: list(&n.DeniedVIPNetworks)},
 		{section: "networking", name: "allow_invisible_resource_usage", set: boolean(&n.AllowInvisible)},
 		{section: "certificates", name: "cert_manager", set: word(&c.CertManager, []string{BarbicanCertManager, NoopCertManager})},
+		{section: "key_manager", name: "max_allowed_secret_in_bytes", set: number(&c.MaxSecret, 1, 1<<20)},
 		{section: "oslo_middleware", name: "max_request_body_size", set: number(&c.MaxBody, 1, 1<<31-1)},
 		{section: "cors", name: "allowed_origin", set: list(&o.AllowedOrigins)},
 		{section: "cors", name: "allow_credentials", set: boolean(&o.AllowCredentials)},
