@@ -132,17 +132,17 @@ func families(d *enginepb.Datagram) []family {
 	return all
 }
 
-// name makes the name of a chain or map of the listener, for this family.
+// name makes the name of a chain or map of the listener, for this family. A name begins with a letter, which ids need not.
 func (f family) name(of string) string {
-	version := "4"
+	version := "4-"
 	if f.six {
-		version = "6"
+		version = "6-"
 	}
-	return f.ListenerId + "-" + of + version
+	return of + version + f.ListenerId
 }
 
 // chain is the name of a member's chain.
-func (f family) chain(t *enginepb.Target) string { return f.name(t.MemberId + "-") }
+func (f family) chain(t *enginepb.Target) string { return f.name("member") + "-" + t.MemberId }
 
 func (f family) has(a netip.Addr) bool { return a.IsValid() && a.Is6() == f.six }
 

@@ -49,6 +49,9 @@ type Flow struct {
 	Answers  bool
 }
 
+// Asking matches packets of who began the flow.
+type Asking struct{}
+
 // Translated matches packets of flows of which the destination was translated, ICMP's errors about them included.
 type Translated struct{}
 
@@ -103,7 +106,10 @@ type Learn struct {
 }
 
 // Translate sends the flow to a member.
-type Translate struct{ To netip.AddrPort }
+type Translate struct {
+	Protocol string
+	To       netip.AddrPort
+}
 
 // Masquerade has the flow come from the address of the link that it leaves by.
 type Masquerade struct{}
@@ -143,6 +149,7 @@ func (s Source) String() string {
 func (s Destination) String() string { return fmt.Sprintf("%s daddr %s", ip(s.Addr.Is6()), s.Addr) }
 func (s Port) String() string        { return fmt.Sprintf("%s dport %d", s.Protocol, s.Number) }
 func (s Translated) String() string  { return "ct status dnat" }
+func (s Asking) String() string      { return "ct direction original" }
 func (s Over) String() string        { return fmt.Sprintf("ct count over %d", s.N) }
 func (s Count) String() string       { return fmt.Sprintf("counter name %q", s.Name) }
 func (s Follow) String() string      { return "meta mark vmap @" + s.Map }
@@ -194,5 +201,5 @@ func (s Learn) String() string {
 }
 
 func (s Translate) String() string {
-	return fmt.Sprintf("dnat %s to %s", ip(s.To.Addr().Is6()), s.To)
+	return fmt.Sprintf("meta l4proto %s dnat %s to %s", s.Protocol, ip(s.To.Addr().Is6()), s.To)
 }

@@ -76,11 +76,11 @@ const (
 // older ones are forgotten.
 const learnedMost = 65536
 
-// The counters of a listener.
+// The counters of a listener, before its id.
 const (
-	received = "in"    // bytes from clients
-	sent     = "out"   // bytes to clients
-	begun    = "flows" // packets: the first of each flow
+	received = "in-"    // bytes from clients
+	sent     = "out-"   // bytes to clients
+	begun    = "flows-" // packets: the first of each flow
 )
 
 // Plan is the table that forwards the datagrams of listeners. down are the members that checks found dead, by id. What is
@@ -128,11 +128,11 @@ func (p *planner) always() {
 
 func (p *planner) listener(d *enginepb.Datagram) {
 	port := uint16(d.Port)
-	in, out := d.ListenerId+"-"+received, d.ListenerId+"-"+sent
-	p.Counters = append(p.Counters, in, out, d.ListenerId+"-"+begun)
+	in, out := received+d.ListenerId, sent+d.ListenerId
+	p.Counters = append(p.Counters, in, out, begun+d.ListenerId)
 	p.rule(forward, Flow{d.Protocol, port, false}, Count{in}, Verdict{Word: "accept"})
 	p.rule(forward, Flow{d.Protocol, port, true}, Count{out}, Verdict{Word: "accept"})
-	p.rule(input, Port{d.Protocol, port}, Refuse{})
+	p.rule(input, Port{d.Protocol, port}, Asking{}, Refuse{}) // answers to own questions may come to any port
 	if d.ConnectionLimit > 0 {
 		// In a chain of its own, which stays when others change: the kernel counts within the rule.
 		p.chain(limitChain(d), Rule{Over{uint32(d.ConnectionLimit)}, Verdict{Word: "accept"}})
@@ -142,7 +142,7 @@ func (p *planner) listener(d *enginepb.Datagram) {
 	}
 }
 
-func limitChain(d *enginepb.Datagram) string { return d.ListenerId + "-limit" }
+func limitChain(d *enginepb.Datagram) string { return "limit-" + d.ListenerId }
 
 func (p *planner) chain(name string, rules ...Rule) {
 	p.Chains = append(p.Chains, Chain{Name: name, Rules: rules})
@@ -235,7 +235,7 @@ func (f family) member(t *enginepb.Target, number uint32) []Rule {
 	if f.PersistenceSeconds > 0 {
 		rules = append(rules, Rule{Learn{f.name("learned"), f.six, f.bits(), uint32(f.PersistenceSeconds), number}})
 	}
-	return append(rules, Rule{Count{f.ListenerId + "-" + begun}, Translate{target(t)}})
+	return append(rules, Rule{Count{begun + f.ListenerId}, Translate{f.Protocol, target(t)}})
 }
 
 // String is the table as nft(8) reads it; the zero Table is "".
@@ -246,7 +246,7 @@ func (t Table) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "table inet %s {\n", TableName)
 	for _, c := range t.Counters {
-		fmt.Fprintf(&b, "\tcounter %q {\n\t}\n", c)
+		fmt.Fprintf(&b, "\tcounter %s {\n\t}\n", c)
 	}
 	for _, m := range t.Maps {
 		m.write(&b)
