@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun"
@@ -170,6 +172,37 @@ func (s *Store) Stall(t *testing.T, l Lease) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tx.Rollback() })
+}
+
+// Outrun changes a load balancer twice in one transaction, and in between, where meanwhile goes on, reads a row without minding what
+// comes after it. It returns how often the transaction began.
+func (s *Store) Outrun(t *testing.T, id string, meanwhile func()) (began int) {
+	t.Helper()
+	var other sync.WaitGroup
+	defer other.Wait()
+	err := s.change(t.Context(), "store.outrun", func(ctx context.Context, tx bun.Tx) error {
+		began++
+		_, err := s.bump(tx, now()).Where("id = ?", id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if began == 1 {
+			other.Go(func() {
+				time.Sleep(100 * time.Millisecond) // until the row is read
+				meanwhile()
+			})
+			var row int
+			if err := tx.NewRaw("SELECT 1 UNION ALL SELECT SLEEP(20)").Scan(ctx, &row); err != nil {
+				return err
+			}
+		}
+		_, err = s.bump(tx, now()).Where("id = ?", id).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return began
 }
 
 // Rows counts the rows of a table that belong to a load balancer.

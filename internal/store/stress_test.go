@@ -63,6 +63,23 @@ func allAtOnce(t *testing.T, a, b *store.Store) {
 	}
 }
 
+// TestOutrunTransactionsStartAnew has a Galera cluster take a transaction back while a row is read in it. Not a part of it is kept, and
+// it is not taken for committed.
+func TestOutrunTransactionsStartAnew(t *testing.T) {
+	storetest.Galera(t, func(t *testing.T, a, b *store.Store) {
+		lb := create(t, a, fullTree())
+		b.CatchUp(t)
+		began := a.Outrun(t, lb.ID, func() {
+			if err := b.ChangeLoadBalancer(context.Background(), lb.ID, churn); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := tree(t, a, lb.ID).Progress.Generation; began != 2 || got != 4 {
+			t.Errorf("began %d times, and %d changes have led to generation %d", began, 3, got)
+		}
+	})
+}
+
 // churn replaces a member and touches what is around it.
 func churn(c *store.Change) error {
 	pool := c.LB.Pools[0]

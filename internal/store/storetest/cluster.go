@@ -28,6 +28,12 @@ func Pair(t *testing.T, fn func(t *testing.T, a, b *store.Store)) {
 			fn(t, a, b)
 		})
 	}
+	Galera(t, fn)
+}
+
+// Galera runs a test on two stores of one database, each on a node of its own of a Galera cluster.
+func Galera(t *testing.T, fn func(t *testing.T, a, b *store.Store)) {
+	t.Helper()
 	t.Run("galera", func(t *testing.T) {
 		nodes := cluster(t)
 		fn(t, Reopen(t, nodes[0]), Reopen(t, nodes[1]))
@@ -114,7 +120,7 @@ var galera = recipe{
 	programs: func() []string {
 		return []string{"/usr/bin/mariadb-install-db", "/usr/sbin/mariadbd", "/usr/lib/galera/libgalera_smm.so", "/usr/bin/rsync"}
 	},
-	script: `"$1" --no-defaults --datadir="$dir/data1" --auth-root-authentication-method=normal --skip-test-db --skip-log-bin \
+	script: `"$1" --no-defaults --datadir="$dir/data1" --tmpdir="$dir" --auth-root-authentication-method=normal --skip-test-db --skip-log-bin \
 	--innodb-flush-method=nosync --innodb-log-file-size=32M || exit
 server=$2 provider=$3
 node() {
