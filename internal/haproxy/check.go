@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/lbaas"
@@ -13,19 +12,17 @@ import (
 // byEngine tells whether the engine carries out a pool's health monitor itself: HAProxy has no checks of these types, and knows
 // nothing of members that get datagrams.
 func byEngine(p *lbaas.Pool, m *lbaas.HealthMonitor) bool {
-	if datagrams(p.Protocol) {
+	if isDatagram(p.Protocol) {
 		return true
 	}
 	return m.Type == lbaas.MonitorPing || m.Type == lbaas.MonitorUDPConnect || m.Type == lbaas.MonitorSCTP
 }
 
-func datagrams(p lbaas.Protocol) bool { return p == lbaas.UDP || p == lbaas.SCTP }
-
 // engineChecks are the health monitors that the engine carries out, of the pools that are in use, by the age of these.
 func engineChecks(lb *lbaas.LoadBalancer) []*enginepb.Check {
 	var all []*enginepb.Check
 	seen := map[string]bool{}
-	for _, l := range listeners(lb) {
+	for _, l := range serving(lb) {
 		for _, p := range pools(lb, l) {
 			m := p.HealthMonitor
 			if seen[p.ID] || m == nil || !m.AdminStateUp || !p.AdminStateUp || !byEngine(p, m) {
@@ -76,37 +73,24 @@ func probes(p *lbaas.Pool) []*enginepb.Probe {
 	return all
 }
 
-// Probed are the servers of a Spec of which a check of the engine decides whether they are up: all copies of the check's pool.
-// One that HAProxy checks itself is not among them.
-func Probed(spec *enginepb.Spec) []*enginepb.Server {
-	members := map[string]bool{}
-	for _, c := range spec.Checks {
-		for _, p := range c.Probes {
-			members[c.PoolId+"/"+p.MemberId] = true
-		}
-	}
-	var all []*enginepb.Server
-	for _, s := range spec.Servers {
-		pool, _, _ := strings.Cut(s.Backend, ":")
-		if members[pool+"/"+s.Name] && !s.Checked && !tracks(s) {
-			all = append(all, s)
-		}
-	}
-	return all
+// Unchecked are the servers of a Spec that HAProxy does not check, neither themselves nor by following another. They are up unless a
+// check of the engine says that they are not.
+func Unchecked(spec *enginepb.Spec) []*enginepb.Server {
+	return slices.DeleteFunc(slices.Clone(spec.Servers), func(s *enginepb.Server) bool { return s.Checked || tracks(s) })
 }
 
-// HealthSteps make the servers of a Spec that the engine checks up or down, where they are otherwise: down are the members that its
-// checks found down. A server in maintenance has no health.
+// HealthSteps make the servers that HAProxy does not check up or down, where they are otherwise: down are the members that the
+// engine's checks found down. A server in maintenance has no health.
 func HealthSteps(states []ServerState, spec *enginepb.Spec, down map[string]bool) []Step {
 	is := map[string]ServerState{}
 	for _, s := range states {
 		is[s.Backend+"/"+s.Name] = s
 	}
 	var p Plan
-	for _, s := range Probed(spec) {
+	for _, s := range Unchecked(spec) {
 		state, ok := is[key(s)]
 		switch {
-		case !ok || state.Admin != 0 || state.stopped() == down[s.Name]:
+		case !ok || state.Maintenance() || state.stopped() == down[s.Name]:
 		case down[s.Name]:
 			p.step("", "set server %s health down", key(s))
 		default:
@@ -117,17 +101,18 @@ func HealthSteps(states []ServerState, spec *enginepb.Spec, down map[string]bool
 }
 
 // WithHealth is states with what the engine's checks found, for HandOver: a process that starts knows from its first connection on
-// which servers are down, also those that no process had before.
+// which servers are down, also those that no process had before. A server that was down and is checked no more is up: nobody
+// would ever say so.
 func WithHealth(states []ServerState, spec *enginepb.Spec, down map[string]bool) []ServerState {
 	at := map[string]int{}
 	all := slices.Clone(states)
 	for i, s := range all {
 		at[s.Backend+"/"+s.Name] = i
 	}
-	for _, s := range Probed(spec) {
+	for _, s := range Unchecked(spec) {
 		i, ok := at[key(s)]
 		if !ok && !down[s.Name] {
-			continue // a server is up unless it is said to be down
+			continue
 		}
 		if !ok {
 			i, all = len(all), append(all, newServerState(s))
