@@ -45,6 +45,7 @@ func start(t *testing.T, opts Options, spec *enginepb.Spec, state []byte) *proce
 	text, _ := File(spec)
 	write(t, filepath.Join(dir, ConfigFile), text)
 	write(t, filepath.Join(dir, StateFile), state)
+	writeFiles(t, dir, spec)
 	p := &process{t: t, socket: filepath.Join(dir, SocketFile)}
 	p.cmd = exec.Command("haproxy", "-f", filepath.Join(dir, ConfigFile))
 	p.cmd.Dir = dir
@@ -210,4 +211,15 @@ func serve(t *testing.T) (port int) {
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// writeFiles lays a Spec's files where HAProxy finds them.
+func writeFiles(t *testing.T, dir string, spec *enginepb.Spec) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, FilesDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range spec.Files {
+		write(t, filepath.Join(dir, FilesDir, f.Name), f.Content)
+	}
 }

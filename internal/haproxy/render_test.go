@@ -8,15 +8,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/engine/enginepb"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 func TestRender(t *testing.T) {
 	opts := Options{StateDir: "/var/lib/plimsoll", User: "nobody", Group: "nogroup", FDLimit: 20000}
+	secrets, _ := testSecrets(t)
 	for name, lb := range trees() {
 		t.Run(name, func(t *testing.T) {
-			text, _ := File(Render(lb, testPorts(), nil, opts))
+			spec := Render(lb, testPorts(), secrets, opts)
+			text, _ := File(spec)
 			golden := filepath.Join("testdata", name+".conf")
 			if *update {
 				if err := os.WriteFile(golden, text, 0o644); err != nil {
@@ -30,19 +34,20 @@ func TestRender(t *testing.T) {
 			if diff := cmp.Diff(string(want), string(text)); diff != "" {
 				t.Errorf("Render(%s) (-want +got):\n%s", name, diff)
 			}
-			if output, err := accepted(t, text); err != nil {
+			if output, err := accepted(t, text, spec.Files...); err != nil {
 				t.Errorf("HAProxy refuses %s: %v\n%s", name, err, output)
 			}
 		})
 	}
 }
 
-// accepted asks the real HAProxy what it thinks of a configuration.
-func accepted(t *testing.T, text []byte) (output []byte, err error) {
+// accepted asks the real HAProxy what it thinks of a configuration and its files.
+func accepted(t *testing.T, text []byte, files ...*enginepb.File) (output []byte, err error) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), ConfigFile)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return exec.Command("haproxy", "-c", "-f", file).CombinedOutput()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, ConfigFile), text)
+	writeFiles(t, dir, &enginepb.Spec{Files: files})
+	cmd := exec.Command("haproxy", "-c", "-f", ConfigFile)
+	cmd.Dir = dir
+	return cmd.CombinedOutput()
 }

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -63,10 +64,12 @@ func addMonitor(p *lbaas.Pool, kind lbaas.MonitorType) *lbaas.HealthMonitor {
 
 // trees are the load balancers of the golden files.
 func trees() map[string]*lbaas.LoadBalancer {
-	return map[string]*lbaas.LoadBalancer{
+	all := map[string]*lbaas.LoadBalancer{
 		"empty": newTree(), "off": offTree(), "simple": simpleTree(), "everything": everythingTree(), "shared": sharedTree(),
 		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(), "flavor": flavorTree(),
 	}
+	maps.Copy(all, tlsTrees())
+	return all
 }
 
 func simpleTree() *lbaas.LoadBalancer {
