@@ -14,12 +14,10 @@ import (
 // maxSuspects bounds how many objects are tried one by one when HAProxy's words do not say which it refuses.
 const maxSuspects = 64
 
-// admit returns what HAProxy accepts of the Spec. Objects that it refuses keep their last good form, or are left out,
-// and become Failures.
-func (a *application) admit(ctx context.Context) (*enginepb.Spec, error) {
-	good, left := a.balancer.record.Spec, a.spec
-	blamed := map[string]string{}
-	var held []string
+// admit returns what HAProxy accepts of the Spec, of which left is what can be made. Objects that it refuses keep their last good
+// form, or are left out, and become Failures, as those do that are held back with them.
+func (a *application) admit(ctx context.Context, left *enginepb.Spec, held []string) (*enginepb.Spec, error) {
+	good, blamed := a.balancer.record.Spec, map[string]string{}
 	for {
 		alerts, lines, err := a.engine.check(ctx, a.balancer, left)
 		if err != nil {
@@ -32,7 +30,7 @@ func (a *application) admit(ctx context.Context) (*enginepb.Spec, error) {
 		if err := a.blame(ctx, alerts, lines, blamed); err != nil {
 			return nil, err
 		}
-		left, held = haproxy.Retreat(a.spec, good, keys(blamed))
+		left, held = haproxy.Retreat(a.spec, good, append(keys(blamed), a.spec.HeldObjects...))
 	}
 }
 
@@ -69,7 +67,7 @@ func (a *application) suspect(ctx context.Context, blamed map[string]string) (id
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(suspects), func(o string) bool { return o == id || o == a.spec.LoadBalancerId })
-		alone, _ := haproxy.Retreat(a.spec, good, append(others, keys(blamed)...))
+		alone, _ := haproxy.Retreat(a.spec, good, slices.Concat(others, keys(blamed), a.spec.HeldObjects))
 		alerts, _, err := a.engine.check(ctx, a.balancer, alone)
 		if err != nil {
 			return "", "", err
@@ -90,10 +88,18 @@ func changedObjects(good, wanted *enginepb.Spec) []string {
 	for _, s := range good.GetServers() {
 		was[s.String()] = true
 	}
+	for _, f := range good.GetFiles() {
+		was[fileText(f)] = true
+	}
 	var changed []string
 	for _, s := range wanted.Sections {
 		if !was[sectionText(s)] && len(s.Objects) > 0 {
 			changed = append(changed, s.Objects[0])
+		}
+	}
+	for _, f := range wanted.Files {
+		if !was[fileText(f)] && len(f.Objects) > 0 {
+			changed = append(changed, f.Objects[0])
 		}
 	}
 	for _, s := range wanted.Servers {
@@ -106,6 +112,8 @@ func changedObjects(good, wanted *enginepb.Spec) []string {
 
 func sectionText(s *enginepb.Section) string { return s.Name + "\n" + strings.Join(s.Lines, "\n") }
 
+func fileText(f *enginepb.File) string { return f.Name + "\n" + string(f.Content) }
+
 // report turns the refused objects into Failures, and those that they hold back.
 func (a *application) report(blamed map[string]string, held []string) {
 	for _, id := range keys(blamed) {
@@ -113,7 +121,7 @@ func (a *application) report(blamed map[string]string, held []string) {
 	}
 	for _, id := range held {
 		if _, known := blamed[id]; !known && id != a.spec.LoadBalancerId {
-			a.fail(id, true, "it is held back, because HAProxy refuses what it belongs to")
+			a.fail(id, true, "it is held back with what it belongs to, which HAProxy refuses or which cannot be made now")
 		}
 	}
 }

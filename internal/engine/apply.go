@@ -51,6 +51,9 @@ func (e *Engine) Apply(ctx context.Context, req *enginepb.ApplyRequest) (*engine
 		a.reply.NeededPortIds = b.leave(spec) // nobody knows what runs
 	}
 	b.broken = ""
+	if err := b.sweepFiles(b.record.Spec); err != nil {
+		e.log.Warn("old files not removed", "load_balancer", b.id, "err", err)
+	}
 	e.log.Debug("spec applied", "load_balancer", b.id, "generation", spec.Generation, "method", a.reply.Method,
 		"runtime_changes", a.reply.RuntimeChanges, "failures", len(a.reply.Failures), "why", a.why, "took", time.Since(began))
 	return a.reply, nil
@@ -77,6 +80,7 @@ type application struct {
 	ports    []linux.Port
 	reply    *enginepb.ApplyReply
 	why      string // why HAProxy was started or reloaded
+	halfway  bool   // changes at run time were begun and not ended
 }
 
 func (a *application) fail(object string, permanent bool, reason string) {
@@ -105,7 +109,12 @@ func (a *application) run(ctx context.Context) error {
 	b.settle()
 	b.follow()
 	a.reply.NeededPortIds = b.needed(a.spec)
-	return a.finish(done)
+	if err := a.finish(done); err != nil {
+		return err
+	}
+	a.engine.recheck(b)
+	a.engine.enforce(b)
+	return nil
 }
 
 // take stores that the Spec was taken, before anything is done for it. Where it differs from the last, nobody knows
@@ -191,17 +200,24 @@ func (a *application) running(known processID) *enginepb.Spec {
 	return haproxy.Running(b.record.Spec, states)
 }
 
-// converge brings HAProxy from what runs (nil: unknown) to the Spec, and returns what it could bring it to.
+// converge brings HAProxy from what runs (nil: unknown) to the Spec, and returns what it could bring it to. What a file holds
+// is shown to HAProxy before any of it is changed.
 func (a *application) converge(ctx context.Context, running *enginepb.Spec) (*enginepb.Spec, error) {
-	if done := a.atRunTime(running, a.spec); done {
-		return a.spec, nil
+	wanted, held := a.wanted()
+	if err := a.balancer.keep(wanted); err != nil {
+		return nil, err
 	}
-	accepted, err := a.admit(ctx)
+	sameFiles := haproxy.SameFiles(running, wanted)
+	if sameFiles && a.atRunTime(running, wanted) {
+		a.report(nil, held)
+		return wanted, nil
+	}
+	accepted, err := a.admit(ctx, wanted, held)
 	if err != nil {
 		return nil, err
 	}
 	// What was refused may have been all that called for a reload.
-	if accepted != a.spec && a.atRunTime(running, accepted) {
+	if (accepted != wanted || !sameFiles) && a.atRunTime(running, accepted) {
 		return accepted, nil
 	}
 	a.reply.Method = methodReload
@@ -211,9 +227,19 @@ func (a *application) converge(ctx context.Context, running *enginepb.Spec) (*en
 	return accepted, a.engine.restart(ctx, a.balancer, accepted)
 }
 
-// atRunTime tries to do without a reload, and tells whether HAProxy now is as wanted.
+// wanted is the Spec, in which the objects that cannot be made now have their last good form, and the objects that are held back
+// with these.
+func (a *application) wanted() (left *enginepb.Spec, held []string) {
+	if len(a.spec.HeldObjects) == 0 {
+		return a.spec, nil
+	}
+	return haproxy.Retreat(a.spec, a.balancer.record.Spec, a.spec.HeldObjects)
+}
+
+// atRunTime tries to do without a reload, and tells whether HAProxy now is as wanted. Once it failed on its way, nobody knows
+// any more what runs.
 func (a *application) atRunTime(running, wanted *enginepb.Spec) bool {
-	if running == nil {
+	if running == nil || a.halfway {
 		return false
 	}
 	b := a.balancer
@@ -222,14 +248,14 @@ func (a *application) atRunTime(running, wanted *enginepb.Spec) bool {
 		a.why = plan.Reason
 		return false
 	}
-	if err := b.carryOut(plan.Steps); err != nil {
-		a.why = err.Error()
+	if done, err := b.carryOut(plan.Steps); err != nil {
+		a.why, a.halfway = err.Error(), done > 0
 		return false
 	}
 	b.removals = plan.Removals
 	if len(plan.Steps) > 0 {
 		if err := b.verify(wanted); err != nil {
-			a.why = err.Error()
+			a.why, a.halfway = err.Error(), true
 			return false
 		}
 		a.reply.Method, a.reply.RuntimeChanges = methodRuntime, int32(len(plan.Steps))
@@ -258,6 +284,9 @@ func (b *balancer) verify(wanted *enginepb.Spec) error {
 // finish makes the file and the record agree with what runs.
 func (a *application) finish(done *enginepb.Spec) error {
 	b := a.balancer
+	if err := b.layFiles(done); err != nil {
+		return err
+	}
 	text, _ := haproxy.File(done)
 	if err := writeFile(b.path(haproxy.ConfigFile), text); err != nil {
 		return err

@@ -62,7 +62,9 @@ func join(a, b []portRef) []portRef {
 // storedRecord is a record in its file.
 type storedRecord struct {
 	record
-	Spec json.RawMessage `json:"spec,omitempty"`
+	Spec json.RawMessage `json:"spec,omitempty"` // without the contents of its files: there are private keys among them
+	// Files are the digests of those contents, by the files' names. The contents themselves are kept beside the record.
+	Files map[string]string `json:"files,omitempty"`
 }
 
 // readRecord returns the record in a run directory, or an empty one where there is none or it cannot be read: it is
@@ -88,7 +90,25 @@ func readRecord(dir string) (record, error) {
 		r.Spec, r.Process = nil, processID{}
 		return r, fmt.Errorf("parse %s: %w", recordFile, err)
 	}
-	return r, nil
+	err = r.fill(dir, stored.Files)
+	return r, err
+}
+
+// fill gives the files of the Spec their contents. Those that are lost are left out, and what runs is not known any more.
+func (r *record) fill(dir string, digests map[string]string) error {
+	var failed []error
+	r.Spec.Files = slices.DeleteFunc(r.Spec.Files, func(f *enginepb.File) bool {
+		content, err := readKept(dir, digests[f.Name])
+		if err != nil {
+			failed = append(failed, fmt.Errorf("read %s: %w", f.Name, bare(err)))
+		}
+		f.Content = content
+		return err != nil
+	})
+	if len(failed) > 0 {
+		r.Process = processID{}
+	}
+	return errors.Join(failed...)
 }
 
 // sameRecord tells whether two records say the same.
@@ -100,7 +120,12 @@ func sameRecord(a, b record) bool {
 func (r record) write(dir string) error {
 	stored := storedRecord{record: r}
 	if r.Spec != nil {
-		text, err := protojson.Marshal(r.Spec)
+		bare := proto.CloneOf(r.Spec)
+		stored.Files = map[string]string{}
+		for _, f := range bare.Files {
+			stored.Files[f.Name], f.Content = digest(f.Content), nil
+		}
+		text, err := protojson.Marshal(bare)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", recordFile, err)
 		}

@@ -22,7 +22,12 @@ const maxAnswer = 64 << 20
 
 // ask sends one command to the load balancer's HAProxy.
 func (b *balancer) ask(command string) ([]byte, error) {
-	answer, err := ask(b.dir, command, askTime)
+	return b.say(command, command)
+}
+
+// say sends a command in the form that HAProxy reads. Errors have the command alone, for with a payload go private keys.
+func (b *balancer) say(command, text string) ([]byte, error) {
+	answer, err := ask(b.dir, text, askTime)
 	if err != nil {
 		return nil, fmt.Errorf("ask HAProxy to %s: %w", command, bare(err))
 	}
@@ -124,19 +129,20 @@ func (b *balancer) stats(kinds int) ([]haproxy.Stat, error) {
 	return haproxy.ParseStat(answer)
 }
 
-// carryOut sends the steps of a plan, in order. It stops at the first that HAProxy refuses.
-func (b *balancer) carryOut(steps []haproxy.Step) error {
-	for _, step := range steps {
-		answer, err := b.ask(step.Command)
-		if err != nil {
-			return err
+// carryOut sends the steps of a plan, in order, and returns how many HAProxy took. It stops at the first that it refuses.
+func (b *balancer) carryOut(steps []haproxy.Step) (done int, err error) {
+	var talk haproxy.Dialogue
+	for i, step := range steps {
+		answer, err := b.say(step.Command, talk.Question(step))
+		if err == nil {
+			err = talk.Answer(step, string(answer))
 		}
-		if err := step.Check(string(answer)); err != nil {
-			return err
+		if err != nil {
+			return i, err
 		}
 		failpoint.Here("engine.runtime.changed")
 	}
-	return nil
+	return len(steps), nil
 }
 
 // removeIdle deletes the servers that were taken out and have no connection left. The rest is for the next time.

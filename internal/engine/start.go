@@ -50,13 +50,13 @@ func (e *Engine) check(ctx context.Context, b *balancer, spec *enginepb.Spec) ([
 	if err != nil {
 		return nil, lines, err
 	}
-	const name = haproxy.ConfigFile + ".check"
-	if err := writeFile(b.path(name), text); err != nil {
+	dir := b.path(checkDir)
+	defer func() { _ = removeAll(dir) }()
+	if err := b.lookalike(dir, text, spec); err != nil {
 		return nil, lines, err
 	}
-	defer func() { _ = os.Remove(b.path(name)) }()
-	cmd := command(ctx, program, "-c", "-f", name)
-	cmd.Dir = b.dir
+	cmd := command(ctx, program, "-c", "-f", haproxy.ConfigFile)
+	cmd.Dir = dir
 	output, err := finishCommand(cmd, (*exec.Cmd).Start)
 	var exit *exec.ExitError
 	switch {
@@ -70,6 +70,24 @@ func (e *Engine) check(ctx context.Context, b *balancer, spec *enginepb.Spec) ([
 		alerts = []haproxy.Alert{{Text: lastWords(output, err)}}
 	}
 	return alerts, lines, nil
+}
+
+// checkDir is a run directory within the run directory, in which HAProxy finds a configuration and files that it must not
+// find in the one itself yet.
+const checkDir = "check"
+
+// lookalike makes a folder with what HAProxy would read of a Spec in a run directory.
+func (b *balancer) lookalike(dir string, text []byte, spec *enginepb.Spec) error {
+	if err := errors.Join(removeAll(dir), makeDir(dir)); err != nil {
+		return err
+	}
+	if err := b.keep(spec); err != nil {
+		return err
+	}
+	if err := b.lay(filepath.Join(dir, haproxy.FilesDir), spec); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, haproxy.ConfigFile), text)
 }
 
 // command prepares a program that knows nothing of the engine's environment and is no part of its session.
@@ -171,6 +189,9 @@ func (e *Engine) restart(ctx context.Context, b *balancer, spec *enginepb.Spec) 
 	if err := b.handOver(e, spec); err != nil {
 		return err
 	}
+	if err := b.layFiles(spec); err != nil {
+		return err
+	}
 	before, _ := os.ReadFile(b.path(haproxy.ConfigFile))
 	text, _ := haproxy.File(spec)
 	if err := writeFile(b.path(haproxy.ConfigFile), text); err != nil {
@@ -187,7 +208,7 @@ func (e *Engine) restart(ctx context.Context, b *balancer, spec *enginepb.Spec) 
 			b.current.hangUp()
 		}
 		if len(before) > 0 { // what runs is what was there before
-			err = errors.Join(err, writeFile(b.path(haproxy.ConfigFile), before))
+			err = errors.Join(err, b.layFiles(b.spec()), writeFile(b.path(haproxy.ConfigFile), before))
 		}
 		return err
 	}
@@ -214,7 +235,7 @@ func (b *balancer) handOver(e *Engine, next *enginepb.Spec) error {
 		}
 		b.saveCounters(e)
 	}
-	return writeFile(b.path(haproxy.StateFile), haproxy.HandOver(states, next))
+	return writeFile(b.path(haproxy.StateFile), haproxy.HandOver(haproxy.WithHealth(states, next, b.targetsDown()), next))
 }
 
 // launch starts HAProxy in the load balancer's namespace and returns it once it takes connections.
@@ -247,9 +268,10 @@ func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
 }
 
 // startArguments name all files relative to the run directory: by its path root could be led elsewhere. The path is there all
-// the same, as the name that HAProxy would have among its peers, so that whoever lists processes sees whose it is.
+// the same, as the name that HAProxy would have among its peers, so that whoever lists processes sees whose it is; the name that
+// comes last counts.
 func (b *balancer) startArguments() []string {
-	args := []string{"-D", "-f", haproxy.ConfigFile, "-p", haproxy.PIDFile, "-L", filepath.Dir(b.conf)}
+	args := []string{"-D", "-f", haproxy.ConfigFile, "-p", haproxy.PIDFile, "-L", filepath.Dir(b.conf), "-L", haproxy.LocalPeer}
 	if b.current != nil {
 		b.current.expected.Store(true)
 		args = append(args, "-x", haproxy.SocketFile)

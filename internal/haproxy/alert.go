@@ -41,8 +41,8 @@ func summary(text string) bool {
 	return strings.HasPrefix(text, "Error(s) found in configuration file") || strings.HasPrefix(text, "Fatal errors found in configuration")
 }
 
-// Blame names the objects that HAProxy refuses, in the order of its alerts, each once: by the line, else by
-// the last frontend, backend or server that the alert names.
+// Blame names the objects that HAProxy refuses, in the order of its alerts, each once: by the file that the alert names, else by the
+// line, else by the last frontend, backend or server that the alert names.
 func Blame(alerts []Alert, lines LineMap) []string {
 	var blamed []string
 	for _, a := range alerts {
@@ -50,6 +50,11 @@ func Blame(alerts []Alert, lines LineMap) []string {
 		for _, name := range names.FindAllString(a.Text, -1) {
 			if a.Line == 0 && lines.names[name] != "" {
 				id = lines.names[name]
+			}
+		}
+		for _, name := range fileWord.FindAllStringSubmatch(a.Text, -1) {
+			if lines.files[name[1]] != "" {
+				id = lines.files[name[1]]
 			}
 		}
 		if id != "" && !slices.Contains(blamed, id) {

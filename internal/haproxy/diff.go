@@ -24,23 +24,6 @@ type Plan struct {
 // Empty tells whether HAProxy already is as wanted.
 func (p Plan) Empty() bool { return !p.Reload && len(p.Steps) == 0 && len(p.Removals) == 0 }
 
-// A Step is one command of HAProxy's Runtime API.
-type Step struct {
-	Command string // without the line break
-	answers []string
-}
-
-// Check returns nil when HAProxy's answer says that the step is done.
-func (s Step) Check(answer string) error {
-	answer = strings.TrimSpace(answer)
-	for _, want := range s.answers {
-		if answer == want {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s: HAProxy answers %q", s.Command, answer)
-}
-
 // Diff tells how HAProxy gets from one Spec to another. It is pure and knows what HAProxy 2.6 can do at run time:
 //
 //	servers' weight, maintenance        set server
@@ -48,6 +31,12 @@ func (s Step) Check(answer string) error {
 //	a server less                       maintenance at once, del server when it is idle
 //	either of these where copies of a shared pool track the server, a server's address, number or options,
 //	anything in a section               reload
+//	a file's content                    set ssl and commit ssl, or a new version of a map
+//	a crt-list with more certificates at its end, or fewer
+//	                                    add ssl crt-list, del ssl crt-list
+//	a crt-list with another first certificate or another order, a file of another kind more or less,
+//	a content that is longer than a command
+//	                                    reload
 //	a failover was asked for            reload
 //	names (they are comments)           nothing
 //
@@ -63,6 +52,9 @@ func Diff(from, to *enginepb.Spec) Plan {
 	was, is := byKey(from.Servers), byKey(to.Servers)
 	tracked := targets(from.Servers, to.Servers)
 	var p Plan
+	if reason := p.files(from, to); reason != "" {
+		return reload(reason)
+	}
 	for _, s := range from.Servers {
 		if is[key(s)] != nil {
 			continue

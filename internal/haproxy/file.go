@@ -14,6 +14,7 @@ import (
 type LineMap struct {
 	lines []string          // by line, the first line at 1
 	names map[string]string // of frontends, backends ("<pool>:<listener>") and servers
+	files map[string]string // of files, by their plain names
 }
 
 // Object returns the object that a line renders, counted from 1, or "".
@@ -39,7 +40,13 @@ func File(spec *enginepb.Spec) ([]byte, LineMap) {
 			w.server(server)
 		}
 	}
-	return w.text.Bytes(), LineMap{lines: w.lines, names: w.names}
+	files := map[string]string{}
+	for _, f := range spec.Files {
+		if len(f.Objects) > 0 {
+			files[f.Name] = f.Objects[0]
+		}
+	}
+	return w.text.Bytes(), LineMap{lines: w.lines, names: w.names, files: files}
 }
 
 type writer struct {

@@ -106,8 +106,9 @@ func (p *process) must(command string) []byte {
 // carry carries a plan out, as an engine does.
 func (p *process) carry(plan Plan) {
 	p.t.Helper()
+	var talk Dialogue
 	for _, s := range plan.Steps {
-		if err := s.Check(string(p.must(s.Command))); err != nil {
+		if err := talk.Answer(s, string(p.must(talk.Question(s)))); err != nil {
 			p.t.Fatal(err)
 		}
 	}

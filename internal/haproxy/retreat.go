@@ -22,10 +22,12 @@ func Retreat(wanted, good *enginepb.Spec, blamed []string) (left *enginepb.Spec,
 	for _, s := range wanted.Sections {
 		r.section(s)
 	}
+	r.restoreHeld()
 	for _, s := range r.left.Sections {
 		r.reconnect(s)
 	}
 	r.untrack()
+	r.files()
 	r.holdMissing()
 	r.left.Hash = hash(r.left)
 	slices.Sort(r.held)
@@ -102,15 +104,28 @@ func checks(backend *enginepb.Section) bool {
 	return slices.ContainsFunc(backend.Lines, func(line string) bool { return strings.HasPrefix(line, "default-server check ") })
 }
 
-// restore takes a backend and those of its servers that are still wanted somewhere from the last good Spec, if it had them.
+// restoreHeld takes the sections of refused objects that are not in the wanted Spec at all from the last good one: these objects are
+// wanted, and nobody knows in which form.
+func (r *retreat) restoreHeld() {
+	for _, s := range r.good.Sections {
+		if find(r.wanted, s.Name) == nil && find(r.left, s.Name) == nil && r.refused(owner(s, -1)) {
+			r.restore(s.Name)
+		}
+	}
+}
+
+// restore takes a section and those of its servers that are still wanted somewhere from the last good Spec, if it had them.
 func (r *retreat) restore(name string) bool {
 	s := find(r.good, name)
 	if s == nil {
 		return false
 	}
 	r.left.Sections = append(r.left.Sections, proto.CloneOf(s))
+	pool, _, _ := strings.Cut(backendName(s), ":")
+	rendered := slices.ContainsFunc(r.wanted.Servers, func(s *enginepb.Server) bool { return strings.HasPrefix(s.Backend, pool+":") })
 	for _, server := range serversOf(r.good, s) {
-		if named(r.wanted, server.Name) {
+		// Where the pool is not in the wanted Spec, that one does not tell which of its members are.
+		if !rendered || named(r.wanted, server.Name) {
 			r.left.Servers = append(r.left.Servers, server)
 		}
 	}

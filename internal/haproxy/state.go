@@ -81,7 +81,8 @@ func parseServerState(f []string) (ServerState, error) {
 // drifted. Servers that are not in spec, such as those that wait for their removal, are in the answer, in maintenance or not.
 func Running(spec *enginepb.Spec, states []ServerState) *enginepb.Spec {
 	known := byKey(spec.Servers)
-	running := &enginepb.Spec{LoadBalancerId: spec.LoadBalancerId, Sections: spec.Sections, Ports: spec.Ports, FailedOver: spec.FailedOver}
+	running := &enginepb.Spec{LoadBalancerId: spec.LoadBalancerId, Sections: spec.Sections, Ports: spec.Ports, FailedOver: spec.FailedOver,
+		Files: spec.Files}
 	for _, state := range states {
 		s := &enginepb.Server{Backend: state.Backend, Name: state.Name}
 		if k := known[key(s)]; k != nil {
