@@ -36,6 +36,7 @@ type Change struct {
 	numbers map[string]int64    // the last number of the pools that got members
 	doomed  map[string][]string // by table, the ids to mark as deleted, before anything on the shelves is written
 	grown   map[string]int64    // by table, how many rows were inserted, less those that were marked as deleted
+	refs    map[string]bool     // the ids of secrets and containers that listeners and pools come to refer to
 }
 
 // ChangeLoadBalancer runs fn in one transaction in which the load balancer's generation has been bumped and its whole live
@@ -118,6 +119,7 @@ func newChange(ctx context.Context, tx bun.Tx, t time.Time, rows treeRows) *Chan
 		numbers: map[string]int64{},
 		doomed:  map[string][]string{},
 		grown:   map[string]int64{},
+		refs:    map[string]bool{},
 	}
 }
 

@@ -91,7 +91,9 @@ func (c *Change) putListener(l *lbaas.Listener) error {
 	}
 	l.LoadBalancerID = c.LB.ID
 	c.settle(&l.Object, was(&c.listeners, l.ID), lbaas.Offline)
-	put(&c.listeners, newListenerRow(l))
+	row, before := newListenerRow(l), c.listeners.kept[l.ID]
+	c.refer(row.refs(), before.refs())
+	put(&c.listeners, row)
 	old := c.LB.Listener(l.ID)
 	if old == nil {
 		old = &lbaas.Listener{}
@@ -105,7 +107,9 @@ func (c *Change) putPool(p *lbaas.Pool) error {
 	p.LoadBalancerID = c.LB.ID
 	c.settle(&p.Object, was(&c.pools, p.ID), lbaas.Offline)
 	row := newPoolRow(p)
-	row.LastNumber = c.pools.kept[p.ID].LastNumber
+	before := c.pools.kept[p.ID]
+	row.LastNumber = before.LastNumber
+	c.refer(row.refs(), before.refs())
 	put(&c.pools, row)
 	c.LB.Pools = linked(c.LB.Pools, p)
 	return nil
@@ -260,6 +264,7 @@ func (c *Change) flush() error {
 		func() error { return write(c, tableMembers, &c.members) },
 		func() error { return c.writePositions(moved) },
 		c.writeNumbers,
+		c.holdRefs, // late, since others wait for what is held
 	} {
 		if err := write(); err != nil {
 			return err

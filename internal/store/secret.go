@@ -2,51 +2,291 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"plimsoll/internal/keymanager"
 	"plimsoll/lbaas"
 )
 
-var errKeyManager = lbaas.Errorf(lbaas.Unavailable, "The key manager has no key: its payloads cannot be read or written.")
+// The tables of the key manager.
+const (
+	tableSecrets        = "secrets"
+	tablePayloads       = "secret_payloads"
+	tableContainers     = "secret_containers"
+	tableContainerItems = "secret_container_items"
+	tableConsumers      = "secret_consumers"
+)
 
-// SetKey gives the store the key that payloads are sealed with: keymanager.KeySize bytes. It is called before the store is used.
+type secretRow struct {
+	bun.BaseModel `bun:"table:secrets"`
+
+	ID          string `bun:"id,pk"`
+	ProjectID   string `bun:"project_id"`
+	CreatorID   string `bun:"creator_id"`
+	Name        string `bun:"name"`
+	Type        string `bun:"type"`
+	Algorithm   string `bun:"algorithm"`
+	BitLength   int64  `bun:"bit_length"`
+	Mode        string `bun:"mode"`
+	ExpiresAt   int64  `bun:"expires_at"`
+	ContentType string `bun:"content_type"`
+	Metadata    string `bun:"metadata"`
+	aclRow
+	CreatedAt int64 `bun:"created_at"`
+	UpdatedAt int64 `bun:"updated_at"`
+	Epoch     int64 `bun:"epoch"`
+}
+
+// aclRow are the columns of an ACL.
+type aclRow struct {
+	Users     string `bun:"acl_users"`
+	Project   bool   `bun:"acl_project"`
+	ACLMade   int64  `bun:"acl_created_at"`
+	ACLEdited int64  `bun:"acl_updated_at"`
+}
+
+func newACLRow(acl *keymanager.ACL) aclRow {
+	if acl == nil {
+		return aclRow{Project: true}
+	}
+	return aclRow{Users: listText(acl.Users), Project: acl.ProjectAccess, ACLMade: micros(acl.CreatedAt), ACLEdited: micros(acl.UpdatedAt)}
+}
+
+func (r *aclRow) acl() *keymanager.ACL {
+	if r.ACLMade == 0 {
+		return nil
+	}
+	return &keymanager.ACL{
+		Users: textList(r.Users), ProjectAccess: r.Project, CreatedAt: fromMicros(r.ACLMade), UpdatedAt: fromMicros(r.ACLEdited),
+	}
+}
+
+func newSecretRow(s *keymanager.Secret) *secretRow {
+	return &secretRow{
+		ID: s.ID, ProjectID: s.ProjectID, CreatorID: s.CreatorID, Name: s.Name, Type: string(s.Type),
+		Algorithm: s.Algorithm, BitLength: int64(s.BitLength), Mode: s.Mode, ExpiresAt: micros(s.Expiration),
+		ContentType: s.ContentType, Metadata: headersText(s.Metadata), aclRow: newACLRow(s.ACL),
+		CreatedAt: micros(s.CreatedAt), UpdatedAt: micros(s.UpdatedAt),
+	}
+}
+
+func (r *secretRow) domain() *keymanager.Secret {
+	return &keymanager.Secret{
+		ID: r.ID, ProjectID: r.ProjectID, CreatorID: r.CreatorID, Name: r.Name, Type: keymanager.SecretType(r.Type), Status: keymanager.Active,
+		Algorithm: r.Algorithm, BitLength: int(r.BitLength), Mode: r.Mode, Expiration: fromMicros(r.ExpiresAt),
+		ContentType: r.ContentType, Metadata: textHeaders(r.Metadata), ACL: r.acl(),
+		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+	}
+}
+
+type payloadRow struct {
+	bun.BaseModel `bun:"table:secret_payloads"`
+
+	SecretID string `bun:"secret_id,pk"`
+	Sealed   string `bun:"sealed"`
+}
+
+// SetKey gives the store the key that payloads are sealed with: keymanager.KeySize bytes. It is called before the store is used; without
+// it payloads can be neither read nor written.
 func (s *Store) SetKey(key []byte) { s.key = key }
 
-// CreateSecret keeps a new secret, with a payload where p is not nil, and sets its CreatedAt, UpdatedAt and ContentType. It gives it an ID
-// where it has none.
+func missingSecret(id string) *lbaas.Error {
+	return lbaas.Errorf(lbaas.NotFound, "Secret %s not found.", id)
+}
+
+// CreateSecret keeps a new secret, with a payload where p is not nil, and sets its CreatedAt, UpdatedAt, Status and ContentType. It gives it an
+// ID where it has none.
 func (s *Store) CreateSecret(ctx context.Context, secret *keymanager.Secret, p *keymanager.Payload) error {
-	return errKeyManager
+	if secret.ID == "" {
+		secret.ID = uuid.NewString()
+	}
+	secret.CreatedAt, secret.Status = now(), keymanager.Active
+	secret.UpdatedAt, secret.ContentType = secret.CreatedAt, ""
+	var sealed *payloadRow
+	if p != nil {
+		secret.ContentType = p.ContentType
+		var err error
+		if sealed, err = s.seal(secret.ID, p); err != nil {
+			return err
+		}
+	}
+	err := s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewInsert().Model(newSecretRow(secret)).Exec(ctx); err != nil || sealed == nil {
+			return err
+		}
+		_, err := tx.NewInsert().Model(sealed).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("insert secret %s: %w", secret.ID, err)
+	}
+	return nil
+}
+
+// seal makes the row of a payload.
+func (s *Store) seal(id string, p *keymanager.Payload) (*payloadRow, error) {
+	sealed, err := keymanager.Seal(s.key, id, p.Content)
+	if err != nil {
+		return nil, err
+	}
+	return &payloadRow{SecretID: id, Sealed: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
 // Secret returns one secret. The error is lbaas.NotFound where there is none.
 func (s *Store) Secret(ctx context.Context, id string) (*keymanager.Secret, error) {
-	return nil, errKeyManager
+	row, err := rowOf[secretRow](ctx, s.read, id)
+	if err != nil {
+		return nil, orNone(err, missingSecret(id))
+	}
+	return row.domain(), nil
 }
 
-// Secrets lists secrets, and says how many there are in all, without the limit and the offset.
-func (s *Store) Secrets(ctx context.Context, l keymanager.Listing) (page []*keymanager.Secret, total int, err error) {
-	return nil, 0, errKeyManager
+// orNone turns the absence of a row into the API's NotFound.
+func orNone(err error, missing *lbaas.Error) error {
+	if notFound(err) {
+		return missing
+	}
+	return err
 }
 
 // Payload returns what a secret keeps. The error is lbaas.NotFound where there is no such secret or it has no payload.
 func (s *Store) Payload(ctx context.Context, id string) (*keymanager.Payload, error) {
-	return nil, errKeyManager
+	var p *keymanager.Payload
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		secret, row := new(secretRow), new(payloadRow)
+		if err := tx.NewSelect().Model(secret).Where("id = ?", id).Scan(ctx); err != nil {
+			return orNone(err, missingSecret(id))
+		}
+		if err := tx.NewSelect().Model(row).Where("secret_id = ?", id).Scan(ctx); err != nil {
+			return orNone(err, lbaas.Errorf(lbaas.NotFound, "Secret %s has no payload.", id))
+		}
+		sealed, err := base64.StdEncoding.DecodeString(row.Sealed)
+		if err != nil {
+			return fmt.Errorf("read the payload of secret %s: %w", id, err)
+		}
+		plain, err := keymanager.Open(s.key, id, sealed)
+		p = &keymanager.Payload{Content: plain, ContentType: secret.ContentType}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-// PutPayload gives a secret its payload, or another one. Load balancers that refer to it, by itself or by a container, get a new generation.
+// PutPayload gives a secret its payload, or another one. In the same transaction each load balancer with a listener or pool that refers to
+// it, by itself or by a container, gets a new generation, so that a renewal is not lost.
 func (s *Store) PutPayload(ctx context.Context, id string, p keymanager.Payload) error {
-	return errKeyManager
+	sealed, err := s.seal(id, &p)
+	if err != nil {
+		return err
+	}
+	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Table(tableSecrets).Set("content_type = ?", p.ContentType).Set("updated_at = ?", micros(now())).
+			Where("id = ?", id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := affected(tx.NewUpdate().Model(sealed).WherePK().Exec(ctx))
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = tx.NewInsert().Model(sealed).Exec(ctx)
+		return err
+	})
 }
 
-// DeleteSecret removes a secret with its payload and its consumers; it is then in no container any more.
-func (s *Store) DeleteSecret(ctx context.Context, id string) error { return errKeyManager }
+// changeSecret changes what load balancers may rely on: the secret is held, fn changes it, and those who refer to it are applied again.
+func (s *Store) changeSecret(ctx context.Context, id string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.changeKeys(ctx, func(ctx context.Context, tx bun.Tx) ([]Hint, error) {
+		if err := held(ctx, tx, tableSecrets, "id", id, missingSecret(id)); err != nil {
+			return nil, err
+		}
+		containers, err := containersWith(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := fn(ctx, tx); err != nil {
+			return nil, fmt.Errorf("change secret %s: %w", id, err)
+		}
+		return s.renew(ctx, tx, append(containers, id))
+	})
+}
+
+// containersWith holds the containers that a secret, which is held, is in, and returns their ids.
+func containersWith(ctx context.Context, tx bun.Tx, secretID string) ([]string, error) {
+	var ids []string
+	err := tx.NewSelect().Table(tableContainerItems).Distinct().Column("container_id").Where("secret_id = ?", secretID).
+		Order("container_id").Scan(ctx, &ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for the containers of secret %s: %w", secretID, err)
+	}
+	return ids, holdAll(ctx, tx, tableContainers, ids)
+}
+
+// holdAll is hold of many rows, of which some may not be there.
+func holdAll(ctx context.Context, tx bun.Tx, table string, ids []string) error {
+	for some := range slices.Chunk(ids, idChunk) {
+		if _, err := tx.NewUpdate().Table(table).Set("epoch = epoch + 1").Where("id IN (?)", bun.List(some)).Exec(ctx); err != nil {
+			return fmt.Errorf("hold rows of %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// DeleteSecret removes a secret with its payload and its consumers; it is then in no container any more. Whoever refers to it is told so.
+func (s *Store) DeleteSecret(ctx context.Context, id string) error {
+	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error {
+		return deleteAll(ctx, tx, id, []place{
+			{tablePayloads, "secret_id"}, {tableContainerItems, "secret_id"}, {tableConsumers, "owner_id"}, {tableSecrets, "id"},
+		})
+	})
+}
+
+// place is where an id stands.
+type place struct{ table, column string }
+
+func deleteAll(ctx context.Context, tx bun.Tx, id string, places []place) error {
+	for _, p := range places {
+		if _, err := tx.NewDelete().Table(p.table).Where("? = ?", bun.Ident(p.column), id).Exec(ctx); err != nil {
+			return fmt.Errorf("delete from %s: %w", p.table, err)
+		}
+	}
+	return nil
+}
 
 // SetSecretMetadata replaces the metadata of a secret.
 func (s *Store) SetSecretMetadata(ctx context.Context, id string, metadata map[string]string) error {
-	return errKeyManager
+	return s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
+		n, err := affected(tx.NewUpdate().Table(tableSecrets).Set("metadata = ?", headersText(metadata)).Set("updated_at = ?", micros(now())).
+			Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx))
+		if err == nil && n == 0 {
+			return missingSecret(id)
+		}
+		return err
+	})
 }
 
-// SetSecretACL replaces the ACL of a secret and sets its times; nil takes it away.
+// SetSecretACL replaces the ACL of a secret and sets its times (CreatedAt, where it was zero); nil takes it away. Whoever refers to the
+// secret is applied again.
 func (s *Store) SetSecretACL(ctx context.Context, id string, acl *keymanager.ACL) error {
-	return errKeyManager
+	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error { return setACL(ctx, tx, tableSecrets, id, acl) })
+}
+
+func setACL(ctx context.Context, tx bun.Tx, table, id string, acl *keymanager.ACL) error {
+	if acl != nil {
+		acl.UpdatedAt = now()
+		if acl.CreatedAt.IsZero() {
+			acl.CreatedAt = acl.UpdatedAt
+		}
+	}
+	row := newACLRow(acl)
+	_, err := tx.NewUpdate().Table(table).Set("acl_users = ?", row.Users).Set("acl_project = ?", row.Project).
+		Set("acl_created_at = ?", row.ACLMade).Set("acl_updated_at = ?", row.ACLEdited).Where("id = ?", id).Exec(ctx)
+	return err
 }
