@@ -32,7 +32,7 @@ exec "$2" -D "$dir/data" -c listen_addresses= -c unix_socket_directories="$dir" 
 	store.MariaDB: {
 		user:     "mysql",
 		programs: func() []string { return []string{"/usr/bin/mariadb-install-db", "/usr/sbin/mariadbd"} },
-		script: `"$1" --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db --skip-log-bin \
+		script: `"$1" --no-defaults --datadir="$dir/data" --tmpdir="$dir" --auth-root-authentication-method=normal --skip-test-db --skip-log-bin \
 	--innodb-flush-method=nosync --innodb-log-file-size=32M || exit
 exec "$2" --no-defaults --datadir="$dir/data" --socket="$dir/socket" --pid-file="$dir/pid" --tmpdir="$dir" --skip-networking \
 	--max-connections=500 --skip-log-bin --skip-name-resolve --performance-schema=off \
