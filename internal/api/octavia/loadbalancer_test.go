@@ -139,8 +139,6 @@ func TestLoadBalancerAttributes(t *testing.T) {
 	c.postLB(object{"vip_subnet_id": c.subnet.ID, "tags": []string{"a", "b", "a"}}).fault(t, 409, "Already an entity with that specified id.")
 	n.readOnly(t, c, "load_balancer.loadbalancer", "vip_address", "vip_port_id", "vip_subnet_id", "vip_network_id", "additional_vips",
 		"provider", "flavor_id", "availability_zone", "listeners", "pools", "vip_vnic_type")
-	c.do("POST", root+"/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": c.subnet.ID, "additional_vips": []object{{"subnet_id": c.six.ID}}}}).
-		fault(t, 501, "Provider 'haproxy' does not support a requested option: additional_vips")
 }
 
 // ports counts the ports that load balancers have.

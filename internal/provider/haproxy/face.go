@@ -25,9 +25,9 @@ func Face() provider.Face {
 		Aliases: []string{alias},
 		Capabilities: provider.Capabilities{
 			Description: "HAProxy in network namespaces on this host.",
-			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS},
+			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.Proxy, lbaas.ProxyV2},
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
-			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS},
+			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS, lbaas.MonitorTLSHello},
 			FlavorKeys:  flavorKeys(),
 			// There are none. With nil the API would answer 501, and clients that ask for both kinds at once would show neither.
 			ZoneKeys: []provider.Key{},
@@ -85,7 +85,6 @@ func (all *lacks) when(id string, lacking bool, option string) {
 func (all *lacks) loadBalancer(lb *lbaas.LoadBalancer) {
 	all.when(lb.ID, lb.VIPQoSPolicyID != "", "vip_qos_policy_id")
 	all.when(lb.ID, len(lb.VIPSecurityGroupIDs) > 0, "vip_sg_ids")
-	all.when(lb.ID, len(lb.AdditionalVIPs) > 0, "additional_vips")
 	all.when(lb.ID, lb.VIPVNICType != "" && lb.VIPVNICType != lbaas.VNICNormal, "vip_vnic_type "+lb.VIPVNICType)
 	all.when(lb.ID, lb.AvailabilityZone != "", "availability_zone")
 }

@@ -23,15 +23,14 @@ func TestUnsupported(t *testing.T) {
 	}{
 		{"vip_qos_policy_id", func(lb *lbaas.LoadBalancer) { lb.VIPQoSPolicyID = "x" }},
 		{"vip_sg_ids", func(lb *lbaas.LoadBalancer) { lb.VIPSecurityGroupIDs = []string{"x"} }},
-		{"additional_vips", func(lb *lbaas.LoadBalancer) { lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: "x"}} }},
 		{"vip_vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.VIPVNICType = lbaas.VNICDirect }},
 		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
 		{"listener protocol TERMINATED_HTTPS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.TerminatedHTTPS }},
 		{"listener protocol UDP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.UDP }},
 		{"listener protocol SCTP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.SCTP }},
 		{"listener protocol PROMETHEUS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.Prometheus }},
-		{"insert_headers X-SSL-Issuer", func(lb *lbaas.LoadBalancer) {
-			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true"}
+		{"insert_headers X-Unknown", func(lb *lbaas.LoadBalancer) {
+			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true", "X-Unknown": "true"}
 		}},
 		{"default_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].DefaultTLSContainerRef = "x" }},
 		{"sni_container_refs", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].SNIContainerRefs = []string{"x"} }},
@@ -45,8 +44,6 @@ func TestUnsupported(t *testing.T) {
 		{"rate limit policy action DENY", func(lb *lbaas.LoadBalancer) {
 			lb.Listeners[0].RateLimitPolicies = []*lbaas.RateLimitPolicy{{Action: lbaas.RateLimitDeny}}
 		}},
-		{"pool protocol PROXY", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.Proxy }},
-		{"pool protocol PROXYV2", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Protocol = lbaas.ProxyV2 }},
 		{"lb_algorithm SOURCE_IP_PORT", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Algorithm = lbaas.SourceIPPort }},
 		{"session_persistence HTTP_COOKIE", func(lb *lbaas.LoadBalancer) {
 			lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistHTTPCookie}
@@ -57,7 +54,6 @@ func TestUnsupported(t *testing.T) {
 		{"crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CRLContainerRef = "x" }},
 		{"vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Members[0].VNICType = "direct" }},
 		{"health monitor type PING", monitor(lbaas.MonitorPing)},
-		{"health monitor type TLS-HELLO", monitor(lbaas.MonitorTLSHello)},
 		{"health monitor type UDP-CONNECT", monitor(lbaas.MonitorUDPConnect)},
 	}
 	for _, test := range cases {
@@ -84,6 +80,9 @@ func TestSupported(t *testing.T) {
 	lb := newWorld().Tree(t)
 	lb.FlavorID, lb.Flavor, lb.FailedOver = "x", map[string]any{"maxconn": 5.0}, 1
 	lb.VIPVNICType = lbaas.VNICNormal
+	lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: "x"}}
+	lb.Pools[0].Protocol = lbaas.ProxyV2
+	monitor(lbaas.MonitorTLSHello)(lb)
 	if got := Unsupported(lb); len(got) > 0 {
 		t.Errorf("unsupported: %v", got)
 	}

@@ -116,7 +116,7 @@ type plugging struct {
 	used     map[string]bool // ports
 }
 
-// use plans a port. Only the VIP's gives the default route, and a destination has one route: the first.
+// use plans a port. Only the VIP's gives default routes, one of each family, and a destination has one route: the first.
 func (k *plugging) use(p *network.PortPlan, vip bool) {
 	if k.used == nil {
 		k.used, k.routes = map[string]bool{}, map[netip.Prefix]bool{}
@@ -194,12 +194,16 @@ func (k *plugging) fail(lb *lbaas.LoadBalancer, subnet, reason string) {
 	}
 }
 
-// subnets are those of the members, in order, without the VIP's own, which its port reaches.
+// subnets are those of the members, in order, without the VIPs' own, which their port reaches.
 func subnets(lb *lbaas.LoadBalancer) []string {
 	var ids []string
+	own := map[string]bool{lb.VIPSubnetID: true, "": true}
+	for _, v := range lb.AdditionalVIPs {
+		own[v.SubnetID] = true
+	}
 	for _, pool := range lb.Pools {
 		for _, m := range pool.Members {
-			if m.SubnetID != "" && m.SubnetID != lb.VIPSubnetID {
+			if !own[m.SubnetID] {
 				ids = append(ids, m.SubnetID)
 			}
 		}

@@ -252,6 +252,33 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// TestVIPPorts gives the VIP's port an address of the other family, and one in another subnet: there is a way out for each family,
+// and members in the subnets of VIPs need no port.
+func TestVIPPorts(t *testing.T) {
+	w := newWorld()
+	lb := w.Tree(t)
+	vip, members := w.networks.ports[0], lb.Pools[0].Members
+	six, four := w.networks.addSubnet("2001:db8::/64"), w.networks.addSubnet("10.0.1.0/24")
+	for i, subnet := range []*network.Subnet{six, four} {
+		address := subnet.CIDR.Addr().Next().Next()
+		vip.FixedIPs = append(vip.FixedIPs, network.FixedIP{SubnetID: subnet.ID, Address: address})
+		lb.AdditionalVIPs = append(lb.AdditionalVIPs, lbaas.AdditionalVIP{SubnetID: subnet.ID, Address: address, PortID: vip.ID})
+		members[i].SubnetID, members[i].Address = subnet.ID, address.Next()
+	}
+	members[2].SubnetID = ""
+	if failures := w.failuresOf(t, lb); len(failures) > 0 {
+		t.Errorf("failures %v", failures)
+	}
+	want := []*enginepb.Port{{Id: vip.ID, Mac: vip.MAC, NetworkId: w.vip.NetworkID, Mtu: 1450,
+		Addresses: []string{lb.VIPAddress.String() + "/24", "2001:db8::2/64", "10.0.1.2/24"},
+		Routes:    []*enginepb.Route{{Destination: "0.0.0.0/0", NextHop: "10.0.0.1"}, {Destination: "::/0", NextHop: "2001:db8::1"}},
+	}}
+	if diff := cmp.Diff(want, w.engine.done[lb.ID].Ports, protocmp.Transform()); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
+	}
+	w.Check(t, lb)
+}
+
 func TestNoEngine(t *testing.T) {
 	w := newWorld()
 	lb := w.Tree(t)
