@@ -34,6 +34,8 @@ type balancer struct {
 	leaving  map[string]time.Time // since when ports leave, by id
 	left     bool                 // a port was found to be needed no more
 	removed  bool                 // no longer in the engine's list
+	health   *health              // has a lock of its own
+	lane     lane                 // is the schedule's
 }
 
 func (b *balancer) unlock() { b.lock <- struct{}{} }
@@ -62,7 +64,7 @@ func (e *Engine) entry(id string) *balancer {
 	b := e.balancers[id]
 	if b == nil {
 		b = &balancer{id: id, dir: e.files.balancers.path(id), conf: filepath.Join(e.home(id), haproxy.ConfigFile),
-			lock: make(chan struct{}, 1)}
+			lock: make(chan struct{}, 1), health: &health{}}
 		b.unlock()
 		e.balancers[id] = b
 	}
@@ -73,6 +75,7 @@ func (e *Engine) entry(id string) *balancer {
 func (e *Engine) forget(b *balancer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.checks.follow(b, nil)
 	b.removed = true
 	delete(e.balancers, b.id)
 }
@@ -146,6 +149,8 @@ func (e *Engine) adoptOne(b *balancer, pids []int) {
 		b.draining = append(b.draining, p)
 	}
 	e.findCurrent(b)
+	b.health.members = readHealth(b.dir)
+	e.recheck(b)
 	if b.current != nil {
 		e.log.Debug("HAProxy adopted", "load_balancer", b.id, "pid", b.current.PID)
 	}

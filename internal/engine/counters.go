@@ -188,6 +188,7 @@ func (e *Engine) saveCounters() {
 	for _, id := range e.known() {
 		if b := e.tryBalancer(id); b != nil {
 			b.saveCounters(e)
+			e.saveHealth(b)
 			b.unlock()
 		}
 	}

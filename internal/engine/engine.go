@@ -47,6 +47,7 @@ type Engine struct {
 	digest func() string // of the program
 
 	hub        *hub
+	checks     *schedule
 	tombstones *tombstones
 	plugging   sync.Mutex // one change of plugs at a time
 
@@ -75,7 +76,8 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
-		hub: newHub(), balancers: map[string]*balancer{}}
+		hub: newHub(), checks: newSchedule(), balancers: map[string]*balancer{}}
+	e.checks.ask, e.checks.result = e.probe, e.checked
 	e.tombstones = &tombstones{}
 	e.life, e.end = context.WithCancel(context.Background())
 	return e, nil

@@ -90,6 +90,9 @@ func (e *Engine) look(b *balancer, o *enginepb.Observation) (drift string) {
 		return err.Error()
 	}
 	o.Frontends, o.Servers = b.count(stats), haproxy.Servers(stats)
+	if b.report(o.Servers) {
+		e.enforce(b)
+	}
 	o.Running = b.record.Process == b.current.processID
 	if !o.Running {
 		return "the last change was not finished"

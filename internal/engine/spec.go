@@ -43,6 +43,9 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 			return nil, fmt.Errorf("server %s/%s: %w", s.GetBackend(), s.GetName(), err)
 		}
 	}
+	if err := checkChecks(spec.Checks); err != nil {
+		return nil, err
+	}
 	ports := make([]linux.Port, len(spec.Ports))
 	for i, p := range spec.Ports {
 		if ports[i], err = parsePort(p); err != nil {
