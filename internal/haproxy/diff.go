@@ -29,7 +29,8 @@ func (p Plan) Empty() bool { return !p.Reload && len(p.Steps) == 0 && len(p.Remo
 //	servers' weight, maintenance        set server
 //	a server more                       add server, enable health, enable server
 //	a server less                       maintenance at once, del server when it is idle
-//	either of these where copies of a shared pool track the server, a server's address, number or options,
+//	either of these where copies of a shared pool track the server, a server more of a pool with cookies,
+//	a server's address, number or options,
 //	anything in a section               reload
 //	a file's content                    set ssl and commit ssl, or a new version of a map
 //	a crt-list with more certificates at its end, or fewer
@@ -70,6 +71,8 @@ func Diff(from, to *enginepb.Spec) Plan {
 		switch {
 		case o == nil && (tracked[key(s)] || tracks(s)):
 			return reload("server " + key(s) + " of a shared pool is added")
+		case o == nil && keeps(s):
+			return reload("server " + key(s) + " of a pool with cookies is added")
 		case o == nil && !p.add(s, checks[s.Backend]):
 			return reload("server " + key(s) + " has an option that only the file can hold")
 		case o == nil:
@@ -204,6 +207,11 @@ func targets(lists ...[]*enginepb.Server) map[string]bool {
 		}
 	}
 	return all
+}
+
+// keeps tells whether clients are kept on a server by a cookie; only the file can say by which.
+func keeps(s *enginepb.Server) bool {
+	return slices.ContainsFunc(s.Options, func(o string) bool { return strings.HasPrefix(o, "cookie ") })
 }
 
 // defaultServers are the words of each backend's default-server lines.

@@ -26,6 +26,7 @@ func Retreat(wanted, good *enginepb.Spec, blamed []string) (left *enginepb.Spec,
 	for _, s := range r.left.Sections {
 		r.reconnect(s)
 	}
+	r.restorePeers()
 	r.untrack()
 	r.files()
 	r.holdMissing()
@@ -65,10 +66,7 @@ func (r *retreat) form(s *enginepb.Section) *enginepb.Section {
 		return proto.CloneOf(old)
 	}
 	form := proto.CloneOf(s)
-	for _, id := range s.Objects {
-		if !r.refused(id) {
-			continue
-		}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(r.blamed))) {
 		disown(form, id)
 		for _, line := range owned(old, id) {
 			form.Lines, form.Owners = append(form.Lines, line), append(form.Owners, id)
@@ -108,8 +106,26 @@ func checks(backend *enginepb.Section) bool {
 // wanted, and nobody knows in which form.
 func (r *retreat) restoreHeld() {
 	for _, s := range r.good.Sections {
-		if find(r.wanted, s.Name) == nil && find(r.left, s.Name) == nil && r.refused(owner(s, -1)) {
+		if find(r.wanted, s.Name) != nil || find(r.left, s.Name) != nil {
+			continue
+		}
+		lines := slices.ContainsFunc(r.blamed, func(id string) bool { return len(owned(s, id)) > 0 })
+		if lines || r.refused(owner(s, -1)) {
 			r.restore(s.Name)
+		}
+	}
+}
+
+// restorePeers keeps a section of HAProxy's tables while a section that was restored has one of them.
+func (r *retreat) restorePeers() {
+	for _, s := range r.good.Sections {
+		name, is := strings.CutPrefix(s.Name, "peers ")
+		needs := func(line string) bool {
+			return strings.Contains(line, " peers "+name) || strings.Contains(line, " table "+name+"/")
+		}
+		needed := slices.ContainsFunc(r.left.Sections, func(s *enginepb.Section) bool { return slices.ContainsFunc(s.Lines, needs) })
+		if is && needed {
+			r.there(s.Name)
 		}
 	}
 }
@@ -159,28 +175,55 @@ func (r *retreat) holdMissing() {
 	}
 }
 
-// reconnect gives a frontend a backend that exists: its own, else the one that it had, else none.
+// reconnect gives a frontend backends that exist: its own, else those that it had, else none.
 func (r *retreat) reconnect(s *enginepb.Section) {
-	name, i := defaultBackend(s)
-	if i < 0 || find(r.left, name) != nil {
-		return
+	for _, policy := range r.lost(s) {
+		r.hold(policy)
+		disown(s, policy)
+		for _, line := range owned(find(r.good, s.Name), policy) {
+			s.Lines, s.Owners = append(s.Lines, line), append(s.Owners, policy)
+		}
 	}
-	if r.restore(name) {
+	for _, policy := range r.lost(s) { // what it led to before is gone, too
+		disown(s, policy)
+	}
+	r.reconnectDefault(s)
+}
+
+// lost are the further objects of a frontend whose lines name backends that are nowhere.
+func (r *retreat) lost(s *enginepb.Section) []string {
+	var all []string
+	for i, line := range s.Lines {
+		rest, ok := strings.CutPrefix(line, "use_backend ")
+		name, _, _ := strings.Cut(rest, " ")
+		if ok && !r.there("backend "+name) && !slices.Contains(all, owner(s, i)) {
+			all = append(all, owner(s, i))
+		}
+	}
+	return all
+}
+
+// there tells whether a section is in what is left, or could be restored.
+func (r *retreat) there(name string) bool { return find(r.left, name) != nil || r.restore(name) }
+
+func (r *retreat) reconnectDefault(s *enginepb.Section) {
+	name, i := defaultBackend(s)
+	if i < 0 || r.there(name) {
 		return
 	}
 	r.hold(s.Objects...)
 	old := find(r.good, s.Name)
-	if old == nil {
-		s.Lines = slices.Delete(s.Lines, i, i+1)
-		if i < len(s.Owners) {
-			s.Owners = slices.Delete(s.Owners, i, i+1)
-		}
+	before, _ := defaultBackend(old)
+	s.Lines = slices.Delete(s.Lines, i, i+1)
+	if i < len(s.Owners) {
+		s.Owners = slices.Delete(s.Owners, i, i+1)
+	}
+	if old == nil || before != "" && !r.there(before) {
 		return
 	}
-	before, j := defaultBackend(old)
 	s.Lines, s.Owners = slices.Clone(old.Lines), slices.Clone(old.Owners)
-	if j >= 0 && find(r.left, before) == nil {
-		r.restore(before)
+	for _, policy := range r.lost(s) {
+		disown(s, policy)
 	}
 }
 
@@ -210,7 +253,7 @@ func (r *retreat) hold(ids ...string) {
 
 // defaultBackend is the backend that a section names, and in which line; -1 is none.
 func defaultBackend(s *enginepb.Section) (name string, line int) {
-	for i, l := range s.Lines {
+	for i, l := range s.GetLines() {
 		if name, ok := strings.CutPrefix(l, "default_backend "); ok {
 			return "backend " + name, i
 		}
