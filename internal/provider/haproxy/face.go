@@ -27,7 +27,7 @@ func Face() provider.Face {
 			Description: "HAProxy in network namespaces on this host.",
 			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.Proxy, lbaas.ProxyV2},
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
-			Monitors:    []lbaas.MonitorType{lbaas.MonitorTCP, lbaas.MonitorHTTP, lbaas.MonitorHTTPS, lbaas.MonitorTLSHello},
+			Monitors:    lbaas.MonitorTypes(),
 			FlavorKeys:  flavorKeys(),
 			// There are none. With nil the API would answer 501, and clients that ask for both kinds at once would show neither.
 			ZoneKeys: []provider.Key{},

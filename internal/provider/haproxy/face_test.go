@@ -53,8 +53,7 @@ func TestUnsupported(t *testing.T) {
 		{"ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "x" }},
 		{"crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CRLContainerRef = "x" }},
 		{"vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Members[0].VNICType = "direct" }},
-		{"health monitor type PING", monitor(lbaas.MonitorPing)},
-		{"health monitor type UDP-CONNECT", monitor(lbaas.MonitorUDPConnect)},
+		{"health monitor type GRPC", monitor("GRPC")},
 	}
 	for _, test := range cases {
 		lb := providertest.Clone(tree)
@@ -82,9 +81,11 @@ func TestSupported(t *testing.T) {
 	lb.VIPVNICType = lbaas.VNICNormal
 	lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: "x"}}
 	lb.Pools[0].Protocol = lbaas.ProxyV2
-	monitor(lbaas.MonitorTLSHello)(lb)
-	if got := Unsupported(lb); len(got) > 0 {
-		t.Errorf("unsupported: %v", got)
+	for _, kind := range lbaas.MonitorTypes() {
+		monitor(kind)(lb)
+		if got := Unsupported(lb); len(got) > 0 {
+			t.Errorf("unsupported with a monitor of type %s: %v", kind, got)
+		}
 	}
 }
 
