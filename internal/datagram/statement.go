@@ -55,6 +55,12 @@ type Asking struct{}
 // Translated matches packets of flows of which the destination was translated, ICMP's errors about them included.
 type Translated struct{}
 
+// Stream matches packets of TCP.
+type Stream struct{}
+
+// Untracked keeps the packet from the connection tracker.
+type Untracked struct{}
+
 // Control matches packets of ICMP, or of ICMPv6.
 type Control struct{ Six bool }
 
@@ -84,6 +90,9 @@ const (
 	BySource                // by a hash of the source's address
 	BySourcePort            // by a hash of the source's address and port
 )
+
+// Seed is that of all hashes of sources: the same source has the same slot on every host and after every change.
+const Seed = 0x706c696d
 
 // Choose marks the packet with the member of one of Size slots.
 type Choose struct {
@@ -150,6 +159,8 @@ func (s Destination) String() string { return fmt.Sprintf("%s daddr %s", ip(s.Ad
 func (s Port) String() string        { return fmt.Sprintf("%s dport %d", s.Protocol, s.Number) }
 func (s Translated) String() string  { return "ct status dnat" }
 func (s Asking) String() string      { return "ct direction original" }
+func (s Stream) String() string      { return "meta l4proto tcp" }
+func (s Untracked) String() string   { return "notrack" }
 func (s Over) String() string        { return fmt.Sprintf("ct count over %d", s.N) }
 func (s Count) String() string       { return fmt.Sprintf("counter name %q", s.Name) }
 func (s Follow) String() string      { return "meta mark vmap @" + s.Map }
@@ -183,18 +194,18 @@ func (s Recall) String() string {
 	return fmt.Sprintf("meta mark set %s map @%s", masked(s.Six, s.Bits), s.Map)
 }
 
-// Generator is how the number of a slot comes about, as nft(8) reads it.
-func (s Choose) Generator() string {
+// generator is how the number of a slot comes about, as nft(8) reads it.
+func (s Choose) generator() string {
 	switch s.How {
 	case BySource:
-		return fmt.Sprintf("jhash %s saddr mod %d", ip(s.Six), s.Size)
+		return fmt.Sprintf("jhash %s saddr mod %d seed 0x%08x", ip(s.Six), s.Size, Seed)
 	case BySourcePort:
-		return fmt.Sprintf("jhash %s saddr . th sport mod %d", ip(s.Six), s.Size)
+		return fmt.Sprintf("jhash %s saddr . th sport mod %d seed 0x%08x", ip(s.Six), s.Size, Seed)
 	}
 	return fmt.Sprintf("numgen inc mod %d", s.Size)
 }
 
-func (s Choose) String() string { return fmt.Sprintf("meta mark set %s map @%s", s.Generator(), s.Map) }
+func (s Choose) String() string { return fmt.Sprintf("meta mark set %s map @%s", s.generator(), s.Map) }
 
 func (s Learn) String() string {
 	return fmt.Sprintf("update @%s { %s timeout %ds : 0x%08x }", s.Map, masked(s.Six, s.Bits), s.Seconds, s.Member)

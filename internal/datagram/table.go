@@ -33,7 +33,6 @@ type Map struct {
 	Name     string
 	Kind     Kind
 	Six      bool   // of Learned: sources are addresses of IPv6
-	Key      string // of Slots: how nft(8) spells what makes the number
 	Elements map[uint32]Value
 }
 
@@ -54,6 +53,8 @@ const (
 	Input
 	Forward
 	Output
+	Arriving // before the connection tracker
+	Leaving  // likewise, of the namespace's own packets
 )
 
 // A Chain is a chain of the table.
@@ -70,6 +71,8 @@ const (
 	input       = "input"
 	forward     = "forward"
 	output      = "output"
+	arriving    = "arriving"
+	leaving     = "leaving"
 )
 
 // learnedMost is how many sources a listener remembers of each family; beyond it, sources are not kept with a member until
@@ -90,8 +93,8 @@ func Plan(listeners []*enginepb.Datagram, down map[string]bool) Table {
 		return Table{}
 	}
 	p := &planner{down: down, base: map[string]*Chain{}}
-	for i, hook := range []Hook{Prerouting, Postrouting, Input, Forward, Output} {
-		name := []string{prerouting, postrouting, input, forward, output}[i]
+	for i, hook := range []Hook{Prerouting, Postrouting, Input, Forward, Output, Arriving, Leaving} {
+		name := []string{prerouting, postrouting, input, forward, output, arriving, leaving}[i]
 		p.base[name] = &Chain{Name: name, Hook: hook}
 	}
 	p.always()
@@ -117,11 +120,14 @@ func (p *planner) rule(chain string, statements ...Statement) {
 }
 
 // always is what a table has whatever its listeners: errors about flows pass, and the members see the load balancer's address.
-// A client in the members' network would else be told to ask the member itself, which then answers to an unknown.
+// A client in the members' network would else be told to ask the member itself, which then answers to an unknown. HAProxy's
+// connections are not tracked: that would cost time, and room in a table that all of the host shares.
 func (p *planner) always() {
 	p.rule(forward, Translated{}, Control{}, Verdict{Word: "accept"})
 	p.rule(forward, Translated{}, Control{Six: true}, Verdict{Word: "accept"})
 	p.rule(postrouting, Translated{}, Masquerade{})
+	p.rule(arriving, Stream{}, Untracked{})
+	p.rule(leaving, Stream{}, Untracked{})
 	p.rule(output, Redirect{}, Verdict{Word: "drop"})
 	p.rule(output, Redirect{Six: true}, Verdict{Word: "drop"})
 }
@@ -163,7 +169,7 @@ func (p *planner) family(f family) {
 	}
 	number := numbers(f.Targets)
 	slots := f.slots(chosen)
-	wheel := Map{Name: f.name("slots"), Kind: Slots, Elements: map[uint32]Value{}, Key: f.choose(slots).Generator()}
+	wheel := Map{Name: f.name("slots"), Kind: Slots, Elements: map[uint32]Value{}}
 	for i, t := range slots {
 		wheel.Elements[uint32(i)] = Value{Number: number[t.MemberId]}
 	}
@@ -262,7 +268,8 @@ func (m Map) write(b *strings.Builder) {
 	fmt.Fprintf(b, "\tmap %s {\n", m.Name)
 	switch m.Kind {
 	case Slots:
-		fmt.Fprintf(b, "\t\ttypeof %s : meta mark\n", m.Key)
+		// What makes the number has this type whatever it is; nft 1.0 has no word for it.
+		fmt.Fprintf(b, "\t\ttypeof numgen inc mod %d : meta mark\n", len(m.Elements))
 	case Members:
 		b.WriteString("\t\ttype mark : verdict\n")
 	case Learned:
@@ -319,6 +326,10 @@ func (h Hook) line() string {
 		return "type filter hook forward priority 0; policy drop;"
 	case Output:
 		return "type filter hook output priority 0; policy accept;"
+	case Arriving:
+		return "type filter hook prerouting priority -300; policy accept;"
+	case Leaving:
+		return "type filter hook output priority -300; policy accept;"
 	}
 	return ""
 }
