@@ -1,0 +1,136 @@
+package barbican
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"plimsoll/internal/keymanager"
+	"plimsoll/internal/web"
+)
+
+// maxACLUsers bounds the users of an ACL: all of them are read with the object.
+const maxACLUsers = 100
+
+type setACL func(ctx context.Context, id string, acl *keymanager.ACL) error
+
+// showACL answers with what an ACL says of the one operation that there is, read.
+func showACL(acl *keymanager.ACL) (web.Reply, error) {
+	body := map[string]any{"read": map[string]any{"project-access": keymanager.DefaultACL().ProjectAccess}}
+	if acl != nil {
+		users := append([]string{}, acl.Users...)
+		body["read"] = map[string]any{
+			"project-access": acl.ProjectAccess, "users": users, "created": moment(acl.CreatedAt), "updated": moment(acl.UpdatedAt),
+		}
+	}
+	return web.Reply{Status: http.StatusOK, Body: body}, nil
+}
+
+// readACL reads what a request says of an ACL on top of the one that base is. Nil is none.
+func readACL(r *request, base *keymanager.ACL) (*keymanager.ACL, error) {
+	b, err := r.readBody("ACL")
+	if err != nil {
+		return nil, err
+	}
+	for operation := range b.Object {
+		if operation != "read" {
+			b.fail("None", "Additional properties are not allowed ('%s' was unexpected)", strings.ToValidUTF8(operation, "?"))
+		}
+	}
+	read := b.object("read")
+	if err := b.err(); err != nil || read == nil {
+		return base, err
+	}
+	acl := keymanager.DefaultACL()
+	if base != nil {
+		acl = *base
+	}
+	read.readOperation(&acl)
+	return &acl, read.err()
+}
+
+func (b *body) readOperation(acl *keymanager.ACL) {
+	for name := range b.Object {
+		if name != "users" && name != "project-access" {
+			b.fail("read", "Additional properties are not allowed ('%s' was unexpected)", strings.ToValidUTF8(name, "?"))
+		}
+	}
+	if b.has("project-access") && (b.null("project-access") || json.Unmarshal(b.Object["project-access"], &acl.ProjectAccess) != nil) {
+		b.fail("read", "the value of project-access is not of type 'boolean'")
+	}
+	if !b.has("users") {
+		return
+	}
+	var users []*string
+	if b.null("users") || json.Unmarshal(b.Object["users"], &users) != nil || slices.Contains(users, nil) {
+		b.fail("read", "the value of users is not a list of strings")
+		return
+	}
+	acl.Users = nil
+	for _, u := range users {
+		id := strings.TrimSpace(*u)
+		if id == "" || utf8.RuneCountInString(id) > 255 || strings.ContainsRune(id, 0) {
+			b.fail("read", "users are ids of 1 to 255 characters")
+		}
+		if !slices.Contains(acl.Users, id) {
+			acl.Users = append(acl.Users, id)
+		}
+	}
+	if len(acl.Users) > maxACLUsers {
+		b.fail("read", "there are more than %d users", maxACLUsers)
+	}
+}
+
+// putACL gives an object an ACL: base is what the request is on top of.
+func (r *request) putACL(ctx context.Context, set setACL, id, ref, noun string, base *keymanager.ACL) (web.Reply, error) {
+	acl, err := readACL(r, base)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	if err := set(ctx, id, acl); err != nil {
+		return web.Reply{}, renamed(err, noun)
+	}
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{"acl_ref": ref + "/acl"}}, nil
+}
+
+func dropACL(ctx context.Context, set setACL, id, noun string) (web.Reply, error) {
+	if err := set(ctx, id, nil); err != nil {
+		return web.Reply{}, renamed(err, noun)
+	}
+	return web.Reply{Status: http.StatusOK}, nil
+}
+
+func (a *API) showSecretACL(_ context.Context, _ *request, s *keymanager.Secret) (web.Reply, error) {
+	return showACL(s.ACL)
+}
+
+func (a *API) replaceSecretACL(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
+	return r.putACL(ctx, a.store.SetSecretACL, s.ID, r.secretRef(s.ID), "Secret", nil)
+}
+
+func (a *API) patchSecretACL(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
+	return r.putACL(ctx, a.store.SetSecretACL, s.ID, r.secretRef(s.ID), "Secret", s.ACL)
+}
+
+func (a *API) deleteSecretACL(ctx context.Context, _ *request, s *keymanager.Secret) (web.Reply, error) {
+	return dropACL(ctx, a.store.SetSecretACL, s.ID, "Secret")
+}
+
+func (a *API) showContainerACL(_ context.Context, _ *request, c *keymanager.Container) (web.Reply, error) {
+	return showACL(c.ACL)
+}
+
+func (a *API) replaceContainerACL(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {
+	return r.putACL(ctx, a.store.SetContainerACL, c.ID, r.containerRef(c.ID), "Container", nil)
+}
+
+func (a *API) patchContainerACL(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {
+	return r.putACL(ctx, a.store.SetContainerACL, c.ID, r.containerRef(c.ID), "Container", c.ACL)
+}
+
+func (a *API) deleteContainerACL(ctx context.Context, _ *request, c *keymanager.Container) (web.Reply, error) {
+	return dropACL(ctx, a.store.SetContainerACL, c.ID, "Container")
+}
