@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/api/keystone"
 	"plimsoll/internal/api/neutron"
 	"plimsoll/internal/api/octavia"
@@ -109,6 +110,7 @@ func (s *server) identity(ctx context.Context, st *store.Store) (*keystone.Servi
 			{Type: "identity", Name: "keystone", Path: "/identity"},
 			{Type: "network", Name: "neutron", Path: "/networking"},
 			{Type: "load-balancer", Name: "octavia", Path: "/load-balancer"},
+			{Type: "key-manager", Name: "barbican", Path: "/key-manager"},
 		},
 	})
 	if err != nil {
@@ -162,6 +164,7 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity":      ident.Handler(),
 		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Log: s.log}),
+		"/key-manager":   barbican.New(barbican.Config{Store: st, Auth: ident, MaxSecret: s.config.MaxSecret, Log: s.log}),
 		"/load-balancer": lb,
 		"":               lb,
 	}, s.health(st)))
