@@ -57,6 +57,7 @@ func directives(files known) map[string]map[string]rule {
 // serverOptions are the words of a server or default-server line, and how many follow each. Those that a file's name follows are
 // fileOptions.
 var serverOptions = map[string]int{
+	"check-alpn": 1, "check-proto": 1,
 	"backup": 0, "check": 0, "check-ssl": 0, "send-proxy": 0, "send-proxy-v2": 0, "ssl": 0,
 	"addr": 1, "alpn": 1, "check-sni": 1, "ciphers": 1, "ciphersuites": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "sni": 1,
 	"ssl-max-ver": 1, "ssl-min-ver": 1, "track": 1, "verify": 1,

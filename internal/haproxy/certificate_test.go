@@ -7,11 +7,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +62,7 @@ func (a *authority) template(name string) *x509.Certificate {
 func (a *authority) issue(key crypto.Signer, names ...string) []byte {
 	a.t.Helper()
 	template := a.template(names[0])
-	template.DNSNames = names
+	template.DNSNames = slices.DeleteFunc(names, func(name string) bool { return strings.ContainsAny(name, "\"\r\n") })
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
@@ -146,3 +150,6 @@ func testSecrets(t testing.TB) (Secrets, *authority) {
 		refCRL:    a.revoke(),
 	}, a
 }
+
+// fingerprint is the SHA-1 of a certificate, as HAProxy writes it.
+func fingerprint(der []byte) string { return fmt.Sprintf("%X", sha1.Sum(der)) }

@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"plimsoll/lbaas"
@@ -69,10 +70,27 @@ func check(p *lbaas.Pool, m *lbaas.HealthMonitor) []string {
 	if m.DomainName != "" && (secure || p.TLSEnabled) {
 		words = append(words, "check-sni", Quote(m.DomainName))
 	}
+	if m.SpeaksHTTP() && p.TLSEnabled {
+		words = append(words, checkALPN(p.ALPNProtocols)...)
+	}
 	return append(words,
 		"inter", fmt.Sprintf("%ds", min(max(m.Delay, 1), maxSeconds)),
 		"fall", fmt.Sprint(max(m.MaxRetriesDown, 1)),
 		"rise", fmt.Sprint(max(m.MaxRetries, 1)))
+}
+
+// checkALPN are the words for how a check of a pool with ALPN speaks HTTP. A check speaks what it is told to, and not what the
+// handshake agreed on; so it offers just that.
+func checkALPN(protocols []string) []string {
+	switch {
+	case len(protocols) == 0:
+		return nil
+	case slices.Contains(protocols, "http/1.1"):
+		return []string{"check-alpn", "http/1.1"}
+	case slices.Contains(protocols, "h2"):
+		return []string{"check-alpn", "h2", "check-proto", "h2"}
+	}
+	return []string{"check-alpn", "http/1.0"}
 }
 
 // or is value, or instead when it is "".
