@@ -118,8 +118,8 @@ func Start(counted map[string]Counted, name string) Counter {
 }
 
 // Statuses are those of the members of listeners, with the backend that HAProxy's copy of the pool would have and in HAProxy's words.
-// checked tells whether a check asks for a member.
-func Statuses(listeners []*enginepb.Datagram, down map[string]bool, checked func(poolID, memberID string) bool) []*enginepb.ServerState {
+// checked tells whether a check decides on a member of a backend.
+func Statuses(listeners []*enginepb.Datagram, down map[string]bool, checked func(backend, memberID string) bool) []*enginepb.ServerState {
 	var all []*enginepb.ServerState
 	for _, d := range listeners {
 		for _, t := range d.Targets {
@@ -131,7 +131,7 @@ func Statuses(listeners []*enginepb.Datagram, down map[string]bool, checked func
 				s.Status = "DOWN"
 			case t.Weight == 0:
 				s.Status = "DRAIN"
-			case !checked(d.PoolId, t.MemberId):
+			case !checked(s.Backend, t.MemberId):
 				s.Status = "no check"
 			}
 			all = append(all, s)

@@ -74,13 +74,14 @@ func (e *Engine) fence(b *balancer, epoch, generation int64) error {
 
 // application is one Apply under way.
 type application struct {
-	engine   *Engine
-	balancer *balancer
-	spec     *enginepb.Spec
-	ports    []linux.Port
-	reply    *enginepb.ApplyReply
-	why      string // why HAProxy was started or reloaded
-	halfway  bool   // changes at run time were begun and not ended
+	engine    *Engine
+	balancer  *balancer
+	spec      *enginepb.Spec
+	ports     []linux.Port
+	reply     *enginepb.ApplyReply
+	why       string // why HAProxy was started or reloaded
+	forwarded int    // changes of the table of datagrams
+	halfway   bool   // changes at run time were begun and not ended
 }
 
 func (a *application) fail(object string, permanent bool, reason string) {
@@ -96,6 +97,7 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.network(); err != nil {
 		return err
 	}
+	a.forward(known != processID{})
 	if err := a.engine.inspect(b); err != nil {
 		return err
 	}
@@ -103,6 +105,7 @@ func (a *application) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.countForwarded()
 	if err := a.removePorts(); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (a *application) run(ctx context.Context) error {
 	}
 	a.engine.recheck(b)
 	a.engine.enforce(b)
-	return nil
+	return a.engine.reforward(b) // a member that is checked no more is up
 }
 
 // take stores that the Spec was taken, before anything is done for it. Where it differs from the last, nobody knows

@@ -24,18 +24,19 @@ type balancer struct {
 	// whose time is up can stop waiting.
 	lock chan struct{}
 
-	record   record
-	current  *process   // takes connections; nil when none is known
-	draining []*process // were replaced, and serve the connections that they have
-	counters counters
-	removals []haproxy.Step // servers that are deleted once they are idle
-	broken   string         // why a person would say that it does not work as applied, when we last looked
-	statuses map[string]string
-	leaving  map[string]time.Time // since when ports leave, by id
-	left     bool                 // a port was found to be needed no more
-	removed  bool                 // no longer in the engine's list
-	health   *health              // has a lock of its own
-	lane     lane                 // is the schedule's
+	record     record
+	current    *process   // takes connections; nil when none is known
+	draining   []*process // were replaced, and serve the connections that they have
+	counters   counters
+	forwarding forwarding     // of datagrams
+	removals   []haproxy.Step // servers that are deleted once they are idle
+	broken     string         // why a person would say that it does not work as applied, when we last looked
+	statuses   map[string]string
+	leaving    map[string]time.Time // since when ports leave, by id
+	left       bool                 // a port was found to be needed no more
+	removed    bool                 // no longer in the engine's list
+	health     *health              // has a lock of its own
+	lane       lane                 // is the schedule's
 }
 
 func (b *balancer) unlock() { b.lock <- struct{}{} }

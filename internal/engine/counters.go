@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"plimsoll/internal/datagram"
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/haproxy"
 )
@@ -23,6 +24,8 @@ type counters struct {
 	Ended map[string]count `json:"ended,omitempty"`
 	// Running is what the others counted when last asked, by process and frontend.
 	Running map[string]map[string]count `json:"running,omitempty"`
+	// Datagrams is what the kernel counted of listeners that HAProxy has no part in, by listener.
+	Datagrams map[string]datagram.Counted `json:"datagrams,omitempty"`
 }
 
 // count is what HAProxy counts of a frontend.
@@ -204,6 +207,9 @@ func (b *balancer) saveCounters(e *Engine) {
 		if stats, err := b.stats(1); err == nil {
 			b.count(stats)
 		}
+	}
+	if err := b.countDatagrams(); err != nil {
+		e.log.Warn("datagrams not counted", "load_balancer", b.id, "err", err)
 	}
 	if err := b.counters.write(b.dir); err != nil {
 		e.log.Warn("counters not stored", "load_balancer", b.id, "err", err)

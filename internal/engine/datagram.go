@@ -1,6 +1,242 @@
 package engine
 
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"plimsoll/internal/datagram"
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/failpoint"
+	"plimsoll/internal/linux"
+)
+
+// forwarding is what the engine last had the kernel do with a load balancer's datagrams.
+type forwarding struct {
+	known      bool // it was carried out by this engine, whole
+	listeners  []*enginepb.Datagram
+	down       map[string]bool
+	generation uint32 // of the namespace's tables, when they last were as wanted
+}
+
+// checkDatagrams refuses listeners that no table of the kernel could be made of. Their ids become names in it.
+func checkDatagrams(listeners []*enginepb.Datagram) error {
+	for _, d := range listeners {
+		if err := checkID("datagram listener", d.GetListenerId()); err != nil {
+			return err
+		}
+		if d.PoolId != "" {
+			if err := checkID("pool", d.PoolId); err != nil {
+				return err
+			}
+		}
+		for _, t := range d.Targets {
+			if err := checkID("member", t.GetMemberId()); err != nil {
+				return err
+			}
+		}
+	}
+	return datagram.Check(listeners)
+}
+
+// forward has the kernel forward datagrams as the Spec asks for. settled tells that what the last Spec asked for was carried out
+// to its end. A failure is the listeners': HAProxy's need not wait for them.
+func (a *application) forward(settled bool) {
+	b, listeners := a.balancer, a.spec.Datagrams
+	if len(listeners) == 0 && settled && len(b.spec().Datagrams) == 0 {
+		b.forwarding = forwarding{known: true}
+		return // most load balancers have no datagrams, and pay nothing for those of others
+	}
+	changes, err := a.engine.forward(b, listeners)
+	if err != nil {
+		for _, d := range listeners {
+			a.fail(d.ListenerId, false, err.Error())
+		}
+		if len(listeners) == 0 {
+			a.fail(b.id, false, err.Error())
+		}
+		return
+	}
+	a.forwarded = changes
+}
+
+// count adds the changes of forwarding to what the reply says.
+func (a *application) countForwarded() {
+	if a.forwarded == 0 {
+		return
+	}
+	if a.reply.Method == methodNone {
+		a.reply.Method = methodRuntime
+	}
+	a.reply.RuntimeChanges++ // all of them are one transaction
+}
+
 // reforward has the kernel forward datagrams as the last Spec and the members' health ask for. The caller holds b's lock.
 func (e *Engine) reforward(b *balancer) error {
-	return nil
+	listeners := b.forwarding.listeners
+	switch {
+	case b.forwarding.known && maps.Equal(b.forwarding.down, b.targetsDown()):
+		return nil
+	case !b.forwarding.known && b.record.Process == (processID{}):
+		return nil // nobody knows what is wanted; the next Apply says so
+	case !b.forwarding.known:
+		listeners = b.spec().Datagrams
+	}
+	if len(listeners) == 0 {
+		return nil
+	}
+	_, err := e.forward(b, listeners)
+	return err
+}
+
+// forward makes the namespace's table as listeners and the members' health ask for, and has the kernel forget the flows
+// that the table would not have made. It returns how many changes that took.
+func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes int, err error) {
+	f := forwarding{listeners: listeners, down: b.targetsDown()}
+	b.forwarding.known = false
+	namespace := namespaceName(b.id)
+	is, err := linux.ReadDatagrams(namespace, 0)
+	if err != nil {
+		return 0, err
+	}
+	b.counters.seeDatagrams(listeners, is.Counters)
+	todo := datagram.Diff(*is.State, datagram.Plan(listeners, f.down))
+	if len(todo) > 0 && is.State.None() { // counters go on from what is stored: nothing may be lost when the engine ends now
+		if err := b.counters.write(b.dir); err != nil {
+			return 0, err
+		}
+	}
+	if err := e.carryOutTable(namespace, listeners, b.counters.Datagrams, todo); err != nil {
+		return 0, err
+	}
+	stale := func(t datagram.Tracked) bool { return datagram.Stale(listeners, f.down, t) }
+	forgotten, err := linux.ForgetFlows(namespace, stale)
+	if err != nil {
+		return 0, err
+	}
+	failpoint.Here("engine.datagrams.forwarded")
+	if now, err := linux.ReadDatagrams(namespace, 0); err == nil {
+		f.generation = now.Generation
+	}
+	if forgotten > 0 {
+		e.log.Debug("flows forgotten", "load_balancer", b.id, "flows", forgotten)
+	}
+	b.counters.trimDatagrams(listeners)
+	f.known = true
+	b.forwarding = f
+	return len(todo), nil
+}
+
+// carryOutTable changes the table. Nothing is forwarded without one: it comes before, and goes after.
+func (e *Engine) carryOutTable(namespace string, listeners []*enginepb.Datagram, counted map[string]datagram.Counted, todo []datagram.Change) error {
+	restsUDP, restsSCTP := datagram.Idle(listeners, datagram.UDP), datagram.Idle(listeners, datagram.SCTP)
+	start := func(counter string) datagram.Counter { return datagram.Start(counted, counter) }
+	if len(listeners) == 0 {
+		if err := linux.ForwardDatagrams(namespace, false, 0, 0); err != nil {
+			return err
+		}
+		return linux.ChangeDatagrams(namespace, todo, start)
+	}
+	if err := linux.ChangeDatagrams(namespace, todo, start); err != nil {
+		return err
+	}
+	return linux.ForwardDatagrams(namespace, true, restsUDP, restsSCTP)
+}
+
+// lookAtDatagrams adds what the kernel reports of datagrams to an observation, and returns what is not as it was applied.
+func (e *Engine) lookAtDatagrams(b *balancer, o *enginepb.Observation) (drift string) {
+	listeners := b.spec().Datagrams
+	if len(listeners) == 0 {
+		return ""
+	}
+	known := uint32(0)
+	if b.forwarding.known {
+		known = b.forwarding.generation
+	}
+	is, err := linux.ReadDatagrams(namespaceName(b.id), known)
+	if err != nil {
+		is = linux.Datagrams{State: &datagram.State{}}
+	}
+	b.counters.seeDatagrams(listeners, is.Counters)
+	probed := b.probed()
+	o.Servers = append(o.Servers, datagram.Statuses(listeners, b.targetsDown(), func(backend, member string) bool { return probed[backend+"/"+member] })...)
+	drift = b.tableDrift(is, err)
+	o.Frontends = append(o.Frontends, b.datagramFrontends(listeners, is)...)
+	return drift
+}
+
+// tableDrift says what is not as wanted of a namespace's forwarding, or "".
+func (b *balancer) tableDrift(is linux.Datagrams, err error) string {
+	switch {
+	case err != nil:
+		return err.Error()
+	case !is.Forwards:
+		return "the namespace does not forward"
+	case is.State == nil:
+		return ""
+	}
+	if left := datagram.Diff(*is.State, datagram.Plan(b.spec().Datagrams, b.targetsDown())); len(left) > 0 {
+		return fmt.Sprintf("%d changes of the table of datagrams are due", len(left))
+	}
+	b.forwarding.generation = is.Generation
+	return ""
+}
+
+// datagramFrontends are the listeners as HAProxy would report them.
+func (b *balancer) datagramFrontends(listeners []*enginepb.Datagram, is linux.Datagrams) []*enginepb.Frontend {
+	active := datagram.Translations(listeners, is.Flows)
+	var all []*enginepb.Frontend
+	for _, d := range listeners {
+		c := b.counters.Datagrams[d.ListenerId]
+		f := &enginepb.Frontend{Name: d.ListenerId, Status: "OPEN", BytesIn: c.In, BytesOut: c.Out,
+			CurrentSessions: active[d.ListenerId], TotalSessions: c.Flows}
+		switch {
+		case is.State != nil && is.State.None():
+			f.Status = "STOP"
+		case d.ConnectionLimit > 0 && f.CurrentSessions >= int64(d.ConnectionLimit):
+			f.Status = "FULL"
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// seeDatagrams takes what the kernel counted of listeners. Its counters begin with what is known here, so they only fall when somebody else
+// took them away.
+func (c *counters) seeDatagrams(listeners []*enginepb.Datagram, now map[string]datagram.Counter) {
+	if len(listeners) == 0 {
+		return
+	}
+	if c.Datagrams == nil {
+		c.Datagrams = map[string]datagram.Counted{}
+	}
+	for id, n := range datagram.Counts(listeners, now) {
+		was := c.Datagrams[id]
+		c.Datagrams[id] = datagram.Counted{In: max(was.In, n.In), Out: max(was.Out, n.Out), Flows: max(was.Flows, n.Flows)}
+	}
+}
+
+// trimDatagrams forgets the listeners that are gone.
+func (c *counters) trimDatagrams(listeners []*enginepb.Datagram) {
+	wanted := map[string]bool{}
+	for _, d := range listeners {
+		wanted[d.ListenerId] = true
+	}
+	maps.DeleteFunc(c.Datagrams, func(id string, _ datagram.Counted) bool { return !wanted[id] })
+}
+
+// countDatagrams takes what the kernel counted until now.
+func (b *balancer) countDatagrams() error {
+	listeners := b.spec().Datagrams
+	if len(listeners) == 0 {
+		return nil
+	}
+	is, err := linux.ReadDatagrams(namespaceName(b.id), b.forwarding.generation)
+	if errors.Is(err, linux.ErrNoNamespace) {
+		return nil // it is told by others
+	}
+	if err == nil {
+		b.counters.seeDatagrams(listeners, is.Counters)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -71,7 +72,8 @@ func (e *Engine) observe(ctx context.Context, id string) *enginepb.Observation {
 		return nil
 	}
 	o := &enginepb.Observation{LoadBalancerId: id, Epoch: b.record.Epoch, Generation: b.record.Generation, Hash: b.record.Hash}
-	o.Reason = e.look(b, o)
+	reason := e.look(b, o)
+	o.Reason = cmp.Or(reason, e.lookAtDatagrams(b, o))
 	o.Drifted = o.Reason != ""
 	return o
 }

@@ -46,6 +46,9 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 	if err := checkChecks(spec.Checks); err != nil {
 		return nil, err
 	}
+	if err := checkDatagrams(spec.Datagrams); err != nil {
+		return nil, err
+	}
 	ports := make([]linux.Port, len(spec.Ports))
 	for i, p := range spec.Ports {
 		if ports[i], err = parsePort(p); err != nil {
