@@ -22,21 +22,26 @@ func directives(files known) map[string]map[string]rule {
 	proxy := map[string]rule{"mode": any1, "timeout": any2, "maxconn": any1}
 	frontend := map[string]rule{
 		"bind":            files.bind,
-		"acl":             checkACL,
+		"acl":             files.acl,
 		"default_backend": any1,
-		"option":          oneOf("idle-close-on-response", "forwardfor"),
-		"tcp-request":     checkTCPRequest,
-		"http-request":    checkHTTPRequest,
+		"use_backend":     checkUseBackend,
+		"option":          oneOf("idle-close-on-response", "forwardfor", "contstats"),
+		"tcp-request":     either(checkTCPRequest, "session"),
+		"http-request":    either(checkHTTPRequest),
 
 		"http-after-response": checkAfterResponse,
 	}
 	backend := map[string]rule{
-		"balance":        oneOf("roundrobin", "leastconn", "source"),
+		"balance":        checkBalance,
 		"hash-type":      oneOf("consistent"),
 		"http-reuse":     any1,
 		"option":         oneOf("allbackups", "httpchk"),
 		"http-check":     checkHTTPCheck,
 		"default-server": files.serverWords,
+		"cookie":         only("SRV", "insert", "indirect", "nocache"),
+		"stick-table":    matches(stickTable),
+		"stick":          checkStick,
+		"tcp-request":    only("content", "set-var-fmt(txn.client)", "%[src]:%[src_port]"),
 	}
 	for word, r := range proxy {
 		frontend[word], backend[word] = r, r
@@ -51,6 +56,7 @@ func directives(files known) map[string]map[string]rule {
 		"defaults": {"load-server-state-from-file": only("global"), "retries": any1, "option": oneOf("redispatch")},
 		"frontend": frontend,
 		"backend":  backend,
+		"peers":    peers(),
 	}
 }
 
@@ -59,7 +65,7 @@ func directives(files known) map[string]map[string]rule {
 var serverOptions = map[string]int{
 	"check-alpn": 1, "check-proto": 1,
 	"backup": 0, "check": 0, "check-ssl": 0, "send-proxy": 0, "send-proxy-v2": 0, "ssl": 0,
-	"addr": 1, "alpn": 1, "check-sni": 1, "ciphers": 1, "ciphersuites": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "sni": 1,
+	"addr": 1, "alpn": 1, "check-sni": 1, "cookie": 1, "ciphers": 1, "ciphersuites": 1, "fall": 1, "inter": 1, "port": 1, "rise": 1, "sni": 1,
 	"ssl-max-ver": 1, "ssl-min-ver": 1, "track": 1, "verify": 1,
 }
 

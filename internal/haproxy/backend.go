@@ -15,6 +15,9 @@ var balance = map[lbaas.Algorithm][]string{
 	lbaas.RoundRobin:       {"balance roundrobin"},
 	lbaas.LeastConnections: {"balance leastconn"},
 	lbaas.SourceIP:         {"balance source", "hash-type consistent"},
+	lbaas.SourceIPPort: {
+		`tcp-request content set-var-fmt(txn.client) "%[src]:%[src_port]"`, "balance hash var(txn.client)", "hash-type consistent",
+	},
 }
 
 // AlgorithmSupported tells whether Render knows an algorithm.
@@ -30,6 +33,7 @@ func backend(c *poolCopy, vip netip.Addr) *enginepb.Section {
 	if mode(c.listener.Protocol) == "http" {
 		s.add("http-reuse safe")
 	}
+	s.persist(c)
 	s.add("option allbackups")
 	s.add("timeout connect %s", milliseconds(c.listener.TimeoutMemberConnect))
 	s.add("timeout server %s", milliseconds(c.listener.TimeoutMemberData))
@@ -89,6 +93,9 @@ func (c *poolCopy) options(m *lbaas.Member) []string {
 	var words []string
 	if m.Backup {
 		words = append(words, "backup")
+	}
+	if c.cookies() {
+		words = append(words, "cookie "+m.ID)
 	}
 	words = append(words, c.watch(m)...)
 	if refused(m.Name) {

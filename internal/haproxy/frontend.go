@@ -50,8 +50,13 @@ func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb
 	}
 	s.add("timeout client %s", milliseconds(l.TimeoutClientData))
 	s.admit(l)
+	s.track(l)
 	if mode(l.Protocol) == "http" {
 		s.http(l)
+	}
+	s.limits(l)
+	if L7Protocol(l.Protocol) {
+		s.policies(lb, l)
 	}
 	if p := lb.Pool(l.DefaultPoolID); p != nil {
 		s.add("default_backend %s:%s", p.ID, l.ID)

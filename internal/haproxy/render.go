@@ -80,8 +80,16 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 		spec.Servers = append(spec.Servers, servers(c)...)
 	}
 	spec.Files = append(spec.Files, secrets.files(lb)...)
+	for _, l := range secrets.listeners(lb) {
+		if f := limitsMap(l); f != nil {
+			spec.Files = append(spec.Files, f)
+		}
+	}
 	spec.Datagrams = forwarded(lb)
 	head := []*enginepb.Section{global(lb, spec, opts), defaults(lb)}
+	if t := tables(lb, spec); t != nil {
+		head = append(head, t)
+	}
 	spec.Sections = append(head, spec.Sections...)
 	spec.Hash = hash(spec)
 	return spec

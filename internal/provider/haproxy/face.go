@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/provider"
@@ -25,8 +24,8 @@ func Face() provider.Face {
 		Aliases: []string{alias},
 		Capabilities: provider.Capabilities{
 			Description: "HAProxy in network namespaces on this host.",
-			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.Proxy, lbaas.ProxyV2},
-			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP},
+			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.Proxy, lbaas.ProxyV2, lbaas.UDP, lbaas.SCTP},
+			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP, lbaas.SourceIPPort},
 			Monitors:    lbaas.MonitorTypes(),
 			FlavorKeys:  flavorKeys(),
 			// There are none. With nil the API would answer 501, and clients that ask for both kinds at once would show neither.
@@ -64,6 +63,8 @@ func Unsupported(lb *lbaas.LoadBalancer) []provider.OptionError {
 	}
 	for _, p := range lb.Pools {
 		lacks.pool(p)
+		lacks.persistence(lb, p)
+		lacks.datagrams(lb, p)
 		for _, m := range p.Members {
 			lacks.when(m.ID, m.VNICType != "" && m.VNICType != lbaas.VNICNormal, "vnic_type "+m.VNICType)
 		}
@@ -103,20 +104,12 @@ func (all *lacks) listener(l *lbaas.Listener) {
 		fmt.Sprintf("client_authentication %s", l.ClientAuthentication))
 	all.when(l.ID, l.ClientCRLContainerRef != "", "client_crl_container_ref")
 	all.when(l.ID, l.HSTSMaxAge != nil, "hsts_max_age")
-	for _, p := range l.L7Policies {
-		all.when(p.ID, true, fmt.Sprintf("L7 policy action %s", p.Action))
-	}
-	for _, p := range l.RateLimitPolicies {
-		all.when(p.ID, true, fmt.Sprintf("rate limit policy action %s", p.Action))
-	}
+	all.decisions(l)
 }
 
 func (all *lacks) pool(p *lbaas.Pool) {
 	all.when(p.ID, !slices.Contains(Face().Capabilities.Protocols, p.Protocol), fmt.Sprintf("pool protocol %s", p.Protocol))
 	all.when(p.ID, !haproxy.AlgorithmSupported(p.Algorithm), fmt.Sprintf("lb_algorithm %s", p.Algorithm))
-	if s := p.SessionPersistence; s != nil {
-		all.when(p.ID, true, strings.TrimSpace(fmt.Sprintf("session_persistence %s", s.Type)))
-	}
 	all.when(p.ID, p.TLSEnabled, "tls_enabled")
 	all.when(p.ID, p.TLSContainerRef != "", "tls_container_ref")
 	all.when(p.ID, p.CATLSContainerRef != "", "ca_tls_container_ref")

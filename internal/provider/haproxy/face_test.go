@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,8 +27,16 @@ func TestUnsupported(t *testing.T) {
 		{"vip_vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.VIPVNICType = lbaas.VNICDirect }},
 		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
 		{"listener protocol TERMINATED_HTTPS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.TerminatedHTTPS }},
-		{"listener protocol UDP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.UDP }},
-		{"listener protocol SCTP", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.SCTP }},
+		{"lb_algorithm LEAST_CONNECTIONS with protocol UDP", func(lb *lbaas.LoadBalancer) {
+			lb.Pools[0].Protocol, lb.Pools[0].Algorithm = lbaas.UDP, lbaas.LeastConnections
+		}},
+		{"persistence_granularity 255.0.255.0", func(lb *lbaas.LoadBalancer) {
+			lb.Pools[0].Protocol = lbaas.SCTP
+			lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistSourceIP, PersistenceGranularity: "255.0.255.0"}
+		}},
+		{"member address 2001:db8::1 with protocol UDP and no VIP of its IP version", func(lb *lbaas.LoadBalancer) {
+			lb.Pools[0].Protocol, lb.Pools[0].Members[0].Address = lbaas.UDP, netip.MustParseAddr("2001:db8::1")
+		}},
 		{"listener protocol PROMETHEUS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.Prometheus }},
 		{"insert_headers X-Unknown", func(lb *lbaas.LoadBalancer) {
 			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true", "X-Unknown": "true"}
@@ -38,16 +47,28 @@ func TestUnsupported(t *testing.T) {
 		{"client_authentication MANDATORY", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientAuthentication = lbaas.ClientAuthMandatory }},
 		{"client_crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCRLContainerRef = "x" }},
 		{"hsts_max_age", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].HSTSMaxAge = &age }},
-		{"L7 policy action REJECT", func(lb *lbaas.LoadBalancer) {
+		{"L7 policies of a listener of protocol TCP", func(lb *lbaas.LoadBalancer) {
+			lb.Listeners[0].Protocol = lbaas.TCP
 			lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject}}
 		}},
-		{"rate limit policy action DENY", func(lb *lbaas.LoadBalancer) {
-			lb.Listeners[0].RateLimitPolicies = []*lbaas.RateLimitPolicy{{Action: lbaas.RateLimitDeny}}
+		{"L7 rule key with a comma", func(lb *lbaas.LoadBalancer) {
+			r := &lbaas.L7Rule{Type: lbaas.RuleHeader, CompareType: lbaas.CompareEqualTo, Key: "a,b", Value: "x"}
+			lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject, Rules: []*lbaas.L7Rule{r}}}
 		}},
-		{"lb_algorithm SOURCE_IP_PORT", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Algorithm = lbaas.SourceIPPort }},
-		{"session_persistence HTTP_COOKIE", func(lb *lbaas.LoadBalancer) {
-			lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistHTTPCookie}
+		{"L7 rule value with a character that cannot be printed", func(lb *lbaas.LoadBalancer) {
+			r := &lbaas.L7Rule{Type: lbaas.RuleHeader, CompareType: lbaas.CompareEqualTo, Key: "a", Value: "\"x\ty\""}
+			lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject, Rules: []*lbaas.L7Rule{r}}}
 		}},
+		{"rate limit policy action QUEUE", limited(lbaas.RateLimitQueue)},
+		{"rate limit metric PACKETS", limited(lbaas.RateLimitReject, rate(lbaas.RatePackets, 1))},
+		{"rate limit threshold of more than 4000000 KBYTES", limited(lbaas.RateLimitDeny,
+			&lbaas.RateLimitRule{Metric: lbaas.RateKBytes, Threshold: 4_000_001, Interval: 1})},
+		{"rate limit URL that is not a path only", limited(lbaas.RateLimitDeny,
+			&lbaas.RateLimitRule{Metric: lbaas.RateRequestsPerURL, Interval: 1, URLs: []string{"/a", "/b?c"}})},
+		{"rate limit rules of more than 3 kinds (requests and kbytes, or requests of URLs, by interval) on one listener", limited(
+			lbaas.RateLimitDeny, rate(lbaas.RateRequests, 1), rate(lbaas.RateRequests, 2), rate(lbaas.RateRequests, 3), rate(lbaas.RateKBytes, 4))},
+		{"session_persistence HTTP_COOKIE with a listener of protocol TCP", persistent(lbaas.PersistHTTPCookie)},
+		{"session_persistence APP_COOKIE with a listener of protocol TCP", persistent(lbaas.PersistAppCookie)},
 		{"tls_enabled", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSEnabled = true }},
 		{"tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSContainerRef = "x" }},
 		{"ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "x" }},
@@ -68,6 +89,27 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
+func limited(action lbaas.RateLimitAction, rules ...*lbaas.RateLimitRule) func(lb *lbaas.LoadBalancer) {
+	return func(lb *lbaas.LoadBalancer) {
+		for _, r := range rules {
+			r.AdminStateUp = true
+		}
+		p := &lbaas.RateLimitPolicy{Object: lbaas.Object{AdminStateUp: true}, Action: action, Rules: rules}
+		lb.Listeners[0].RateLimitPolicies = []*lbaas.RateLimitPolicy{p}
+	}
+}
+
+func rate(m lbaas.RateLimitMetric, interval int) *lbaas.RateLimitRule {
+	return &lbaas.RateLimitRule{Metric: m, Threshold: 1, Interval: interval}
+}
+
+func persistent(t lbaas.PersistenceType) func(lb *lbaas.LoadBalancer) {
+	return func(lb *lbaas.LoadBalancer) {
+		lb.Listeners[0].Protocol = lbaas.TCP
+		lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: t, CookieName: "x"}
+	}
+}
+
 func monitor(kind lbaas.MonitorType) func(lb *lbaas.LoadBalancer) {
 	return func(lb *lbaas.LoadBalancer) {
 		lb.Pools[0].HealthMonitor = &lbaas.HealthMonitor{Object: lbaas.Object{ID: "m"}, Type: kind}
@@ -81,6 +123,10 @@ func TestSupported(t *testing.T) {
 	lb.VIPVNICType = lbaas.VNICNormal
 	lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: "x"}}
 	lb.Pools[0].Protocol = lbaas.ProxyV2
+	lb.Pools[0].Algorithm = lbaas.SourceIPPort
+	lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistAppCookie, CookieName: "x"}
+	lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject}}
+	limited(lbaas.RateLimitDeny, rate(lbaas.RateRequests, 1), rate(lbaas.RateKBytes, 2))(lb)
 	for _, kind := range lbaas.MonitorTypes() {
 		monitor(kind)(lb)
 		if got := Unsupported(lb); len(got) > 0 {
@@ -119,8 +165,8 @@ func TestCheckFlavor(t *testing.T) {
 // TestUnsupportedObject shows that the object is named, too.
 func TestUnsupportedObject(t *testing.T) {
 	lb := newWorld().Tree(t)
-	lb.Pools[0].Protocol = lbaas.UDP
-	want := []provider.OptionError{{ObjectID: lb.Pools[0].ID, Option: "pool protocol UDP"}}
+	lb.Pools[0].Protocol = "QUIC"
+	want := []provider.OptionError{{ObjectID: lb.Pools[0].ID, Option: "pool protocol QUIC"}}
 	if diff := cmp.Diff(want, Unsupported(lb)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
