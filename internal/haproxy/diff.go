@@ -32,11 +32,11 @@ func (p Plan) Empty() bool { return !p.Reload && len(p.Steps) == 0 && len(p.Remo
 //	either of these where copies of a shared pool track the server, a server more of a pool with cookies,
 //	a server's address, number or options,
 //	anything in a section               reload
-//	a file's content                    set ssl and commit ssl, or a new version of a map
+//	a certificate, a map                set ssl cert and commit ssl cert, a new version of the map
 //	a crt-list with more certificates at its end, or fewer
 //	                                    add ssl crt-list, del ssl crt-list
-//	a crt-list with another first certificate or another order, a file of another kind more or less,
-//	a content that is longer than a command
+//	a crt-list with another first certificate or another order, authorities, revocation lists, any but a
+//	certificate more or less, what is longer than a command
 //	                                    reload
 //	a failover was asked for            reload
 //	names (they are comments)           nothing

@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +76,10 @@ func (p *Plan) files(from, to *enginepb.Spec) (reason string) {
 }
 
 // file appends the steps that change the content of a file, or make it where it was none. Lists come later.
+//
+// HAProxy 2.6.12 takes authorities and revocation lists, too, but does not stand by it: servers without a certificate of their own go on
+// with the old ones, those with one take no later certificate, clients are told the names of the old authorities, and after some
+// such changes it crashes.
 func (p *Plan) file(from, to *enginepb.File) (reason string) {
 	switch {
 	case from == nil && to.Kind == enginepb.File_CERTIFICATE:
@@ -91,33 +94,29 @@ func (p *Plan) file(from, to *enginepb.File) (reason string) {
 	}
 	switch to.Kind {
 	case enginepb.File_CERTIFICATE:
-		return p.commit(to, "cert", "Transaction created for certificate ")
-	case enginepb.File_AUTHORITIES:
-		return p.commit(to, "ca-file", "transaction created for CA ")
-	case enginepb.File_REVOCATIONS:
-		return p.commit(to, "crl-file", "transaction created for CRL ")
+		return p.certificate(to)
 	case enginepb.File_MAP:
 		return p.mapping(to)
 	case enginepb.File_CERTIFICATE_LIST:
 		return ""
 	default:
-		return to.Name + " is of no known kind"
+		return to.Name + " is changed"
 	}
 }
 
 // maxPayload is how much one command can bring, in bytes; HAProxy reads it into one buffer of 16384.
 const maxPayload = 15000
 
-// commit appends the transaction that replaces a file of certificates or lists.
-func (p *Plan) commit(f *enginepb.File, kind, answer string) (reason string) {
+// certificate appends the transaction that gives a certificate its content.
+func (p *Plan) certificate(f *enginepb.File) (reason string) {
 	name := FileName(f.Name)
 	payload := payloadLines(f.Content)
 	if len(payload) > maxPayload {
 		return f.Name + " is too long for one command"
 	}
 	p.Steps = append(p.Steps,
-		Step{Command: fmt.Sprintf("set ssl %s %s", kind, name), Payload: payload, answers: []string{answer + name + "!"}},
-		Step{Command: fmt.Sprintf("commit ssl %s %s", kind, name), answers: []string{"Success!"}, last: true})
+		Step{Command: "set ssl cert " + name, Payload: payload, answers: []string{"Transaction created for certificate " + name + "!"}},
+		Step{Command: "commit ssl cert " + name, answers: []string{"Success!"}, last: true})
 	return ""
 }
 
@@ -138,7 +137,7 @@ func (p *Plan) mapping(f *enginepb.File) (reason string) {
 	p.Steps = append(p.Steps, Step{Command: "prepare map " + name, version: true})
 	part := ""
 	add := func() {
-		p.Steps = append(p.Steps, Step{Command: "add map " + newVersion + " " + name, Payload: part, answers: []string{""}})
+		p.Steps = append(p.Steps, Step{Command: "add map " + newVersion + " " + name, Payload: strings.TrimSuffix(part, "\n"), answers: []string{""}})
 		part = ""
 	}
 	for line := range strings.Lines(payloadLines(f.Content)) {
