@@ -99,6 +99,11 @@ func (s *server) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, fmt.Errorf("open the database %s: %w", config.Database{Connection: connection}.Redacted(), err)
 	}
 	st.SetQuotaDefaults(s.config.Quotas)
+	key, err := s.dir.SealingKey()
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	st.SetKey(key)
 	return st, nil
 }
 

@@ -5,6 +5,7 @@ package statedir
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ const (
 	instanceFile    = "instance"
 	passwordFile    = "admin-password"
 	demoFile        = "demo-password"
+	sealingKeyFile  = "keymanager.key"
 	lockFile        = "lock"
 	supervisorFile  = "supervisor.lock"
 	openrcFile      = "openrc"
@@ -175,6 +177,27 @@ func (d *Dir) AdminPassword() (string, error) { return d.once(passwordFile, rand
 
 // DemoPassword is that of the user demo, another one: whoever is lent demo must not be admin.
 func (d *Dir) DemoPassword() (string, error) { return d.once(demoFile, rand.Text) }
+
+// sealingKeySize is how many bytes a sealing key has: AES-256.
+const sealingKeySize = 32
+
+// SealingKey is the key that the key manager's payloads are sealed with. The first call makes it; hold the lock. Nobody can read the
+// payloads without it: it is never made anew where a file is there that holds none.
+func (d *Dir) SealingKey() ([]byte, error) {
+	text, err := d.once(sealingKeyFile, func() string {
+		key := make([]byte, sealingKeySize)
+		_, _ = rand.Read(key) // it never fails
+		return hex.EncodeToString(key)
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) != sealingKeySize {
+		return nil, fmt.Errorf("%s holds no key of %d bytes in hexadecimal: restore it from a backup", d.file(sealingKeyFile), sealingKeySize)
+	}
+	return key, nil
+}
 
 // once returns what a file says, which make says if there is none yet.
 func (d *Dir) once(name string, content func() string) (string, error) {

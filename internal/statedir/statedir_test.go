@@ -1,6 +1,7 @@
 package statedir_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -90,12 +91,22 @@ func TestSecretsAreKeptAndClosed(t *testing.T) {
 	if demo, err := d.DemoPassword(); demo == password || len(demo) < 20 || err != nil {
 		t.Errorf("DemoPassword gives %q, %v; AdminPassword %q", demo, err, password)
 	}
+	key, err := d.SealingKey()
+	if other, err := newDir(t, filepath.Join(t.TempDir(), "other")).SealingKey(); len(key) != 32 || bytes.Equal(key, other) || err != nil {
+		t.Errorf("SealingKey gives %x, another directory's %x, %v", key, other, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := d.WriteCredentials(statedir.Credentials{AuthURL: "http://127.0.0.1:1/identity/v3", User: "admin", Password: password}); err != nil {
 		t.Fatal(err)
 	}
 	again := newDir(t, path)
 	if got, err := again.Instance(); got != instance || err != nil {
 		t.Errorf("Instance gives %q, %v; want %q", got, err, instance)
+	}
+	if got, err := again.SealingKey(); !bytes.Equal(got, key) || err != nil {
+		t.Errorf("SealingKey gives %x, %v; want %x", got, err, key)
 	}
 	if got, err := again.AdminPassword(); got != password || err != nil || len(got) < 20 {
 		t.Errorf("AdminPassword gives %q, %v; want %q", got, err, password)
@@ -112,7 +123,7 @@ func TestSecretsAreKeptAndClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]fs.FileMode{"b": 0o700, "instance": 0o600, "admin-password": 0o600, "demo-password": 0o600, "openrc": 0o600, "clouds.yaml": 0o600}
+	want := map[string]fs.FileMode{"b": 0o700, "instance": 0o600, "admin-password": 0o600, "demo-password": 0o600, "keymanager.key": 0o600, "openrc": 0o600, "clouds.yaml": 0o600}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("modes (-want +got):\n%s", diff)
 	}
@@ -127,6 +138,14 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		if _, err := d.Instance(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Instance of %q gives %v, want %q", content, err, want)
+		}
+	}
+	for content, want := range map[string]string{"": "is empty", "not a key\n": "holds no key", "00ff\n": "holds no key"} {
+		if err := os.WriteFile(filepath.Join(path, "keymanager.key"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.SealingKey(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("SealingKey of %q gives %v, want %q", content, err, want)
 		}
 	}
 }
