@@ -118,18 +118,24 @@ func (c *Cloud) CreateNetwork(t testing.TB, name, cidr string) *Net {
 	if err != nil {
 		t.Fatalf("create network %s: %v", name, err)
 	}
+	return c.CreateSubnet(t, n.ID, name, cidr)
+}
+
+// CreateSubnet makes a subnet without a gateway in a network. The Net is of that subnet.
+func (c *Cloud) CreateSubnet(t testing.TB, networkID, name, cidr string) *Net {
+	t.Helper()
 	version := gophercloud.IPv4
 	if strings.Contains(cidr, ":") {
 		version = gophercloud.IPv6
 	}
 	none := ""
 	sub, err := subnets.Create(t.Context(), c.Network, subnets.CreateOpts{
-		NetworkID: n.ID, Name: name, CIDR: cidr, IPVersion: version, GatewayIP: &none,
+		NetworkID: networkID, Name: name, CIDR: cidr, IPVersion: version, GatewayIP: &none,
 	}).Extract()
 	if err != nil {
 		t.Fatalf("create subnet %s of %s: %v", cidr, name, err)
 	}
-	return &Net{ID: n.ID, SubnetID: sub.ID, CIDR: cidr}
+	return &Net{ID: networkID, SubnetID: sub.ID, CIDR: cidr}
 }
 
 // DeleteNetwork deletes a network with its subnet.
@@ -144,9 +150,19 @@ func (c *Cloud) DeleteNetwork(t testing.TB, n *Net) {
 // is new.
 func (c *Cloud) Plug(t testing.TB, n *Net, address ...string) *Node {
 	t.Helper()
-	opts := ports.CreateOpts{NetworkID: n.ID}
+	var at []ports.IP
 	if len(address) > 0 {
-		opts.FixedIPs = []ports.IP{{SubnetID: n.SubnetID, IPAddress: address[0]}}
+		at = []ports.IP{{SubnetID: n.SubnetID, IPAddress: address[0]}}
+	}
+	return c.PlugAt(t, n, at...)
+}
+
+// PlugAt is Plug for a port with addresses in subnets of the network; none is any.
+func (c *Cloud) PlugAt(t testing.TB, n *Net, at ...ports.IP) *Node {
+	t.Helper()
+	opts := ports.CreateOpts{NetworkID: n.ID}
+	if len(at) > 0 {
+		opts.FixedIPs = at
 	}
 	port, err := ports.Create(t.Context(), c.Network, opts).Extract()
 	if err != nil {
