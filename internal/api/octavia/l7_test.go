@@ -223,12 +223,15 @@ func ignoreOperating(tree any) {
 	}
 }
 
-// TestL7UnsupportedByProvider shows the fault of a provider without L7 policies and rate limits.
+// TestL7UnsupportedByProvider shows the fault of a provider that lacks some L7 policies and rate limits.
 func TestL7UnsupportedByProvider(t *testing.T) {
 	c := newCloud(t)
-	l := c.listener(c.loadBalancer(), 80)
+	lb := c.loadBalancer()
+	l := c.listener(lb, 80)
 	const not = "Provider 'haproxy' does not support a requested option: "
-	c.do(http.MethodPost, root+"/l7policies", object{"l7policy": object{"listener_id": l, "action": "REJECT"}}).fault(t, 501, not+"L7 policy action REJECT")
+	tcp := c.make("/listeners", "listener", object{"loadbalancer_id": lb, "protocol": "TCP", "protocol_port": 81})
+	c.do(http.MethodPost, root+"/l7policies", object{"l7policy": object{"listener_id": tcp["id"], "action": "REJECT"}}).
+		fault(t, 501, not+"L7 policies of a listener of protocol TCP")
 	c.do(http.MethodPost, root+"/ratelimitpolicies", object{"ratelimitpolicy": object{"listener_id": l, "action": "QUEUE"}}).fault(t, 501, not+"rate limit policy action QUEUE")
 	for _, path := range []string{"/l7policies", "/ratelimitpolicies"} {
 		if got := c.must(200, "GET", path, nil).body[path[1:]].([]any); len(got) != 0 {
