@@ -24,7 +24,7 @@ func Face() provider.Face {
 		Aliases: []string{alias},
 		Capabilities: provider.Capabilities{
 			Description: "HAProxy in network namespaces on this host.",
-			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.Proxy, lbaas.ProxyV2, lbaas.UDP, lbaas.SCTP},
+			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.TerminatedHTTPS, lbaas.Proxy, lbaas.ProxyV2, lbaas.UDP, lbaas.SCTP},
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP, lbaas.SourceIPPort},
 			Monitors:    lbaas.MonitorTypes(),
 			FlavorKeys:  flavorKeys(),
@@ -90,28 +90,17 @@ func (all *lacks) loadBalancer(lb *lbaas.LoadBalancer) {
 	all.when(lb.ID, lb.AvailabilityZone != "", "availability_zone")
 }
 
-// The ciphers, versions and ALPN protocols of TLS mean nothing without TLS, to Octavia as to us, and the API stores their
-// defaults on listeners and pools of any protocol: only TLS itself is lacking.
 func (all *lacks) listener(l *lbaas.Listener) {
 	all.when(l.ID, !slices.Contains(Face().Capabilities.Protocols, l.Protocol), fmt.Sprintf("listener protocol %s", l.Protocol))
 	for _, name := range slices.Sorted(maps.Keys(l.InsertHeaders)) {
 		all.when(l.ID, !haproxy.HeaderSupported(name), "insert_headers "+name)
 	}
-	all.when(l.ID, l.DefaultTLSContainerRef != "", "default_tls_container_ref")
-	all.when(l.ID, len(l.SNIContainerRefs) > 0, "sni_container_refs")
-	all.when(l.ID, l.ClientCATLSContainerRef != "", "client_ca_tls_container_ref")
-	all.when(l.ID, l.ClientAuthentication != "" && l.ClientAuthentication != lbaas.ClientAuthNone,
-		fmt.Sprintf("client_authentication %s", l.ClientAuthentication))
-	all.when(l.ID, l.ClientCRLContainerRef != "", "client_crl_container_ref")
-	all.when(l.ID, l.HSTSMaxAge != nil, "hsts_max_age")
+	all.tls(l)
 	all.decisions(l)
 }
 
 func (all *lacks) pool(p *lbaas.Pool) {
 	all.when(p.ID, !slices.Contains(Face().Capabilities.Protocols, p.Protocol), fmt.Sprintf("pool protocol %s", p.Protocol))
 	all.when(p.ID, !haproxy.AlgorithmSupported(p.Algorithm), fmt.Sprintf("lb_algorithm %s", p.Algorithm))
-	all.when(p.ID, p.TLSEnabled, "tls_enabled")
-	all.when(p.ID, p.TLSContainerRef != "", "tls_container_ref")
-	all.when(p.ID, p.CATLSContainerRef != "", "ca_tls_container_ref")
-	all.when(p.ID, p.CRLContainerRef != "", "crl_container_ref")
+	all.poolTLS(p)
 }

@@ -17,7 +17,6 @@ func TestUnsupported(t *testing.T) {
 	if got := Unsupported(tree); len(got) > 0 {
 		t.Errorf("an ordinary tree has unsupported options: %v", got)
 	}
-	age := 0
 	cases := []struct {
 		option string
 		set    func(lb *lbaas.LoadBalancer)
@@ -26,7 +25,6 @@ func TestUnsupported(t *testing.T) {
 		{"vip_sg_ids", func(lb *lbaas.LoadBalancer) { lb.VIPSecurityGroupIDs = []string{"x"} }},
 		{"vip_vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.VIPVNICType = lbaas.VNICDirect }},
 		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
-		{"listener protocol TERMINATED_HTTPS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.TerminatedHTTPS }},
 		{"lb_algorithm LEAST_CONNECTIONS with protocol UDP", func(lb *lbaas.LoadBalancer) {
 			lb.Pools[0].Protocol, lb.Pools[0].Algorithm = lbaas.UDP, lbaas.LeastConnections
 		}},
@@ -41,12 +39,6 @@ func TestUnsupported(t *testing.T) {
 		{"insert_headers X-Unknown", func(lb *lbaas.LoadBalancer) {
 			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true", "X-Unknown": "true"}
 		}},
-		{"default_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].DefaultTLSContainerRef = "x" }},
-		{"sni_container_refs", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].SNIContainerRefs = []string{"x"} }},
-		{"client_ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCATLSContainerRef = "x" }},
-		{"client_authentication MANDATORY", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientAuthentication = lbaas.ClientAuthMandatory }},
-		{"client_crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].ClientCRLContainerRef = "x" }},
-		{"hsts_max_age", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].HSTSMaxAge = &age }},
 		{"L7 policies of a listener of protocol TCP", func(lb *lbaas.LoadBalancer) {
 			lb.Listeners[0].Protocol = lbaas.TCP
 			lb.Listeners[0].L7Policies = []*lbaas.L7Policy{{Action: lbaas.Reject}}
@@ -69,10 +61,6 @@ func TestUnsupported(t *testing.T) {
 			lbaas.RateLimitDeny, rate(lbaas.RateRequests, 1), rate(lbaas.RateRequests, 2), rate(lbaas.RateRequests, 3), rate(lbaas.RateKBytes, 4))},
 		{"session_persistence HTTP_COOKIE with a listener of protocol TCP", persistent(lbaas.PersistHTTPCookie)},
 		{"session_persistence APP_COOKIE with a listener of protocol TCP", persistent(lbaas.PersistAppCookie)},
-		{"tls_enabled", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSEnabled = true }},
-		{"tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].TLSContainerRef = "x" }},
-		{"ca_tls_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "x" }},
-		{"crl_container_ref", func(lb *lbaas.LoadBalancer) { lb.Pools[0].CRLContainerRef = "x" }},
 		{"vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.Pools[0].Members[0].VNICType = "direct" }},
 		{"health monitor type GRPC", monitor("GRPC")},
 	}
