@@ -45,7 +45,7 @@ func fullTree() *lbaas.LoadBalancer {
 		VIPNetworkID: uuid.NewString(), VIPQoSPolicyID: uuid.NewString(), VIPPortOwned: true,
 		Provider: "haproxy", FlavorID: uuid.NewString(), AvailabilityZone: "zone", Host: "host-" + uuid.NewString(),
 		Flavor: map[string]any{"size": "large"}, Zone: map[string]any{"racks": []any{"a", "b"}},
-		VIPVNICType: "direct", VIPSecurityGroupIDs: []string{uuid.NewString(), uuid.NewString()}, FailedOver: 1,
+		VIPVNICType: "direct", VIPSecurityGroupIDs: []string{uuid.NewString(), uuid.NewString()}, FailedOver: 1, AccessLog: true,
 		AdditionalVIPs: []lbaas.AdditionalVIP{
 			{SubnetID: uuid.NewString(), Address: netip.MustParseAddr("2001:db8:1::7"), PortID: uuid.NewString()},
 			{SubnetID: uuid.NewString()},

@@ -30,6 +30,7 @@ type loadBalancerRow struct {
 	VIPSGIDs         string `bun:"vip_sg_ids"`
 	AdditionalVIPs   string `bun:"additional_vips"`
 	FailedOver       int64  `bun:"failed_over"`
+	AccessLog        bool   `bun:"access_log"`
 
 	// Whether there is more to read of a tree.
 	HasL7Policies bool `bun:"has_l7_policies,scanonly"`
@@ -44,7 +45,7 @@ func newLoadBalancerRow(lb *lbaas.LoadBalancer) loadBalancerRow {
 		Provider: lb.Provider, FlavorID: lb.FlavorID, AvailabilityZone: lb.AvailabilityZone,
 		Host: lb.Host, LeaseName: LeaseName(lb),
 		VIPVNICType: lb.VIPVNICType, VIPSGIDs: listText(lb.VIPSecurityGroupIDs),
-		AdditionalVIPs: vipsText(lb.AdditionalVIPs), FailedOver: lb.FailedOver,
+		AdditionalVIPs: vipsText(lb.AdditionalVIPs), FailedOver: lb.FailedOver, AccessLog: lb.AccessLog,
 	}
 }
 
@@ -55,7 +56,7 @@ func (r *loadBalancerRow) domain() *lbaas.LoadBalancer {
 		VIPNetworkID: r.VIPNetworkID, VIPQoSPolicyID: r.VIPQoSPolicyID, VIPPortOwned: r.VIPPortOwned,
 		Provider: r.Provider, FlavorID: r.FlavorID, AvailabilityZone: r.AvailabilityZone, Host: r.Host,
 		VIPVNICType: r.VIPVNICType, VIPSecurityGroupIDs: textList(r.VIPSGIDs),
-		AdditionalVIPs: textVIPs(r.AdditionalVIPs), FailedOver: r.FailedOver,
+		AdditionalVIPs: textVIPs(r.AdditionalVIPs), FailedOver: r.FailedOver, AccessLog: r.AccessLog,
 	}
 }
 
