@@ -17,12 +17,12 @@ func TestOldOptionsDoNotBlock(t *testing.T) {
 	old.Unsupported = nil
 	c.serve(octavia.Config{Store: c.store, Networks: c.store, Auth: everybody(), Providers: []provider.Face{old}})
 	lb := c.loadBalancer()
-	udp := object{"loadbalancer_id": lb, "protocol": "UDP", "protocol_port": 53}
-	l := c.make("/listeners", "listener", udp)["id"].(string)
+	pool := object{"loadbalancer_id": lb, "protocol": "UDP", "lb_algorithm": "LEAST_CONNECTIONS"}
+	p := c.make("/pools", "pool", pool)["id"].(string)
 	c.serve(octavia.Config{Store: c.store, Networks: c.store, Auth: everybody(), Providers: []provider.Face{haproxy.Face()}})
 	c.listener(lb, 80)
-	c.put("/listeners/"+l, "listener", object{"name": "still here"})
-	c.must(http.StatusNoContent, http.MethodDelete, "/listeners/"+l, nil)
-	c.do(http.MethodPost, root+"/listeners", object{"listener": udp}).
-		fault(t, 501, "Provider 'haproxy' does not support a requested option: listener protocol UDP")
+	c.put("/pools/"+p, "pool", object{"name": "still here"})
+	c.must(http.StatusNoContent, http.MethodDelete, "/pools/"+p, nil)
+	c.do(http.MethodPost, root+"/pools", object{"pool": pool}).
+		fault(t, 501, "Provider 'haproxy' does not support a requested option: lb_algorithm LEAST_CONNECTIONS with protocol UDP")
 }

@@ -370,7 +370,6 @@ func TestListenerFaults(t *testing.T) {
 		fault(t, 400, "Validation failure: CIDR 2001:db8::/32 IP version incompatible with all VIPs ['"+c.show("/loadbalancers/"+lb, "loadbalancer")["vip_address"].(string)+"'] IP version.")
 	post(object{"protocol": "TERMINATED_HTTPS"}).
 		fault(t, 400, "Validation failure: An SNI or default certificate container reference must be provided for TERMINATED_HTTPS protocol listeners.")
-	post(object{"protocol": "UDP"}).fault(t, 501, "Provider 'haproxy' does not support a requested option: listener protocol UDP")
 	if got := len(c.must(200, "GET", "/listeners", nil).body["listeners"].([]any)); got != 1 {
 		t.Errorf("%d listeners are left by refused requests, want 1", got)
 	}

@@ -140,7 +140,8 @@ func TestCreateTreeFaults(t *testing.T) {
 			failure + "Pool names must be unique when creating a fully populated loadbalancer."},
 		{"bad ports", object{"vip_subnet_id": c.subnet.ID, "listeners": []object{{"protocol": "TCP", "protocol_port": 1}, {"protocol": "HTTP", "protocol_port": 1}}}, 409,
 			"Another Listener on this Load Balancer is already using protocol HTTP and protocol_port 1"},
-		{"bad: what the provider lacks", listener(object{"protocol": "SCTP"}), 501, "Provider 'haproxy' does not support a requested option: listener protocol SCTP"},
+		{"bad: what the provider lacks", pool(object{"protocol": "UDP", "lb_algorithm": "LEAST_CONNECTIONS"}), 501,
+			"Provider 'haproxy' does not support a requested option: lb_algorithm LEAST_CONNECTIONS with protocol UDP"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
