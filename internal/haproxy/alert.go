@@ -46,20 +46,27 @@ func summary(text string) bool {
 func Blame(alerts []Alert, lines LineMap) []string {
 	var blamed []string
 	for _, a := range alerts {
-		id := lines.Object(a.Line)
-		for _, name := range names.FindAllString(a.Text, -1) {
-			if a.Line == 0 && lines.names[name] != "" {
-				id = lines.names[name]
-			}
-		}
-		for _, name := range fileWord.FindAllStringSubmatch(a.Text, -1) {
-			if lines.files[name[1]] != "" {
-				id = lines.files[name[1]]
-			}
-		}
-		if id != "" && !slices.Contains(blamed, id) {
+		if id := lines.culprit(a); id != "" && !slices.Contains(blamed, id) {
 			blamed = append(blamed, id)
 		}
 	}
 	return blamed
+}
+
+// cipherAlert is what HAProxy says of a server's line where it cannot read the ciphers, which are the pool's.
+var cipherAlert = regexp.MustCompile(`unable to set (SSL cipher list|TLS 1\.3 cipher suites)`)
+
+func (m LineMap) culprit(a Alert) string {
+	id := m.Object(a.Line)
+	for _, name := range names.FindAllString(a.Text, -1) {
+		if owner := m.names[name]; owner != "" && (a.Line == 0 || cipherAlert.MatchString(a.Text) && strings.Contains(name, ":")) {
+			id = owner
+		}
+	}
+	for _, name := range fileWord.FindAllStringSubmatch(a.Text, -1) {
+		if m.files[name[1]] != "" {
+			id = m.files[name[1]]
+		}
+	}
+	return id
 }
