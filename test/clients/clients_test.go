@@ -56,6 +56,7 @@ func clients() []client {
 		client{"gophercloud as in Terraform", "terraform", (*site).terraform},
 		client{"gophercloud as in Kubernetes", "kubernetes", (*site).kubernetes},
 		client{"gophercloud of an operator", "operator", (*site).operator},
+		client{"gophercloud and secrets", "secrets", (*site).secrets},
 	)
 }
 

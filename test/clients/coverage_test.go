@@ -17,14 +17,7 @@ var general = []string{
 // everyOption asks the client for its commands and their options, and looks whether the scripts use them all.
 func (s *site) everyOption(t *testing.T) {
 	prompt := s.prompt(t)
-	var groups []struct {
-		Commands []string `json:"Commands"`
-	}
-	list := prompt.run(t, "command list --group openstack.load_balancer.v2 -f json")
-	if err := json.Unmarshal([]byte(list), &groups); err != nil || len(groups) != 1 || len(groups[0].Commands) < 80 {
-		t.Fatalf("list the commands: %v\n%s", err, list)
-	}
-	commands := groups[0].Commands
+	commands := append(prompt.commands(t, "openstack.load_balancer.v2", 80), prompt.commands(t, "openstack.key_manager.v1", 19)...)
 	used := usedOptions(t, commands)
 	option := regexp.MustCompile(`--[a-z0-9][a-z0-9-]*`)
 	for _, command := range commands {
@@ -38,6 +31,19 @@ func (s *site) everyOption(t *testing.T) {
 			}
 		}
 	}
+}
+
+// commands returns those of a group, of which there are that many at least.
+func (p prompt) commands(t *testing.T, group string, least int) []string {
+	t.Helper()
+	var groups []struct {
+		Commands []string `json:"Commands"`
+	}
+	list := p.run(t, "command list --group "+group+" -f json")
+	if err := json.Unmarshal([]byte(list), &groups); err != nil || len(groups) != 1 || len(groups[0].Commands) < least {
+		t.Fatalf("list the commands of %s: %v\n%s", group, err, list)
+	}
+	return groups[0].Commands
 }
 
 // usedOptions returns the options of each command that the scripts use.

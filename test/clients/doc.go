@@ -1,4 +1,4 @@
-// Package clients goes through the whole load-balancer API with the clients that people have: the openstack command,
+// Package clients goes through the whole load-balancer API, and the key manager's, with the clients that people have: the openstack command,
 // openstacksdk and gophercloud, each against the same plimsoll serve.
 //
 // What the openstack command is to print stands in testdata: a line that begins with "$ " is a command, one that begins with

@@ -20,7 +20,7 @@ import (
 // the others.
 var (
 	scripts = []string{
-		"l7policy", "amphora", "catalog", "loadbalancer", "listener", "pool", "member", "healthmonitor", "l7rule", "quota",
+		"l7policy", "amphora", "catalog", "loadbalancer", "listener", "pool", "member", "healthmonitor", "l7rule", "quota", "secret",
 	}
 	byAdmin = []string{"amphora", "catalog", "quota"}
 )
@@ -40,7 +40,11 @@ type step struct {
 // it costs more than twenty commands.
 func (s *site) script(t *testing.T) {
 	prompt := s.prompt(t)
-	known := names{"<project>": s.ProjectID, "<net>": s.net.ID, "<subnet>": s.net.SubnetID, "<subnet6>": s.second}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "payload"), []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	known := names{"<project>": s.ProjectID, "<net>": s.net.ID, "<subnet>": s.net.SubnetID, "<subnet6>": s.second, "<dir>": dir, "<url>": s.Server.URL}
 	for _, step := range parse(t, s.name) {
 		command := known.in(step.command)
 		var problem string

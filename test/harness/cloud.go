@@ -21,6 +21,7 @@ type Cloud struct {
 	Identity     *gophercloud.ServiceClient
 	Network      *gophercloud.ServiceClient
 	LoadBalancer *gophercloud.ServiceClient
+	KeyManager   *gophercloud.ServiceClient
 	Server       *Server
 	ProjectID    string
 
@@ -96,7 +97,10 @@ func (s *Server) login(t testing.TB, user, password, project string) *Cloud {
 	for _, service := range []struct {
 		client **gophercloud.ServiceClient
 		find   func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
-	}{{&c.Identity, openstack.NewIdentityV3}, {&c.Network, openstack.NewNetworkV2}, {&c.LoadBalancer, openstack.NewLoadBalancerV2}} {
+	}{
+		{&c.Identity, openstack.NewIdentityV3}, {&c.Network, openstack.NewNetworkV2}, {&c.LoadBalancer, openstack.NewLoadBalancerV2},
+		{&c.KeyManager, openstack.NewKeyManagerV1},
+	} {
 		if *service.client, err = service.find(provider, gophercloud.EndpointOpts{Region: "RegionOne"}); err != nil {
 			t.Fatalf("find a service: %v", err)
 		}
