@@ -1,6 +1,7 @@
 package main
 
 import (
+	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/config"
 	"plimsoll/internal/web"
@@ -18,12 +19,12 @@ func apiOptions(c config.Config) octavia.Options {
 	}
 }
 
-// certificates is who reads what TLS refers to; nil where there is nobody yet.
-func certificates(c config.Config) octavia.Certificates {
+// certificates is who looks at what TLS refers to.
+func certificates(c config.Config, keys *barbican.Service) octavia.Certificates {
 	if c.CertManager == config.NoopCertManager {
 		return octavia.AnyCertificate{}
 	}
-	return nil
+	return keys
 }
 
 // cors is what the configuration says to browsers.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/config"
 )
@@ -29,12 +30,13 @@ func TestDeploymentOptions(t *testing.T) {
 	if diff := cmp.Diff(want, apiOptions(c), same); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if certificates(c) != nil {
-		t.Error("barbican_cert_manager reads certificates, and there is nothing behind it")
+	keys := &barbican.Service{}
+	if certificates(c, keys) != keys {
+		t.Errorf("barbican_cert_manager is %v", certificates(c, keys))
 	}
 	c.CertManager = config.NoopCertManager
-	if certificates(c) != (octavia.AnyCertificate{}) {
-		t.Errorf("noop_cert_manager is %v", certificates(c))
+	if certificates(c, keys) != (octavia.AnyCertificate{}) {
+		t.Errorf("noop_cert_manager is %v", certificates(c, keys))
 	}
 }
 

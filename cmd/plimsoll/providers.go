@@ -22,6 +22,7 @@ import (
 type workshop struct {
 	engine   enginepb.EngineClient
 	networks haproxyprovider.Networks
+	secrets  haproxyprovider.Secrets
 	host     string
 	haproxy  haproxy.Options
 	dir      *statedir.Dir
@@ -37,7 +38,7 @@ type driver struct {
 func drivers() map[string]driver {
 	return map[string]driver{
 		haproxyprovider.Name: {haproxyprovider.Face, func(w workshop) provider.Provider {
-			return haproxyprovider.New(w.engine, w.networks, haproxyprovider.Options{Options: w.haproxy, Host: w.host})
+			return haproxyprovider.New(w.engine, w.networks, w.secrets, haproxyprovider.Options{Options: w.haproxy, Host: w.host})
 		}},
 		noop.Name: {noop.Face, func(w workshop) provider.Provider { return noop.New(w.dir.Folder(noop.Folder)) }},
 	}

@@ -67,7 +67,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer closer.Close()
-	enabled, err := enable(s.config, workshop{engine: client, networks: st, host: s.config.Host, haproxy: s.host, dir: s.dir})
+	enabled, err := enable(s.config, workshop{engine: client, networks: st, secrets: &barbican.Service{Vault: st}, host: s.config.Host, haproxy: s.host, dir: s.dir})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 	lb := octavia.New(octavia.Config{
 		Store: st, Networks: st, Auth: ident, Policy: rules, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
 		Host: s.config.Host, MaxPage: s.config.API.MaxLimit, Stats: enabled.stats,
-		Options: apiOptions(s.config), Certificates: certificates(s.config), MaxBody: int64(s.config.MaxBody), Log: s.log,
+		Options: apiOptions(s.config), Certificates: certificates(s.config, &barbican.Service{Vault: st}), MaxBody: int64(s.config.MaxBody), Log: s.log,
 	})
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity":      ident.Handler(),

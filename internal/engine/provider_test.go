@@ -32,7 +32,7 @@ func TestProvider(t *testing.T) {
 		f := &fixture{world: w, plans: map[string]*network.PortPlan{}, names: map[string]string{}}
 		f.options = haproxyprovider.Options{Host: "here",
 			Options: haproxy.Options{StateDir: w.dir, User: "haproxy", Group: "haproxy", FDLimit: 4000}}
-		f.provider = haproxyprovider.New(&refusing{EngineClient: w.client, fixture: f}, f, f.options)
+		f.provider = haproxyprovider.New(&refusing{EngineClient: w.client, fixture: f}, f, nil, f.options)
 		f.asker, _ = w.plug()
 		return f
 	})

@@ -170,8 +170,12 @@ func (s *Store) Payload(ctx context.Context, id string) (*keymanager.Payload, er
 			return fmt.Errorf("read the payload of secret %s: %w", id, err)
 		}
 		plain, err := keymanager.Open(s.key, id, sealed)
+		if err != nil {
+			s.log.Error("a secret cannot be opened", "secret", id, "err", err)
+			return lbaas.Errorf(lbaas.Unavailable, "Secret %s cannot be opened: this server's keymanager.key is not the one that it was sealed with.", id)
+		}
 		p = &keymanager.Payload{Content: plain, ContentType: secret.ContentType}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

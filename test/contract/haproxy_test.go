@@ -56,7 +56,7 @@ func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{store: storetest.Open(t, store.SQLite), options: haproxy.Options{StateDir: t.TempDir(), User: "nobody", Group: "nogroup", FDLimit: 2000}}
 	h.engine = &refuser{EngineClient: startEngine(t, h.options.StateDir)}
-	h.provider = haproxyprovider.New(h.engine, h.store, haproxyprovider.Options{Options: h.options, Host: "here"})
+	h.provider = haproxyprovider.New(h.engine, h.store, nil, haproxyprovider.Options{Options: h.options, Host: "here"})
 	h.vip, h.members = h.subnet(t, "10.0.0.0/24"), h.subnet(t, "10.93.48.0/24")
 	return h
 }

@@ -5,44 +5,53 @@ import (
 	"slices"
 	"strings"
 
+	"plimsoll/internal/identity"
+	"plimsoll/internal/keymanager"
 	"plimsoll/lbaas"
 )
 
 // Certificates looks at what listeners and pools refer to: certificates with their keys, authorities, revocation lists.
 type Certificates interface {
-	// Check returns those of the references, in their order, that cannot be read for the project or are not what TLS needs.
-	// An error says that nothing is known.
-	Check(ctx context.Context, projectID string, refs []string) (bad []string, err error)
+	// Check returns those of the references, in their order, that cannot be read by who asks or are not what TLS needs. An
+	// error says that nothing is known.
+	Check(ctx context.Context, by keymanager.Asker, refs []keymanager.Reference) (bad []keymanager.Refusal, err error)
 }
 
 // AnyCertificate takes every reference at its word: nothing is read. It is for rehearsals.
 type AnyCertificate struct{}
 
 // Check finds nothing bad.
-func (AnyCertificate) Check(context.Context, string, []string) ([]string, error) { return nil, nil }
+func (AnyCertificate) Check(context.Context, keymanager.Asker, []keymanager.Reference) ([]keymanager.Refusal, error) {
+	return nil, nil
+}
 
-// reference is an attribute that refers to certificates, and to which.
+// reference is an attribute that refers to secrets, to which, and what for.
 type reference struct {
 	attribute string
+	use       keymanager.Use
 	refs      []string
+	signers   string // of a revocation list, the attribute of its authorities
+	signedBy  string // and what that refers to
 }
 
 // listenerRefs are the references of a listener, in the order in which they are looked at.
 func listenerRefs(l *lbaas.Listener) []reference {
+	const ca = "client_ca_tls_container_ref"
 	return []reference{
-		{"sni_container_refs", l.SNIContainerRefs},
-		{"default_tls_container_ref", []string{l.DefaultTLSContainerRef}},
-		{"client_ca_tls_container_ref", []string{l.ClientCATLSContainerRef}},
-		{"client_crl_container_ref", []string{l.ClientCRLContainerRef}},
+		{attribute: "sni_container_refs", refs: l.SNIContainerRefs},
+		{attribute: "default_tls_container_ref", refs: []string{l.DefaultTLSContainerRef}},
+		{attribute: ca, use: keymanager.Authorities, refs: []string{l.ClientCATLSContainerRef}},
+		{"client_crl_container_ref", keymanager.Revocations, []string{l.ClientCRLContainerRef}, ca, l.ClientCATLSContainerRef},
 	}
 }
 
 // poolRefs are the references of a pool.
 func poolRefs(p *lbaas.Pool) []reference {
+	const ca = "ca_tls_container_ref"
 	return []reference{
-		{"tls_container_ref", []string{p.TLSContainerRef}},
-		{"ca_tls_container_ref", []string{p.CATLSContainerRef}},
-		{"crl_container_ref", []string{p.CRLContainerRef}},
+		{attribute: "tls_container_ref", refs: []string{p.TLSContainerRef}},
+		{attribute: ca, use: keymanager.Authorities, refs: []string{p.CATLSContainerRef}},
+		{"crl_container_ref", keymanager.Revocations, []string{p.CRLContainerRef}, ca, p.CATLSContainerRef},
 	}
 }
 
@@ -58,31 +67,47 @@ func treeRefs(lb *lbaas.LoadBalancer) []reference {
 	return all
 }
 
-// checkNamed looks at the references that a request names; those that were there before stay as they are.
-func (a *API) checkNamed(ctx context.Context, projectID string, f *form, all []reference) error {
-	named := slices.DeleteFunc(all, func(r reference) bool { return !f.has(r.attribute) })
-	return a.checkCertificates(ctx, projectID, named)
+// checkNamed looks at the references that a request names; those that were there before stay as they are. A revocation list is looked
+// at when it gets other authorities, too.
+func (a *API) checkNamed(ctx context.Context, by *identity.Actor, projectID string, f *form, all []reference) error {
+	named := slices.DeleteFunc(all, func(r reference) bool { return !f.has(r.attribute) && (r.signers == "" || !f.has(r.signers)) })
+	return a.checkCertificates(ctx, by, projectID, named)
 }
 
-// checkCertificates looks at references; "" is none.
-func (a *API) checkCertificates(ctx context.Context, projectID string, all []reference) error {
-	var given []string
+// checkCertificates looks at references, on behalf of whoever is to have them; "" is none.
+func (a *API) checkCertificates(ctx context.Context, by *identity.Actor, projectID string, all []reference) error {
+	var given []keymanager.Reference
 	for _, r := range all {
-		given = append(given, r.refs...)
+		for _, ref := range r.refs {
+			if ref != "" {
+				given = append(given, keymanager.Reference{Ref: ref, Use: r.use, Signers: r.signedBy})
+			}
+		}
 	}
-	given = slices.DeleteFunc(given, func(ref string) bool { return ref == "" })
 	if len(given) == 0 {
 		return nil
 	}
-	bad := given
-	if a.Certificates != nil {
-		var err error
-		if bad, err = a.Certificates.Check(ctx, projectID, given); err != nil {
-			return err
+	bad, err := a.refusals(ctx, keymanager.Asker{ProjectID: projectID, UserID: by.UserID, Admin: by.Admin()}, given)
+	if err != nil || len(bad) == 0 {
+		return err
+	}
+	refs, reasons := make([]string, len(bad)), ""
+	for i, b := range bad {
+		refs[i] = b.Ref
+		if b.Reason != "" && !strings.Contains(reasons, b.Reason) {
+			reasons += " " + b.Reason
 		}
 	}
-	if len(bad) == 0 {
-		return nil
+	return lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['%s']%s", strings.Join(refs, "', '"), reasons)
+}
+
+// refusals are those references that are bad; where nobody reads them, all are.
+func (a *API) refusals(ctx context.Context, by keymanager.Asker, given []keymanager.Reference) (bad []keymanager.Refusal, err error) {
+	if a.Certificates != nil {
+		return a.Certificates.Check(ctx, by, given)
 	}
-	return lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['%s']", strings.Join(bad, "', '"))
+	for _, g := range given {
+		bad = append(bad, keymanager.Refusal{Ref: g.Ref})
+	}
+	return bad, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"plimsoll/internal/api/octavia"
+	"plimsoll/internal/keymanager"
 	"plimsoll/internal/provider"
 	haproxy "plimsoll/internal/provider/haproxy"
 	"plimsoll/internal/provider/noop"
@@ -21,9 +22,20 @@ type vault struct {
 	err      error
 }
 
-func (v *vault) Check(_ context.Context, project string, refs []string) ([]string, error) {
-	v.asked, v.projects = append(v.asked, strings.Join(refs, " ")), append(v.projects, project)
-	return slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return !strings.Contains(ref, "bad") }), v.err
+func (v *vault) Check(_ context.Context, by keymanager.Asker, refs []keymanager.Reference) (bad []keymanager.Refusal, err error) {
+	var asked []string
+	for _, r := range refs {
+		word := r.Ref
+		if r.Use == keymanager.Revocations {
+			word += " signed by " + r.Signers
+		}
+		asked = append(asked, word)
+		if strings.Contains(r.Ref, "bad") {
+			bad = append(bad, keymanager.Refusal{Ref: r.Ref, Reason: "It is bad."})
+		}
+	}
+	v.asked, v.projects = append(v.asked, strings.Join(asked, ", ")), append(v.projects, by.ProjectID)
+	return bad, v.err
 }
 
 func (c *cloud) serveVault(v octavia.Certificates) {
@@ -52,24 +64,26 @@ func TestCertificates(t *testing.T) {
 		v.asked = nil
 	}
 	l := "/listeners/" + c.make("/listeners", "listener", more(listener, refs))["id"].(string)
-	asked("s1 s2 d ca crl")
+	asked("s1, s2, d, ca, crl signed by ca")
 	p := "/pools/" + c.make("/pools", "pool", more(pool, poolRefs))["id"].(string)
-	asked("t ca crl")
+	asked("t, ca, crl signed by ca")
 	c.make("/pools", "pool", pool)
 	asked()
 	c.put(l, "listener", object{"name": "x", "hsts_max_age": 5})
 	asked()
 	c.put(l, "listener", object{"client_crl_container_ref": "crl2", "sni_container_refs": nil})
-	asked("crl2")
+	asked("crl2 signed by ca")
+	c.put(l, "listener", object{"client_ca_tls_container_ref": "ca2"})
+	asked("ca2, crl2 signed by ca2")
 	c.put(p, "pool", object{"tls_container_ref": "t2"})
 	asked("t2")
 	nested := object{"vip_subnet_id": c.subnet.ID, "listeners": []object{more(refs, object{"protocol": "TERMINATED_HTTPS", "protocol_port": 443})}, "pools": []object{
 		more(poolRefs, object{"name": "p", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}),
 	}}
 	c.make("/loadbalancers", "loadbalancer", nested)
-	asked("t ca crl s1 s2 d ca crl")
+	asked("t, ca, crl signed by ca, s1, s2, d, ca, crl signed by ca")
 
-	const fault = "Could not retrieve certificate: ['bad1', 'bad2']"
+	const fault = "Could not retrieve certificate: ['bad1', 'bad2'] It is bad."
 	bad := object{"sni_container_refs": []string{"bad1", "s"}, "client_ca_tls_container_ref": "bad2"}
 	badPool := object{"tls_container_ref": "bad1", "ca_tls_container_ref": "ca", "crl_container_ref": "bad2"}
 	c.postListener(more(listener, bad, object{"protocol_port": 444})).fault(t, 400, fault)
@@ -85,7 +99,7 @@ func TestCertificates(t *testing.T) {
 	c.postListener(more(listener, bad, object{"protocol_port": 443})).fault(t, 400, fault) // before the port, which is taken
 	c.postListener(more(listener, bad, object{"client_authentication": "NONE", "protocol": "HTTP"})).
 		fault(t, 400, "Validation failure: Certificate container references are not allowed on HTTP protocol listeners.")
-	asked("bad1 s bad2") // and not of a listener that makes no sense
+	asked("bad1, s, bad2") // and not of a listener that makes no sense
 	v.err = errors.New("the vault is sealed")
 	if a := c.postListener(more(listener, refs, object{"protocol_port": 445})); a.code != http.StatusInternalServerError || strings.Contains(a.raw, "sealed") {
 		t.Errorf("without an answer: %d %s", a.code, a.raw)

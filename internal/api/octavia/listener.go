@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -205,7 +206,7 @@ func (a *API) createListener(ctx context.Context, r *request) (web.Reply, error)
 	if err := d.ValidateListener(l); err != nil {
 		return web.Reply{}, err
 	}
-	if err := a.checkCertificates(ctx, l.ProjectID, listenerRefs(l)); err != nil {
+	if err := a.checkCertificates(ctx, r.Actor, l.ProjectID, listenerRefs(l)); err != nil {
 		return web.Reply{}, err
 	}
 	err = a.change(ctx, lb.ID, func(c *store.Change) error {
@@ -233,7 +234,7 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := a.judgeListener(ctx, f, old); err != nil {
+	if err := a.judgeListener(ctx, r.Actor, f, old); err != nil {
 		return web.Reply{}, err
 	}
 	var l *lbaas.Listener
@@ -255,13 +256,13 @@ func (a *API) updateListener(ctx context.Context, r *request) (web.Reply, error)
 }
 
 // judgeListener judges what a PUT makes of a listener, by itself.
-func (a *API) judgeListener(ctx context.Context, f *form, old *lbaas.Listener) error {
+func (a *API) judgeListener(ctx context.Context, by *identity.Actor, f *form, old *lbaas.Listener) error {
 	l := *old
 	readListener(f, &l)
 	if err := a.Options.ValidateListenerChange(old, &l); err != nil {
 		return err
 	}
-	return a.checkNamed(ctx, l.ProjectID, f, listenerRefs(&l))
+	return a.checkNamed(ctx, by, l.ProjectID, f, listenerRefs(&l))
 }
 
 // judgeListenerIn judges what a PUT made of a listener of the tree.

@@ -22,6 +22,7 @@ func readLoadBalancer(f *form, lb *lbaas.LoadBalancer) {
 	f.tags(&lb.Tags)
 	f.id("vip_qos_policy_id", &lb.VIPQoSPolicyID)
 	f.ids("vip_sg_ids", &lb.VIPSecurityGroupIDs)
+	f.flag(extensionAccessLog, &lb.AccessLog)
 }
 
 type additionalVIPJSON struct {
@@ -52,6 +53,7 @@ type loadBalancerJSON struct {
 	Provider         string              `json:"provider"`
 	FlavorID         *string             `json:"flavor_id"`
 	AvailabilityZone *string             `json:"availability_zone"`
+	AccessLog        *bool               `json:"access_log,omitempty"` // an extension: only where it was asked for
 }
 
 // flatLoadBalancerJSON is a load balancer whose children are ids.
@@ -69,13 +71,17 @@ type fullLoadBalancerJSON struct {
 }
 
 func basicLoadBalancerOf(lb *lbaas.LoadBalancer, v view) loadBalancerJSON {
-	return loadBalancerJSON{
+	j := loadBalancerJSON{
 		objectJSON: objectOf(&lb.Object, v), Description: lb.Description,
 		VIPAddress: lb.VIPAddress.String(), VIPPortID: lb.VIPPortID, VIPSubnetID: lb.VIPSubnetID,
 		VIPNetworkID: lb.VIPNetworkID, VIPQoSPolicyID: orNull(lb.VIPQoSPolicyID), VIPSecurityIDs: list(lb.VIPSecurityGroupIDs),
 		VIPVNICType: cmp.Or(lb.VIPVNICType, lbaas.VNICNormal), AdditionalVIPs: additionalVIPsOf(lb), Provider: lb.Provider,
 		FlavorID: orNull(lb.FlavorID), AvailabilityZone: orNull(lb.AvailabilityZone),
 	}
+	if v.with(extensionAccessLog) {
+		j.AccessLog = &lb.AccessLog
+	}
+	return j
 }
 
 func loadBalancerOf(lb *lbaas.LoadBalancer, v view) flatLoadBalancerJSON {
@@ -247,7 +253,7 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	if err := checkTree(&a.Options.Deployment, lb); err != nil {
 		return err
 	}
-	if err := a.checkCertificates(ctx, lb.ProjectID, treeRefs(lb)); err != nil {
+	if err := a.checkCertificates(ctx, r.Actor, lb.ProjectID, treeRefs(lb)); err != nil {
 		return err
 	}
 	return a.supported(lb, nil)

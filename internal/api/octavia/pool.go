@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -215,7 +216,7 @@ func (a *API) createPool(ctx context.Context, r *request) (web.Reply, error) {
 	if err := a.Options.ValidatePool(p); err != nil {
 		return web.Reply{}, err
 	}
-	if err := a.checkCertificates(ctx, p.ProjectID, poolRefs(p)); err != nil {
+	if err := a.checkCertificates(ctx, r.Actor, p.ProjectID, poolRefs(p)); err != nil {
 		return web.Reply{}, err
 	}
 	err = a.change(ctx, lb.ID, func(c *store.Change) error { return addPool(c, p, listenerID) })
@@ -273,7 +274,7 @@ func (a *API) updatePool(ctx context.Context, r *request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := a.judgePool(ctx, f, old); err != nil {
+	if err := a.judgePool(ctx, r.Actor, f, old); err != nil {
 		return web.Reply{}, err
 	}
 	var p *lbaas.Pool
@@ -298,7 +299,7 @@ func (a *API) updatePool(ctx context.Context, r *request) (web.Reply, error) {
 }
 
 // judgePool judges what a PUT makes of a pool.
-func (a *API) judgePool(ctx context.Context, f *form, old *lbaas.Pool) error {
+func (a *API) judgePool(ctx context.Context, by *identity.Actor, f *form, old *lbaas.Pool) error {
 	p := *old
 	readPool(f, &p)
 	if p.CRLContainerRef != "" && p.CATLSContainerRef == "" {
@@ -310,7 +311,7 @@ func (a *API) judgePool(ctx context.Context, f *form, old *lbaas.Pool) error {
 	if err := first(p.Validate(), a.judgeTLSLists(f, p.TLSCiphers, p.TLSVersions, p.ALPNProtocols)); err != nil {
 		return err
 	}
-	return a.checkNamed(ctx, p.ProjectID, f, poolRefs(&p))
+	return a.checkNamed(ctx, by, p.ProjectID, f, poolRefs(&p))
 }
 
 func (a *API) deletePool(ctx context.Context, r *request) (web.Reply, error) {

@@ -335,7 +335,7 @@ func newWorld() *world {
 	w.networks = &fakeNetworks{engine: w.engine, subnets: map[string]*network.Subnet{}, full: map[string]bool{}}
 	w.vip, w.members = w.networks.addSubnet("10.0.0.0/24"), w.networks.addSubnet("10.93.48.0/24")
 	opts := Options{Options: haproxy.Options{StateDir: "/var/lib/plimsoll"}, Host: "host1"}
-	w.provider = New(w.engine, w.networks, opts)
+	w.provider = New(w.engine, w.networks, nil, opts)
 	return w
 }
 

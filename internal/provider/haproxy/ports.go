@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/haproxy"
 	"plimsoll/internal/network"
 	"plimsoll/internal/provider"
 	"plimsoll/internal/store"
@@ -22,6 +23,8 @@ type plan struct {
 	ports    []*enginepb.Port    // the VIP's first, those that leave last
 	surplus  []*network.Port     // no member needs them any more; freed after the engine let go of them
 	failures map[string]provider.Failure
+	secrets  haproxy.Secrets // what listeners and pools refer to
+	held     []string        // listeners and pools whose secrets are of no use
 }
 
 // plug ensures that the load balancer has a port in each subnet of its members, besides the VIP's.

@@ -40,13 +40,17 @@ type Options struct {
 type Provider struct {
 	engine   enginepb.EngineClient
 	networks Networks
+	secrets  Secrets
 	opts     Options
 	locks    locks
 }
 
-// New returns a provider that works through an engine.
-func New(engine enginepb.EngineClient, networks Networks, opts Options) *Provider {
-	return &Provider{engine: engine, networks: networks, opts: opts}
+// New returns a provider that works through an engine. Where secrets is nil there are none.
+func New(engine enginepb.EngineClient, networks Networks, secrets Secrets, opts Options) *Provider {
+	if secrets == nil {
+		secrets = noSecrets{}
+	}
+	return &Provider{engine: engine, networks: networks, secrets: secrets, opts: opts}
 }
 
 // Apply ensures the load balancer's ports, has the engine make the data plane as wanted, and then frees the ports that
@@ -56,6 +60,9 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 	defer p.locks.lock(lb.ID)()
 	plan, err := p.plug(ctx, lb)
 	if err != nil {
+		return provider.Result{}, err
+	}
+	if err := p.gather(ctx, plan.served, plan); err != nil {
 		return provider.Result{}, err
 	}
 	reply, err := p.apply(ctx, plan)
@@ -72,7 +79,8 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 func (p *Provider) apply(ctx context.Context, plan *plan) (*enginepb.ApplyReply, error) {
 	method := ""
 	for {
-		spec := haproxy.Render(plan.served, preferLinks(plan.ports), nil, p.opts.Options)
+		spec := haproxy.Render(plan.served, preferLinks(plan.ports), plan.secrets, p.opts.Options)
+		spec.HeldObjects = plan.held
 		reply, err := p.engine.Apply(ctx, &enginepb.ApplyRequest{Spec: spec})
 		if err != nil {
 			return nil, p.explain(err)

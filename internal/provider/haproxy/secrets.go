@@ -1,0 +1,81 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"plimsoll/internal/haproxy"
+	"plimsoll/internal/keymanager"
+	"plimsoll/internal/provider"
+	"plimsoll/lbaas"
+)
+
+// Secrets reads what listeners and pools refer to. An error that is lbaas.NotFound, lbaas.Forbidden or lbaas.Invalid is for the user to do
+// something about; with any other nothing is known.
+type Secrets interface {
+	Material(ctx context.Context, projectID, ref string, use keymanager.Use) (*keymanager.Material, error)
+}
+
+// noSecrets has none.
+type noSecrets struct{}
+
+func (noSecrets) Material(_ context.Context, _, ref string, _ keymanager.Use) (*keymanager.Material, error) {
+	return nil, lbaas.Errorf(lbaas.NotFound, "%s cannot be read: there is no key manager.", ref)
+}
+
+// gather reads the secrets of a load balancer. Listeners and pools of which one is of no use fail, and are held in their last good form.
+func (p *Provider) gather(ctx context.Context, lb *lbaas.LoadBalancer, plan *plan) error {
+	plan.secrets = haproxy.Secrets{}
+	read := map[haproxy.Need]error{}
+	uses := map[string]keymanager.Use{} // of what is in secrets, which has one form of each
+	for _, need := range haproxy.Needs(lb) {
+		object := need.ObjectID
+		need.ObjectID = ""
+		err, again := read[need]
+		if !again {
+			err = p.read(ctx, lb.ProjectID, need, plan.secrets, uses)
+			read[need] = err
+		}
+		switch {
+		case err == nil:
+		case told(err):
+			plan.hold(object, err)
+		default:
+			return fmt.Errorf("read %s %s: %w", need.Use, need.Ref, err)
+		}
+	}
+	return nil
+}
+
+// read reads one secret.
+func (p *Provider) read(ctx context.Context, projectID string, need haproxy.Need, into haproxy.Secrets, uses map[string]keymanager.Use) error {
+	if use, ok := uses[need.Ref]; ok && use != need.Use {
+		return lbaas.Errorf(lbaas.Invalid, "%s cannot be used as %s, since it is used as %s already: store it twice.", need.Ref, need.Use, use)
+	}
+	m, err := p.secrets.Material(ctx, projectID, need.Ref, need.Use)
+	if err != nil {
+		return err
+	}
+	into[need.Ref], uses[need.Ref] = m.PEM, need.Use
+	return nil
+}
+
+// hold fails a listener or pool for a reason, the first of them.
+func (p *plan) hold(id string, err error) {
+	if _, failed := p.failures[id]; failed {
+		return
+	}
+	reason := err.Error()
+	var e *lbaas.Error
+	if errors.As(err, &e) {
+		reason = e.Text
+	}
+	p.failures[id] = provider.Failure{Permanent: true, Reason: reason}
+	p.held = append(p.held, id)
+}
+
+// told tells whether the user has to do something about an error.
+func told(err error) bool {
+	return errors.Is(err, lbaas.NotFound) || errors.Is(err, lbaas.Forbidden) || errors.Is(err, lbaas.Invalid)
+}
