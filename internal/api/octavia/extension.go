@@ -14,6 +14,7 @@ const (
 	extensionStatusReason = "status_reason"
 	extensionQuotaUsage   = "quota_usage"
 	extensionRateLimits   = "rate_limit_policies"
+	extensionAccessLog    = "access_log"
 )
 
 type extensionJSON struct {
@@ -32,6 +33,8 @@ func extensions() []extensionJSON {
 		{extensionRateLimits, "Rate limits", "Limits of what each client of a listener may send: /ratelimitpolicies and " +
 			"/ratelimitpolicies/{id}/rules. Listeners name theirs with fields=rate_limit_policies or with the header " +
 			extensionsHeader + ": rate_limit_policies."},
+		{extensionAccessLog, "Access logs", "Whether the data plane notes every request or connection of a load balancer. POST and PUT of " +
+			"load balancers take it; ask for it with fields=access_log or with the header " + extensionsHeader + ": access_log."},
 		{"resize", "Resize", `Another flavor for a load balancer: PUT /loadbalancers/{id}/resize with {"new_flavor_id": "…"}.`},
 	}
 }
