@@ -65,11 +65,14 @@ func (e *fakeEngine) Apply(_ context.Context, r *enginepb.ApplyRequest, _ ...grp
 	if err := e.call("apply", spec.LoadBalancerId, spec.Epoch, spec.Generation); err != nil {
 		return nil, err
 	}
+	good, asked := e.done[spec.LoadBalancerId], spec
+	if len(spec.HeldObjects) > 0 {
+		spec, _ = haproxy.Retreat(spec, good, spec.HeldObjects)
+	}
 	if err := checkSpec(spec); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	good := e.done[spec.LoadBalancerId]
-	e.taken[spec.LoadBalancerId] = spec
+	e.taken[spec.LoadBalancerId] = asked
 	reply := &enginepb.ApplyReply{Method: "reload"}
 	if good != nil && haproxy.Diff(good, spec).Empty() {
 		reply.Method = "none"
