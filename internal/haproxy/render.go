@@ -77,6 +77,9 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 	}
 	for _, c := range secrets.copies(lb) {
 		spec.Sections = append(spec.Sections, backend(c, lb.VIPAddress))
+	}
+	// Also of pools that are held in their last good form: that has the members that are wanted now.
+	for _, c := range copies(lb) {
 		spec.Servers = append(spec.Servers, servers(c)...)
 	}
 	spec.Files = append(spec.Files, secrets.files(lb)...)

@@ -137,10 +137,16 @@ func (r *retreat) restore(name string) bool {
 		return false
 	}
 	r.left.Sections = append(r.left.Sections, proto.CloneOf(s))
+	if wanted := serversOf(r.wanted, s); len(wanted) > 0 {
+		for _, server := range wanted {
+			r.server(server, checks(s))
+		}
+		return true
+	}
 	pool, _, _ := strings.Cut(backendName(s), ":")
 	rendered := slices.ContainsFunc(r.wanted.Servers, func(s *enginepb.Server) bool { return strings.HasPrefix(s.Backend, pool+":") })
 	for _, server := range serversOf(r.good, s) {
-		// Where the pool is not in the wanted Spec, that one does not tell which of its members are.
+		// Where nothing uses the pool any more, the wanted Spec does not tell which of its members are.
 		if !rendered || named(r.wanted, server.Name) {
 			r.left.Servers = append(r.left.Servers, server)
 		}
