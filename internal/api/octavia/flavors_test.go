@@ -261,7 +261,7 @@ func TestExtensions(t *testing.T) {
 		}
 		aliases = append(aliases, e["alias"].(string))
 	}
-	for _, want := range []string{"status_reason", "quota_usage", "resize"} {
+	for _, want := range []string{"status_reason", "quota_usage", "resize", "access_log"} {
 		if !slices.Contains(aliases, want) {
 			t.Errorf("extensions are %v, without %s", aliases, want)
 		}

@@ -74,6 +74,10 @@ func TestLoadBalancerAttributes(t *testing.T) {
 		sample{"vip_sg_ids", `["5e2e5e5e-0000-4000-8000-000000000000"]`, nil, "Security Group 5e2e5e5e-0000-4000-8000-000000000000 not found."},
 		sample{"vip_sg_ids", `null`, []any{}, ""},
 		sample{"vip_sg_ids", `[]`, []any{}, ""},
+		sample{"access_log", `"x"`, nil, invalid("access_log", "x", "Value should be boolean")},
+		sample{"access_log", `[]`, nil, invalid("access_log", "[]", "Value should be boolean")},
+		sample{"access_log", `true`, nil, ""}, // shown to those who ask for it only
+		sample{"access_log", `null`, nil, ""},
 	)
 	unknown := `"5e2e5e5e-0000-4000-8000-000000000000"`
 	posts := append(slices.Clone(samples),
@@ -464,5 +468,35 @@ func TestStatusReason(t *testing.T) {
 	// an ERROR load balancer takes changes
 	if got := c.put(path, "loadbalancer", object{"name": "again"})["provisioning_status"]; got != "PENDING_CREATE" {
 		t.Errorf("after a change it is %v", got)
+	}
+}
+
+// TestAccessLog shows that the attribute is taken, kept, and answered to those who ask for it only.
+func TestAccessLog(t *testing.T) {
+	c := newCloud(t)
+	base := loadBalancerNoun(c).base
+	made := c.make("/loadbalancers", "loadbalancer", more(base, object{"access_log": true}))
+	if got, given := made["access_log"]; given {
+		t.Errorf("unasked, a POST answers access_log %v", got)
+	}
+	path := "/loadbalancers/" + made["id"].(string)
+	for _, step := range []struct {
+		put  any
+		want bool
+	}{{nil, false}, {"true", true}, {false, false}, {true, true}} {
+		c.put(path, "loadbalancer", object{"access_log": step.put})
+		want := object{"access_log": step.want}
+		if diff := cmp.Diff(want, c.show(path+"?fields=access_log", "loadbalancer")); diff != "" {
+			t.Errorf("after a PUT of %v (-want +got):\n%s", step.put, diff)
+		}
+	}
+	c.put(path, "loadbalancer", object{"name": "untouched"})
+	asked := c.do("GET", root+path, nil, "X-Plimsoll-Extensions", "access_log").body["loadbalancer"].(object)
+	if asked["access_log"] != true || asked["name"] != "untouched" {
+		t.Errorf("by the header, the load balancer is %v", asked)
+	}
+	other := c.make("/loadbalancers", "loadbalancer", base)
+	if got := c.show("/loadbalancers/"+other["id"].(string)+"?fields=access_log", "loadbalancer")["access_log"]; got != false {
+		t.Errorf("by default access_log is %v", got)
 	}
 }
