@@ -41,6 +41,7 @@ func (s *scenario) run() {
 	s.limit()
 	s.answers("a", "b")
 	s.changeMembers()
+	s.forwardDatagrams()
 	s.changeStructure()
 	s.rehearse()
 	s.breakAndHeal()
