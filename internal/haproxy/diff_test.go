@@ -71,6 +71,11 @@ func shared(lb *lbaas.LoadBalancer) {
 	addListener(lb, 2, lbaas.TCP, first.ProtocolPort, first.DefaultPoolID).ProtocolPort++
 }
 
+// cookies keeps the pool's clients by a cookie.
+func cookies(lb *lbaas.LoadBalancer) {
+	lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistHTTPCookie}
+}
+
 func drop(i int) edit {
 	return pool(func(p *lbaas.Pool) { p.Members = append(p.Members[:i:i], p.Members[i+1:]...) })
 }
@@ -123,6 +128,11 @@ var runtimeCases = []struct {
 		lb.Pools[0].Members[0].Weight = 9
 		lb.Pools[0].Members[0].AdminStateUp = false
 	}},
+
+	{name: "cookies, weight", both: base(cookies), new: member(0, func(m *lbaas.Member) { m.Weight = 5 })},
+	{name: "cookies, off", both: base(cookies), new: member(0, func(m *lbaas.Member) { m.AdminStateUp = false })},
+	{name: "cookies, on", both: base(cookies), old: member(0, func(m *lbaas.Member) { m.AdminStateUp = false }), new: func(*lbaas.LoadBalancer) {}},
+	{name: "cookies, removed", both: base(cookies), new: drop(1)},
 
 	{name: "shared, weight", both: base(monitored(lbaas.MonitorTCP), shared), new: member(0, func(m *lbaas.Member) { m.Weight = 4 })},
 	{name: "shared, off", both: base(monitored(lbaas.MonitorTCP), shared), new: member(0, func(m *lbaas.Member) { m.AdminStateUp = false })},
@@ -198,6 +208,7 @@ func TestDiffReload(t *testing.T) {
 		{"monitor port", base(monitored(lbaas.MonitorTCP)), member(0, func(m *lbaas.Member) { m.MonitorPort = 1 }), "server " + first + "/" + uid(3, 1) + " has other options"},
 		{"added to a shared pool", base(monitored(lbaas.MonitorTCP), shared), pool(func(p *lbaas.Pool) { addMember(p, 4, "127.0.0.1", 9) }), "server " + first + "/" + uid(3, 4) + " of a shared pool is added"},
 		{"removed from a shared pool", base(monitored(lbaas.MonitorTCP), shared), drop(2), "server " + first + "/" + uid(3, 3) + " of a shared pool is removed"},
+		{"added to a pool with cookies", base(cookies), pool(func(p *lbaas.Pool) { addMember(p, 4, "127.0.0.1", 9) }), "server " + first + "/" + uid(3, 4) + " of a pool with cookies is added"},
 		{"added with a word that needs quotes", base(monitored(lbaas.MonitorHTTPS), pool(func(p *lbaas.Pool) { p.HealthMonitor.DomainName = "a;b" })),
 			pool(func(p *lbaas.Pool) { addMember(p, 4, "127.0.0.1", 9) }), "server " + first + "/" + uid(3, 4) + " has an option that only the file can hold"},
 	}

@@ -67,10 +67,7 @@ func (r *retreat) form(s *enginepb.Section) *enginepb.Section {
 	}
 	form := proto.CloneOf(s)
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(r.blamed))) {
-		disown(form, id)
-		for _, line := range owned(old, id) {
-			form.Lines, form.Owners = append(form.Lines, line), append(form.Owners, id)
-		}
+		reown(form, id, owned(old, id))
 	}
 	return form
 }
@@ -86,15 +83,21 @@ func owned(s *enginepb.Section, id string) []string {
 	return lines
 }
 
-// disown takes the lines of an object away.
-func disown(s *enginepb.Section, id string) {
-	var lines, owners []string
+// reown puts other lines in the place of those of an object; none takes them away.
+func reown(s *enginepb.Section, id string, instead []string) {
+	place, lines, owners := -1, []string(nil), []string(nil)
 	for i, line := range s.Lines {
 		if owner(s, i) != id {
 			lines, owners = append(lines, line), append(owners, owner(s, i))
+		} else if place < 0 {
+			place = len(lines)
 		}
 	}
-	s.Lines, s.Owners = lines, owners
+	if place < 0 {
+		place = len(lines)
+	}
+	s.Lines = slices.Insert(lines, place, instead...)
+	s.Owners = slices.Insert(owners, place, slices.Repeat([]string{id}, len(instead))...)
 }
 
 // checks tells whether the servers of a backend are checked.
@@ -185,13 +188,10 @@ func (r *retreat) holdMissing() {
 func (r *retreat) reconnect(s *enginepb.Section) {
 	for _, policy := range r.lost(s) {
 		r.hold(policy)
-		disown(s, policy)
-		for _, line := range owned(find(r.good, s.Name), policy) {
-			s.Lines, s.Owners = append(s.Lines, line), append(s.Owners, policy)
-		}
+		reown(s, policy, owned(find(r.good, s.Name), policy))
 	}
 	for _, policy := range r.lost(s) { // what it led to before is gone, too
-		disown(s, policy)
+		reown(s, policy, nil)
 	}
 	r.reconnectDefault(s)
 }
@@ -229,7 +229,7 @@ func (r *retreat) reconnectDefault(s *enginepb.Section) {
 	}
 	s.Lines, s.Owners = slices.Clone(old.Lines), slices.Clone(old.Owners)
 	for _, policy := range r.lost(s) {
-		disown(s, policy)
+		reown(s, policy, nil)
 	}
 }
 
