@@ -101,9 +101,9 @@ func (s *site) listen(t *testing.T, port int, policies []object) string {
 	return id
 }
 
-func (s *site) expect(t *testing.T, name, address string, request []string, want answer) {
+func (s *site) expect(t *testing.T, name, address string, sent []string, want answer) {
 	t.Helper()
-	got, err := ask(s.client, address, request[0], append(request[1:], browser...)...)
+	got, err := request(s.client, address, sent[0], append(sent[1:], browser...)...)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
@@ -150,7 +150,7 @@ func TestL7Policies(t *testing.T) {
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		to(fmt.Sprintf("/%d", code), answer{Code: code, Location: fmt.Sprintf("http://code/%d", code)})
 	}
-	if a, err := ask(s.client, address, "/off"); err != nil || a.Code != 200 || a.Body == "other" {
+	if a, err := request(s.client, address, "/off"); err != nil || a.Code != 200 || a.Body == "other" {
 		t.Errorf("a policy that is switched off: %v, %v", a, err)
 	}
 
@@ -160,7 +160,7 @@ func TestL7Policies(t *testing.T) {
 	s.alter(t, path(4), "l7policy", object{"admin_state_up": true})
 	to("/off", answer{Code: 403})
 	s.alter(t, "/pools/"+other, "pool", object{"admin_state_up": false})
-	if a, err := ask(s.client, address, "/a"); err != nil || a.Code != 200 || a.Body == "other" {
+	if a, err := request(s.client, address, "/a"); err != nil || a.Code != 200 || a.Body == "other" {
 		t.Errorf("a policy that leads to a pool that is switched off: %v, %v", a, err)
 	}
 	s.alter(t, "/pools/"+other, "pool", object{"admin_state_up": true})

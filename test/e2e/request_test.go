@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,8 +88,8 @@ type answer struct {
 	header   http.Header
 }
 
-// ask makes a request from a node over a connection of its own. Headers are in pairs; that of the host counts.
-func ask(n *harness.Node, address, path string, headers ...string) (answer, error) {
+// request makes a request from a node over a connection of its own. Headers are in pairs; that of the host counts.
+func request(n *harness.Node, address, path string, headers ...string) (answer, error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 		return n.Dial(ctx, network, to)
 	}}
@@ -119,7 +121,7 @@ func ask(n *harness.Node, address, path string, headers ...string) (answer, erro
 func codes(n *harness.Node, address, path string, times int) []string {
 	var all []string
 	for range times {
-		a, err := ask(n, address, path)
+		a, err := request(n, address, path)
 		if err != nil {
 			all = append(all, "none")
 		} else {
@@ -127,4 +129,66 @@ func codes(n *harness.Node, address, path string, times int) []string {
 		}
 	}
 	return all
+}
+
+// serve has a node answer on port 8080 until the test ends.
+func serve(t *testing.T, n *harness.Node, handler http.HandlerFunc) {
+	t.Helper()
+	l, err := n.Listen("tcp", ":8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+}
+
+// console asks HAProxy's Runtime API.
+func (s *site) console(command string) (string, error) {
+	c, err := net.Dial("unix", filepath.Join(s.StateDir, "lbaas", "v2", s.lb.ID, "haproxy_stats.sock"))
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := fmt.Fprintln(c, command); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(c)
+	return string(text), err
+}
+
+// has waits until HAProxy has an entry in a table: a process gets those of the one before some milliseconds after its start.
+func (s *site) has(t *testing.T, table string) {
+	t.Helper()
+	harness.Eventually(t, 10*time.Second, func() error {
+		text, err := s.console("show table " + table)
+		if err == nil && !strings.Contains(text, "key=") {
+			err = fmt.Errorf("table %s is empty: %s", table, text)
+		}
+		return err
+	})
+}
+
+var peersFlags = regexp.MustCompile(`flags=0x([0-9a-f]+)`)
+
+// settles waits until HAProxy gives up on tables of a process before, which it does after ten seconds: only then does it give
+// its own to the next.
+func (s *site) settles(t *testing.T) {
+	t.Helper()
+	harness.Eventually(t, 20*time.Second, func() error {
+		text, err := s.console("show peers")
+		if err != nil {
+			return err
+		}
+		found := peersFlags.FindStringSubmatch(text)
+		if found == nil {
+			return fmt.Errorf("no peers in %q", text)
+		}
+		const finished = 3
+		if flags, err := strconv.ParseUint(found[1], 16, 64); err != nil || flags&finished != finished {
+			return fmt.Errorf("still waiting: %s", text)
+		}
+		return nil
+	})
 }
