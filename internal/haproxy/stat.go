@@ -19,6 +19,7 @@ type Stat struct {
 	BytesIn         int64
 	BytesOut        int64
 	CurrentSessions int64
+	SessionLimit    int64 // of CurrentSessions; 0 is none
 	TotalSessions   int64
 	RequestErrors   int64
 }
@@ -38,7 +39,7 @@ func ParseStat(text []byte) ([]Stat, error) {
 	for i, name := range header {
 		column[name] = i
 	}
-	for _, name := range []string{"pxname", "svname", "status", "bin", "bout", "scur", "stot", "ereq"} {
+	for _, name := range []string{"pxname", "svname", "status", "bin", "bout", "scur", "slim", "stot", "ereq"} {
 		if _, ok := column[name]; !ok {
 			return nil, fmt.Errorf("parse stat: no column %s", name)
 		}
@@ -61,7 +62,7 @@ func ParseStat(text []byte) ([]Stat, error) {
 func parseStat(column map[string]int, row []string) (Stat, error) {
 	s := Stat{Proxy: row[column["pxname"]], Name: row[column["svname"]], Status: row[column["status"]]}
 	for name, to := range map[string]*int64{
-		"bin": &s.BytesIn, "bout": &s.BytesOut, "scur": &s.CurrentSessions, "stot": &s.TotalSessions, "ereq": &s.RequestErrors,
+		"bin": &s.BytesIn, "bout": &s.BytesOut, "scur": &s.CurrentSessions, "slim": &s.SessionLimit, "stot": &s.TotalSessions, "ereq": &s.RequestErrors,
 	} {
 		text := row[column[name]]
 		if text == "" {
@@ -76,7 +77,8 @@ func parseStat(column map[string]int, row []string) (Stat, error) {
 	return s, nil
 }
 
-// Frontends are the frontends among stats, for an engine's report.
+// Frontends are the frontends among stats, for an engine's report. One that takes no more connections is FULL: HAProxy's own
+// words are OPEN and STOP only.
 func Frontends(stats []Stat) []*enginepb.Frontend {
 	var all []*enginepb.Frontend
 	for _, s := range stats {
@@ -84,13 +86,20 @@ func Frontends(stats []Stat) []*enginepb.Frontend {
 			continue
 		}
 		all = append(all, &enginepb.Frontend{
-			Name: s.Proxy, Status: s.Status,
+			Name: s.Proxy, Status: s.openOrFull(),
 			BytesIn: s.BytesIn, BytesOut: s.BytesOut,
 			CurrentSessions: s.CurrentSessions, TotalSessions: s.TotalSessions,
 			RequestErrors: s.RequestErrors,
 		})
 	}
 	return all
+}
+
+func (s Stat) openOrFull() string {
+	if s.Status == "OPEN" && s.SessionLimit > 0 && s.CurrentSessions >= s.SessionLimit {
+		return "FULL"
+	}
+	return s.Status
 }
 
 // Servers are the servers among stats, for an engine's report.

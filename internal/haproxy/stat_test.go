@@ -9,16 +9,19 @@ import (
 	"plimsoll/internal/engine/enginepb"
 )
 
-const statText = `# pxname,svname,qcur,scur,stot,bin,bout,ereq,status,last_chk,
-f1,FRONTEND,,2,40,100,200,3,OPEN,,
-p:f1,m1,0,1,38,90,180,,UP 1/3,"said ""no"", twice",
-p:f1,BACKEND,0,1,38,90,180,,UP,,
+const statText = `# pxname,svname,qcur,scur,slim,stot,bin,bout,ereq,status,last_chk,
+full,FRONTEND,,3,3,40,100,200,3,OPEN,,
+stopped,FRONTEND,,3,3,40,100,200,3,STOP,,
+f1,FRONTEND,,2,3,40,100,200,3,OPEN,,
+p:f1,m1,0,1,,38,90,180,,UP 1/3,"said ""no"", twice",
+p:f1,BACKEND,0,1,1,38,90,180,,UP,,
 
 `
 
 func TestParseStat(t *testing.T) {
 	for _, bad := range []string{"", "pxname,svname\n", "# pxname,svname\nf1,FRONTEND\n", "# \n",
-		"# pxname,svname,status,bin,bout,scur,stot,ereq\na,b,c,x,,,,\n", "# pxname,svname,status,bin,bout,scur,stot,ereq\na,b\n"} {
+		"# pxname,svname,status,bin,bout,scur,slim,stot,ereq\na,b,c,x,,,,,\n", "# pxname,svname,status,bin,bout,scur,slim,stot,ereq\na,b\n",
+		"# pxname,svname,status,bin,bout,scur,stot,ereq\n"} {
 		if got, err := ParseStat([]byte(bad)); err == nil {
 			t.Errorf("ParseStat(%q) = %v", bad, got)
 		}
@@ -27,9 +30,10 @@ func TestParseStat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantFrontends := []*enginepb.Frontend{{
-		Name: "f1", Status: "OPEN", BytesIn: 100, BytesOut: 200, CurrentSessions: 2, TotalSessions: 40, RequestErrors: 3,
-	}}
+	of := func(name, status string, current int64) *enginepb.Frontend {
+		return &enginepb.Frontend{Name: name, Status: status, BytesIn: 100, BytesOut: 200, CurrentSessions: current, TotalSessions: 40, RequestErrors: 3}
+	}
+	wantFrontends := []*enginepb.Frontend{of("full", "FULL", 3), of("stopped", "STOP", 3), of("f1", "OPEN", 2)}
 	if diff := cmp.Diff(wantFrontends, Frontends(stats), protocmp.Transform()); diff != "" {
 		t.Errorf("frontends (-want +got):\n%s", diff)
 	}
