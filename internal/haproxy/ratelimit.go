@@ -115,12 +115,12 @@ func allRateTables(l *lbaas.Listener) []rateTable {
 		}
 	}
 	slices.SortFunc(all, func(a, b rateTable) int {
-		return cmp.Or(cmp.Compare(number(a.paths), number(b.paths)), cmp.Compare(a.interval, b.interval))
+		return cmp.Or(cmp.Compare(rank(a.paths), rank(b.paths)), cmp.Compare(a.interval, b.interval))
 	})
 	return all
 }
 
-func number(b bool) int {
+func rank(b bool) int {
 	if b {
 		return 1
 	}
