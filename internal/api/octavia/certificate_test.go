@@ -116,13 +116,14 @@ func (c *cloud) haproxyWith(v octavia.Certificates) *cloud {
 	return c
 }
 
-// TestCertificatesBeforeProvider shows the order of the two noes of the provider haproxy, which has no TLS.
+// TestCertificatesBeforeProvider shows the order of the two noes of the provider haproxy, which has no such versions of TLS.
 func TestCertificatesBeforeProvider(t *testing.T) {
 	c := newCloud(t)
-	tls := object{"loadbalancer_id": c.loadBalancer(), "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_tls_container_ref": "x"}
+	tls := object{"loadbalancer_id": c.loadBalancer(), "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_tls_container_ref": "x",
+		"tls_versions": []string{"TLSv1", "TLSv1.2"}}
 	c.postListener(tls).fault(t, 400, "Could not retrieve certificate: ['x']")
 	o := c.haproxyWith(octavia.AnyCertificate{})
-	if a := o.postListener(tls); a.code != http.StatusNotImplemented || !strings.Contains(a.raw, "listener protocol TERMINATED_HTTPS") {
+	if a := o.postListener(tls); a.code != http.StatusNotImplemented || !strings.Contains(a.raw, "tls_versions TLSv1, TLSv1.2") {
 		t.Errorf("%d %s", a.code, a.raw)
 	}
 }
