@@ -71,7 +71,7 @@ func serveHeard(t *testing.T, node *harness.Node, port int, name string, config 
 // browser is a client on a node that connects to the load balancer whatever the URL names, anew for each request.
 func (s *site) browser(config *tls.Config) *http.Client {
 	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: config, DisableKeepAlives: true, ForceAttemptHTTP2: len(config.NextProtos) == 0,
+		TLSClientConfig: config.Clone(), DisableKeepAlives: true, ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			_, port, _ := net.SplitHostPort(address)
 			return s.client.Dial(ctx, network, net.JoinHostPort(s.lb.VIP, port))
