@@ -55,7 +55,7 @@ func TestUnsupportedTLS(t *testing.T) {
 			if test.option != "" {
 				want = []provider.OptionError{{ObjectID: map[string]string{"listener": lb.Listeners[0].ID, "pool": lb.Pools[0].ID}[what], Option: test.option}}
 			}
-			if diff := cmp.Diff(want, []provider.OptionError(Unsupported(lb))); diff != "" && (len(want) > 0 || len(Unsupported(lb)) > 0) {
+			if diff := cmp.Diff(want, Unsupported(lb)); diff != "" && (len(want) > 0 || len(Unsupported(lb)) > 0) {
 				t.Errorf("%s of versions %v and ciphers %q (-want +got):\n%s", what, test.versions, test.ciphers, diff)
 			}
 		}
