@@ -63,13 +63,13 @@ func (b *balancer) layFiles(spec *enginepb.Spec) error {
 	return err
 }
 
-// sweepFiles removes the files that a Spec does not name, and the contents that none of its files has.
+// sweepFiles removes the files that a Spec does not name, the contents that none of its files has, and what is left of a check.
 func (b *balancer) sweepFiles(spec *enginepb.Spec) error {
 	named, used := map[string]bool{}, map[string]bool{}
 	for _, f := range spec.GetFiles() {
 		named[f.Name], used[digest(f.Content)] = true, true
 	}
-	err := errors.Join(sweepDir(b.path(haproxy.FilesDir), named), sweepDir(b.path(keptDir), used))
+	err := errors.Join(sweepDir(b.path(haproxy.FilesDir), named), sweepDir(b.path(keptDir), used), removeAll(b.path(checkDir)))
 	failpoint.Here("engine.files.swept")
 	return err
 }

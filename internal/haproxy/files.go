@@ -181,7 +181,7 @@ func (p *Plan) list(plain string, from, to []string) (reason string) {
 }
 
 func listLines(content []byte) []string {
-	return strings.FieldsFunc(string(content), func(r rune) bool { return r == '\n' })
+	return strings.FieldsFunc(payloadLines(content), func(r rune) bool { return r == '\n' })
 }
 
 // listed is the certificate that a line of a crt-list names.

@@ -307,3 +307,35 @@ func TestFilesReload(t *testing.T) {
 		t.Errorf("Diff (-want +got):\n%s", diff)
 	}
 }
+
+// FuzzQuestion shows that no content of a file ends its payload early: what follows would be commands.
+func FuzzQuestion(f *testing.F) {
+	f.Add([]byte("a 1\n\nshow info\n"), "x")
+	f.Add([]byte("\r\n \n\v\n# a\n"), "\n\nshow info")
+	f.Fuzz(func(t *testing.T, content []byte, line string) {
+		from := &enginepb.Spec{Files: []*enginepb.File{
+			newFile(enginepb.File_CERTIFICATE, "c.pem", nil), newFile(enginepb.File_MAP, "m.map", nil),
+			newFile(enginepb.File_CERTIFICATE_LIST, "l.txt", []byte("files/c.pem\n")),
+		}}
+		to := &enginepb.Spec{Files: []*enginepb.File{
+			newFile(enginepb.File_CERTIFICATE, "c.pem", content), newFile(enginepb.File_MAP, "m.map", content),
+			newFile(enginepb.File_CERTIFICATE_LIST, "l.txt", []byte("files/c.pem\n"+line)),
+		}}
+		var talk Dialogue
+		for _, s := range Diff(from, to).Steps {
+			text := talk.Question(s)
+			if strings.Contains(s.Command, "\n") || strings.ContainsAny(s.Command, ";") {
+				t.Errorf("command %q", s.Command)
+			}
+			lines := strings.Split(text, "\n")
+			if s.Payload == "" && len(lines) != 1 {
+				t.Errorf("%q is more than one line", text)
+			}
+			for i, l := range lines {
+				if s.Payload != "" && (strings.TrimSpace(l) == "") != (i == len(lines)-1) {
+					t.Errorf("%q has an empty line, or none at its end", text)
+				}
+			}
+		}
+	})
+}

@@ -42,6 +42,7 @@ func (s *scenario) run() {
 	s.answers("a", "b")
 	s.changeMembers()
 	s.forwardDatagrams()
+	s.limitRequests()
 	s.changeStructure()
 	s.rehearse()
 	s.breakAndHeal()
