@@ -27,8 +27,15 @@ type exchange struct {
 // commandTime bounds one command: "openstack … --wait" on a busy machine is the longest.
 const commandTime = 2 * time.Minute
 
-func TestFirstLoadBalancer(t *testing.T) {
-	page, err := os.ReadFile("../../docs/first-load-balancer.md")
+func TestFirstLoadBalancer(t *testing.T) { runPage(t, "first-load-balancer.md") }
+
+func TestKeyManager(t *testing.T) { runPage(t, "key-manager.md") }
+
+// runPage runs the commands of a page with a server of its own.
+func runPage(t *testing.T, name string) {
+	t.Helper()
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("../../docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
