@@ -16,6 +16,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 
 	"plimsoll/test/harness"
 )
@@ -211,14 +212,8 @@ func TestUDP(t *testing.T) {
 // TestUDPPersistence keeps a client with one member by the range of its address, also when weights change and members come; not when
 // the member drains.
 func TestUDPPersistence(t *testing.T) {
-	timeout := 60
 	s := newDatagramSite(t, 3, pools.CreateOpts{Persistence: &pools.SessionPersistence{Type: "SOURCE_IP"}})
-	body := map[string]any{"pool": map[string]any{"session_persistence": map[string]any{
-		"type": "SOURCE_IP", "persistence_timeout": timeout, "persistence_granularity": "255.255.255.128"}}}
-	if _, err := s.LoadBalancer.Put(t.Context(), s.LoadBalancer.ServiceURL("lbaas", "pools", s.lb.PoolID), body, nil, &gophercloud.RequestOpts{OkCodes: []int{200}}); err != nil {
-		t.Fatal(err)
-	}
-	s.WaitActive(t, s.lb.ID)
+	s.persist(t, map[string]any{"type": "SOURCE_IP", "persistence_timeout": 60, "persistence_granularity": "255.255.255.128"})
 	near, far := s.Plug(t, s.net, "10.1.0.60"), s.Plug(t, s.net, "10.1.0.200")
 	names := map[string]int{}
 	for range 3 {
@@ -476,4 +471,53 @@ func inside(t *testing.T, namespace string, command ...string) {
 	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", command, err, out)
 	}
+}
+
+// TestUDPVersions has a load balancer with VIPs of both IP versions and members of both, some in a network of their own: a flow goes to a
+// member of its version, and a source of IPv6 stays with one by its range.
+func TestUDPVersions(t *testing.T) {
+	t.Parallel()
+	s := &datagramSite{site: &site{Server: harness.Start(t)}}
+	s.Cloud = s.Admin(t)
+	four := s.CreateNetwork(t, "web", "10.1.0.0/24")
+	six := s.CreateSubnet(t, four.ID, "six", "fd00:10:1::/64")
+	away := s.CreateNetwork(t, "away", "fd00:10:2::/64")
+	s.client = s.PlugAt(t, four, ports.IP{SubnetID: four.SubnetID}, ports.IP{SubnetID: six.SubnetID})
+	var members []pools.CreateMemberOpts
+	for i, n := range []*harness.Net{four, six, away} {
+		d := s.PlugAt(t, n, ports.IP{SubnetID: n.SubnetID}).ServeDatagrams(t, 5353, fmt.Sprintf("m%d", i+1))
+		members = append(members, pools.CreateMemberOpts{Address: d.Node.Address, ProtocolPort: d.Port, SubnetID: n.SubnetID})
+	}
+	lb, err := loadbalancers.Create(t.Context(), s.LoadBalancer, loadbalancers.CreateOpts{
+		VipSubnetID: four.SubnetID, AdditionalVips: []loadbalancers.AdditionalVip{{SubnetID: six.SubnetID}},
+		Listeners: []listeners.CreateOpts{{
+			Name: "dns", Protocol: listeners.ProtocolUDP, ProtocolPort: 53,
+			DefaultPool: &pools.CreateOpts{Name: "pool", Protocol: pools.ProtocolUDP, LBMethod: pools.LBMethodRoundRobin, Members: members},
+		}},
+	}).Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.WaitActive(t, lb.ID)
+	s.lb = &harness.LB{ID: lb.ID, Address: harness.JoinPort(lb.VipAddress, 53), PoolID: lb.Pools[0].ID}
+	s.wantShares(t, 4, map[string]int{"m1": 4})
+	s.lb.Address = harness.JoinPort(lb.AdditionalVips[0].IPAddress, 53)
+	s.wantShares(t, 4, map[string]int{"m2": 2, "m3": 2})
+	s.persist(t, map[string]any{"type": "SOURCE_IP", "persistence_granularity": "ffff:ffff:ffff:ffff::"})
+	if by := s.asked(t, 4); len(by) != 1 {
+		t.Errorf("a client of IPv6 was with %v", by)
+	}
+	s.Delete(t, lb.ID)
+}
+
+// persist changes the pool's session_persistence.
+func (s *datagramSite) persist(t *testing.T, persistence map[string]any) {
+	t.Helper()
+	body := map[string]any{"pool": map[string]any{"session_persistence": persistence}}
+	_, err := s.LoadBalancer.Put(t.Context(), s.LoadBalancer.ServiceURL("lbaas", "pools", s.lb.PoolID), body, nil,
+		&gophercloud.RequestOpts{OkCodes: []int{200}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.WaitActive(t, s.lb.ID)
 }

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"plimsoll/internal/haproxy"
@@ -21,16 +22,16 @@ func (all *lacks) datagrams(lb *lbaas.LoadBalancer, p *lbaas.Pool) {
 		all.when(p.ID, !haproxy.GranularitySupported(s.PersistenceGranularity), "persistence_granularity "+s.PersistenceGranularity)
 	}
 	for _, m := range p.Members {
-		all.when(m.ID, m.Address.IsValid() && !slices.Contains(versions(lb), m.Address.Is6()),
+		all.when(m.ID, m.Address.IsValid() && !hasVersion(lb, m.Address),
 			fmt.Sprintf("member address %s with protocol %s and no VIP of its IP version", m.Address, p.Protocol))
 	}
 }
 
-// versions tells of each address of a load balancer whether it is one of IPv6.
-func versions(lb *lbaas.LoadBalancer) []bool {
-	all := []bool{lb.VIPAddress.Is6()}
+// hasVersion tells whether a load balancer has an address of the same IP version as another. One that it will be given may be any.
+func hasVersion(lb *lbaas.LoadBalancer, as netip.Addr) bool {
+	vips := []netip.Addr{lb.VIPAddress}
 	for _, v := range lb.AdditionalVIPs {
-		all = append(all, v.Address.Is6())
+		vips = append(vips, v.Address)
 	}
-	return all
+	return slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !vip.IsValid() || vip.Is6() == as.Is6() })
 }
