@@ -140,6 +140,8 @@ func (l *Loop) achieved(t *task, result provider.Result, took time.Duration) (ag
 			phrase = "load balancer repaired"
 		}
 		l.log(t, "", slog.LevelInfo, phrase, "generation", g, "duration", took, "method", result.Method)
+		// As the store has it now: what is ACTIVE and serves nobody is in ERROR, what is not yet made is OFFLINE.
+		t.lb.Progress.Observed, t.lb.Progress.Failed = g, false
 		return false, nil
 	}
 	reasons, permanent := reasonsOf(result.Failures)
