@@ -41,5 +41,5 @@ func visible(s string) string {
 
 func special(r rune) bool {
 	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-	return !letter && !strings.ContainsRune("._/:,=+@~*-", r)
+	return !letter && !strings.ContainsRune("._/:,=+@~*!-", r)
 }
