@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"plimsoll/internal/linux"
 	"plimsoll/lbaas"
 )
 
@@ -37,6 +38,11 @@ func TestPingDecides(t *testing.T) {
 	waitEvent(t, events, b.ID)
 	if s := serverStatus(b.observe(), here.ID); s != "UP" {
 		t.Errorf("the member that answers is %s", s)
+	}
+	for m, want := range map[*member]bool{here: false, absent: true} { // by which UDP-CONNECT knows that no host is there
+		if got, err := linux.Unanswered(namespaceName(b.ID), m.Address); err != nil || got != want {
+			t.Errorf("%s has not answered: %v, %v; want %v", m.Name, got, err, want)
+		}
 	}
 	client, _ := w.plug()
 	w.answers(httpClient(t, client, false), b.url(), 10)

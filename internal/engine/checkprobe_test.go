@@ -83,6 +83,19 @@ func closed(t *testing.T, a netip.Addr) netip.AddrPort {
 	return at
 }
 
+// TestNobodyIsAsked has no namespace to ask from: that says nothing about the member, and nobody is asked from elsewhere.
+func TestNobodyIsAsked(t *testing.T) {
+	_, at := listen(t, local()[0])
+	e := &Engine{checks: newSchedule()}
+	for kind := range probers() {
+		c := &enginepb.Check{Type: kind, TimeoutSeconds: 1, HttpMethod: "GET", HttpPath: "/", ExpectedCodes: "200"}
+		p := &enginepb.Probe{MemberId: "m", Address: at.Addr().String(), Port: int32(at.Port())}
+		if err := e.probe(t.Context(), "edfacd79-e9ec-4811-8ffe-7cfb8a8b3b03", c, p); !errors.Is(err, errNotAsked) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 func TestAskTCP(t *testing.T) {
 	for _, a := range local() {
 		_, at := listen(t, a)

@@ -11,7 +11,7 @@ import (
 
 // How often each kind of member dies, and what its monitor says: three failures in a row are enough, a second apart.
 const (
-	deadRuns = 8
+	deadRuns = 4
 	deadFall = 3
 )
 
