@@ -13,8 +13,16 @@ import (
 // PCRE, which is nearly the same; Go's RE2 has less of it. So what RE2 compiles is taken, and so is what it would compile if the
 // constructs that RE2 leaves out (looking around, back references, atomic groups, possessive repeats, comments, \Z, repeats over a
 // thousand) were replaced by their nearest kin. All else is refused: conditionals, recursion and flags that RE2 does not know
-// among it. The nearest kin serves this check only; nothing is ever matched with it.
+// among it, and what RE2 compiles and PCRE does not. The nearest kin serves this check only; nothing is ever matched with it.
 func CheckRegex(text string) error {
+	if err := checkDialect(text); err != nil {
+		return err
+	}
+	return checkPCRE(text)
+}
+
+// checkDialect judges by RE2, and by what is known of Python and PCRE.
+func checkDialect(text string) error {
 	re, err := parseRegex(text)
 	if err == nil {
 		return checkNames(re)

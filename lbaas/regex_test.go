@@ -39,6 +39,20 @@ func TestCheckRegex(t *testing.T) {
 		"bad: possessive and counted":    "a*+{2}",
 		"bad: lazy and possessive":       "(?=b)a+?+",
 		"bad: quotation":                 `(?=\Qa(\E)b`,
+		"bad: repeated start":            "^*a",
+		"bad: repeated end":              "a$+?",
+		"bad: repeated boundary":         `a\b{2}`,
+		"bad: repeated flags":            "b(?i)(?#c){2}",
+		"bad: large code":                `\x{263a}`,
+		"bad: large code in a class":     `[a-\x{100}]`,
+		"bad: range from a set":          `[\d-z]`,
+		"bad: range from a property":     `[\p{Greek}-z]`,
+		"bad: range from a short one":    `[\pL-z]`,
+		"bad: range from a class":        "[[:alpha:]-z]",
+		"bad: collating symbol":          "[[.a.]]",
+		"bad: equivalence class":         "[[=a=]]",
+		"bad: reference looking behind":  `(a)(?<=\1)b`,
+		"bad: name looking behind":       `(?<n>a)(?<!(?:b\k<n>))c`,
 	}
 	for name, text := range bad {
 		if err := CheckRegex(text); err == nil {

@@ -142,7 +142,10 @@ func fileType(r *lbaas.L7Rule) []string {
 // wanted is how a rule compares, and with what. The two dashes let the value begin with a dash.
 func wanted(r *lbaas.L7Rule) string {
 	value := r.Value
-	if r.CompareType != lbaas.CompareRegex && r.Type != lbaas.RuleSSLDNField {
+	switch {
+	case r.CompareType == lbaas.CompareRegex:
+		value = expression(value)
+	case r.Type != lbaas.RuleSSLDNField:
 		value = unquoted(value)
 	}
 	return compareFlags[r.CompareType] + " -- " + Quote(value)

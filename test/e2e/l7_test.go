@@ -44,6 +44,7 @@ func ruleCases() []ruleCase {
 		{"path ends", rule("PATH", "ENDS_WITH", "", "-ends"), []string{"/the-ends"}, []string{"/the-ends/"}},
 		{"path contains", rule("PATH", "CONTAINS", "", `con"tain's`), []string{`/a/con"tain's`}, []string{"/a/contains"}},
 		{"path regex", rule("PATH", "REGEX", "", `^/re(g|x)\d+$`), []string{"/reg7"}, []string{"/reg7/"}},
+		{"path regex with a reference", rule("PATH", "REGEX", "", `^/([a-z])(-)\2\1$`), []string{"/q--q"}, []string{"/q--r"}},
 		{"file type equal", rule("FILE_TYPE", "EQUAL_TO", "", "jpg"), []string{"/a/b.jpg"}, []string{"/a/jpg"}},
 		{"file type regex", rule("FILE_TYPE", "REGEX", "", "^(php|cgi)$"), []string{"/a.b/c.cgi"}, []string{"/a.cgi/c"}},
 		{"header equal", rule("HEADER", "EQUAL_TO", "X-Equal", `"a value"`), []string{"/", "X-Equal", "a value"}, []string{"/", "X-Equal", "a Value"}},
