@@ -67,12 +67,14 @@ type fixture struct {
 	t     testing.TB
 	url   string
 	store *store.Store
+	file  string // of the database
 }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	connection := storetest.Connection(t, store.SQLite)
-	if err := os.WriteFile(strings.TrimPrefix(connection, "sqlite:///"), empty(), 0o600); err != nil {
+	file := strings.TrimPrefix(connection, "sqlite:///")
+	if err := os.WriteFile(file, empty(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := storetest.Reopen(t, connection)
@@ -80,7 +82,7 @@ func newFixture(t testing.TB) *fixture {
 	handler := barbican.New(barbican.Config{Store: s, Auth: people(), Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(http.StripPrefix("/key-manager", handler))
 	t.Cleanup(server.Close)
-	return &fixture{t, server.URL + "/key-manager", s}
+	return &fixture{t, server.URL + "/key-manager", s, file}
 }
 
 // empty is a database with its tables: making them takes longer than most tests.

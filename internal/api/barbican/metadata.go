@@ -47,7 +47,12 @@ func (a *API) replaceMetadata(ctx context.Context, r *request, s *keymanager.Sec
 		}
 		metadata[strings.ToLower(key)] = value
 	}
-	if err := a.setMetadata(ctx, s, metadata); err != nil {
+	err = a.changeMetadata(ctx, s, func(there map[string]string) error {
+		clear(there)
+		maps.Copy(there, metadata)
+		return nil
+	})
+	if err != nil {
 		return web.Reply{}, err
 	}
 	return web.Reply{Status: http.StatusCreated, Body: map[string]any{"metadata_ref": r.secretRef(s.ID) + "/metadata"}}, nil
@@ -65,11 +70,17 @@ func readMetadatum(key string, raw json.RawMessage) (value string, err error) {
 	return value, nil
 }
 
-func (a *API) setMetadata(ctx context.Context, s *keymanager.Secret, metadata map[string]string) error {
-	if len(metadata) > maxMetadata {
-		return lbaas.Errorf(lbaas.Invalid, "Invalid Metadata. A secret has at most %d keys.", maxMetadata)
-	}
-	return renamed(a.store.SetSecretMetadata(ctx, s.ID, metadata), "Secret")
+// changeMetadata lets fn edit the metadata as they are now, whoever else changes them.
+func (a *API) changeMetadata(ctx context.Context, s *keymanager.Secret, fn func(there map[string]string) error) error {
+	return a.store.ChangeSecretMetadata(ctx, s.ID, func(there map[string]string) error {
+		if err := fn(there); err != nil {
+			return err
+		}
+		if len(there) > maxMetadata {
+			return lbaas.Errorf(lbaas.Invalid, "Invalid Metadata. A secret has at most %d keys.", maxMetadata)
+		}
+		return nil
+	})
 }
 
 // readPair reads a key and its value.
@@ -97,10 +108,14 @@ func (a *API) addMetadatum(ctx context.Context, r *request, s *keymanager.Secret
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if _, there := s.Metadata[key]; there {
-		return web.Reply{}, lbaas.Errorf(lbaas.Conflict, "Conflict. Key in request is already in the secret metadata")
-	}
-	if err := a.setMetadata(ctx, s, with(s.Metadata, key, value)); err != nil {
+	err = a.changeMetadata(ctx, s, func(there map[string]string) error {
+		if _, taken := there[key]; taken {
+			return lbaas.Errorf(lbaas.Conflict, "Conflict. Key in request is already in the secret metadata")
+		}
+		there[key] = value
+		return nil
+	})
+	if err != nil {
 		return web.Reply{}, err
 	}
 	ref := r.secretRef(s.ID) + "/metadata/" + key
@@ -121,35 +136,39 @@ func (a *API) updateMetadatum(ctx context.Context, r *request, s *keymanager.Sec
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if _, there := s.Metadata[r.PathValue("key")]; !there {
-		return web.Reply{}, notFound("Secret metadata")
-	}
-	if key != r.PathValue("key") {
-		return web.Reply{}, lbaas.Errorf(lbaas.Conflict, "Key in request data does not match key in the request url.")
-	}
-	if err := a.setMetadata(ctx, s, with(s.Metadata, key, value)); err != nil {
+	err = a.changeMetadata(ctx, s, func(there map[string]string) error {
+		if err := has(there, r.PathValue("key")); err != nil {
+			return err
+		}
+		if key != r.PathValue("key") {
+			return lbaas.Errorf(lbaas.Conflict, "Key in request data does not match key in the request url.")
+		}
+		there[key] = value
+		return nil
+	})
+	if err != nil {
 		return web.Reply{}, err
 	}
 	return web.Reply{Status: http.StatusOK, Body: map[string]string{"key": key, "value": value}}, nil
 }
 
 func (a *API) deleteMetadatum(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
-	if _, there := s.Metadata[r.PathValue("key")]; !there {
-		return web.Reply{}, notFound("Secret metadata")
-	}
-	rest := maps.Clone(s.Metadata)
-	delete(rest, r.PathValue("key"))
-	if err := a.setMetadata(ctx, s, rest); err != nil {
+	err := a.changeMetadata(ctx, s, func(there map[string]string) error {
+		if err := has(there, r.PathValue("key")); err != nil {
+			return err
+		}
+		delete(there, r.PathValue("key"))
+		return nil
+	})
+	if err != nil {
 		return web.Reply{}, err
 	}
 	return web.Reply{Status: http.StatusNoContent}, nil
 }
 
-func with(metadata map[string]string, key, value string) map[string]string {
-	all := maps.Clone(metadata)
-	if all == nil {
-		all = map[string]string{}
+func has(metadata map[string]string, key string) error {
+	if _, there := metadata[key]; !there {
+		return notFound("Secret metadata")
 	}
-	all[key] = value
-	return all
+	return nil
 }

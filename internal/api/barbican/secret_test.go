@@ -3,6 +3,7 @@ package barbican_test
 import (
 	"bytes"
 	"encoding/base64"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -239,14 +240,31 @@ func TestAccept(t *testing.T) {
 	}
 }
 
-// TestSealed looks for a payload in the whole database.
+// TestSealed looks for a payload in the whole database, and reads it with another key.
 func TestSealed(t *testing.T) {
 	f := newFixture(t)
-	s := f.text("alice", "s", "the payload of this secret")
-	other := bytes.Repeat([]byte{8}, keymanager.KeySize)
-	f.store.SetKey(other)
-	if a := f.call("alice", "GET", s+"/payload", nil); a.code != 500 || strings.Contains(a.text, "payload of") {
-		t.Errorf("with another key: %d %s", a.code, a.text)
+	const payload = "the payload of this secret"
+	s := f.text("alice", "the name of this secret", payload)
+	f.store.SetKey(bytes.Repeat([]byte{8}, keymanager.KeySize))
+	code, text := f.fault(f.call("alice", "GET", s+"/payload", nil))
+	if code != 503 || !strings.Contains(text, "keymanager.key is not the one") {
+		t.Errorf("with another key: %d %s", code, text)
+	}
+	kept := ""
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(f.file + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept += string(data)
+	}
+	for name, in := range map[string]string{"the payload": payload, "its base64": base64.StdEncoding.EncodeToString([]byte(payload))} {
+		if strings.Contains(kept, in) {
+			t.Errorf("%s is in the database", name)
+		}
+	}
+	if !strings.Contains(kept, "the name of this secret") {
+		t.Error("the secret is not in the database")
 	}
 }
 
