@@ -3,7 +3,13 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -298,12 +304,12 @@ func TestConsumers(t *testing.T) {
 
 // tlsBalancer is a load balancer whose listener and pool refer to secrets, and whose second listener does not.
 func tlsBalancer(listenerRef, poolRef string) *lbaas.LoadBalancer {
-	pool := &lbaas.Pool{Object: lbaas.Object{ID: uuid.NewString()}, Protocol: lbaas.HTTP, CATLSContainerRef: poolRef}
+	pool := &lbaas.Pool{Object: lbaas.Object{ID: uuid.NewString(), ProjectID: "p"}, Protocol: lbaas.HTTP, CATLSContainerRef: poolRef}
 	return &lbaas.LoadBalancer{
 		Object: lbaas.Object{ID: uuid.NewString(), ProjectID: "p"}, Provider: "haproxy", Pools: []*lbaas.Pool{pool},
 		Listeners: []*lbaas.Listener{
-			{Object: lbaas.Object{ID: uuid.NewString()}, Protocol: lbaas.TerminatedHTTPS, ProtocolPort: 443, SNIContainerRefs: []string{listenerRef}},
-			{Object: lbaas.Object{ID: uuid.NewString()}, Protocol: lbaas.HTTP, ProtocolPort: 80},
+			{Object: lbaas.Object{ID: uuid.NewString(), ProjectID: "p"}, Protocol: lbaas.TerminatedHTTPS, ProtocolPort: 443, SNIContainerRefs: []string{listenerRef}},
+			{Object: lbaas.Object{ID: uuid.NewString(), ProjectID: "p"}, Protocol: lbaas.HTTP, ProtocolPort: 80},
 		},
 	}
 }
@@ -374,6 +380,62 @@ func TestRenewal(t *testing.T) {
 			t.Errorf("%d hints; a load balancer that refers to others: %v", hinted, got)
 		}
 	})
+}
+
+// TestExpiries has certificates behind references of all sorts.
+func TestExpiries(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		s.SetKey(sealKey)
+		at := func(hours int) time.Time { return time.Unix(2000000000, 0).UTC().Add(time.Duration(hours) * time.Hour) }
+		first, later := newSecret(t, s, fullSecret("first"), certificateUntil(t, at(1))), newSecret(t, s, fullSecret("later"), certificateUntil(t, at(2)))
+		never := newSecret(t, s, fullSecret("never"), "no certificate")
+		c := newContainer(t, s, &keymanager.Container{Type: keymanager.GenericContainer, Secrets: []keymanager.SecretRef{
+			{Name: "a", SecretID: never.ID}, {Name: "b", SecretID: later.ID}, {Name: "c", SecretID: first.ID},
+		}})
+		refs := []string{"http://keys/" + first.ID, later.ID, never.ID, "none", "x/" + c.ID}
+		got, err := s.Expiries(ctx, refs)
+		want := map[string]time.Time{refs[0]: at(1), refs[1]: at(2), refs[4]: at(1)}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("Expiries: %v (-want +got):\n%s", err, diff)
+		}
+		lb := tlsBalancer(refs[4], refs[0])
+		lb.Listeners[0].DefaultTLSContainerRef = never.ID
+		create(t, s, lb)
+		check := func(until time.Time) {
+			t.Helper()
+			all, err := s.AllExpiries(ctx)
+			want := []keymanager.Expiry{
+				{LoadBalancerID: lb.ID, ProjectID: "p", Noun: "listener", ObjectID: lb.Listeners[0].ID, Ref: refs[4], NotAfter: until},
+				{LoadBalancerID: lb.ID, ProjectID: "p", Noun: "pool", ObjectID: lb.Pools[0].ID, Ref: refs[0], NotAfter: until},
+			}
+			if diff := cmp.Diff(want, all); diff != "" || err != nil {
+				t.Errorf("AllExpiries: %v (-want +got):\n%s", err, diff)
+			}
+		}
+		check(at(1))
+		err = errors.Join(s.PutPayload(ctx, first.ID, keymanager.Payload{Content: []byte(certificateUntil(t, at(0)))}),
+			s.PutPayload(ctx, later.ID, keymanager.Payload{Content: []byte("none")}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(at(0))
+	})
+}
+
+// certificateUntil is a certificate as PEM.
+func certificateUntil(t *testing.T, notAfter time.Time) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: notAfter}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // TestRenewalPending shows what a user sees of a renewal, also of a listener that had failed.

@@ -82,13 +82,16 @@ func (s *Store) renew(ctx context.Context, tx bun.Tx, ids []string) ([]Hint, err
 	return s.applyAgain(ctx, tx, slices.Sorted(maps.Keys(balancers)), uses)
 }
 
-// referring finds the rows of a table that refer to one of the ids, and their load balancers.
-func referring[R any, P interface {
+// referrer is a row that refers to secrets and containers.
+type referrer[R any] interface {
 	*R
 	head() *objectRow
 	refs() []string
 	balancer() string
-}](ctx context.Context, tx bun.Tx, table string, ids []string, uses map[string][]string, balancers map[string]bool) error {
+}
+
+// referring finds the rows of a table that refer to one of the ids, and their load balancers.
+func referring[R any, P referrer[R]](ctx context.Context, tx bun.Tx, table string, ids []string, uses map[string][]string, balancers map[string]bool) error {
 	for some := range slices.Chunk(ids, 20) {
 		var rows []R
 		sel := tx.NewSelect().Model(&rows).Column("id", "load_balancer_id").Column(refColumns[table]...).Where("deleted = ?", false)

@@ -35,6 +35,7 @@ type secretRow struct {
 	Mode        string `bun:"mode"`
 	ExpiresAt   int64  `bun:"expires_at"`
 	ContentType string `bun:"content_type"`
+	NotAfter    int64  `bun:"not_after"`
 	Metadata    string `bun:"metadata"`
 	aclRow
 	CreatedAt int64 `bun:"created_at"`
@@ -108,15 +109,18 @@ func (s *Store) CreateSecret(ctx context.Context, secret *keymanager.Secret, p *
 	secret.CreatedAt, secret.Status = now(), keymanager.Active
 	secret.UpdatedAt, secret.ContentType = secret.CreatedAt, ""
 	var sealed *payloadRow
+	var notAfter int64
 	if p != nil {
-		secret.ContentType = p.ContentType
+		secret.ContentType, notAfter = p.ContentType, micros(keymanager.NotAfter(p.Content))
 		var err error
 		if sealed, err = s.seal(secret.ID, p); err != nil {
 			return err
 		}
 	}
 	err := s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewInsert().Model(newSecretRow(secret)).Exec(ctx); err != nil || sealed == nil {
+		row := newSecretRow(secret)
+		row.NotAfter = notAfter
+		if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil || sealed == nil {
 			return err
 		}
 		_, err := tx.NewInsert().Model(sealed).Exec(ctx)
@@ -190,8 +194,9 @@ func (s *Store) PutPayload(ctx context.Context, id string, p keymanager.Payload)
 	if err != nil {
 		return err
 	}
+	notAfter := micros(keymanager.NotAfter(p.Content))
 	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewUpdate().Table(tableSecrets).Set("content_type = ?", p.ContentType).Set("updated_at = ?", micros(now())).
+		_, err := tx.NewUpdate().Table(tableSecrets).Set("content_type = ?", p.ContentType).Set("not_after = ?", notAfter).Set("updated_at = ?", micros(now())).
 			Where("id = ?", id).Exec(ctx)
 		if err != nil {
 			return err

@@ -1,3 +1,4 @@
+// Package barbican is the key manager's face: Barbican's API, version 1, and what TLS reads of the secrets that it keeps.
 package barbican
 
 import (
@@ -18,6 +19,7 @@ type Vault interface {
 	Payload(ctx context.Context, id string) (*keymanager.Payload, error)
 	Container(ctx context.Context, id string) (*keymanager.Container, error)
 	ProjectsOf(ctx context.Context, userID string) ([]*identity.Project, error)
+	AllExpiries(ctx context.Context) ([]keymanager.Expiry, error)
 }
 
 // Service reads for TLS what listeners and pools refer to.
@@ -47,6 +49,11 @@ func (s *Service) Check(ctx context.Context, by keymanager.Asker, refs []keymana
 		}
 	}
 	return bad, nil
+}
+
+// Expiries tells when each certificate and revocation list expires that a listener or pool of any project refers to.
+func (s *Service) Expiries(ctx context.Context) ([]keymanager.Expiry, error) {
+	return s.Vault.AllExpiries(ctx)
 }
 
 // told tells whether the user has to do something about an error.

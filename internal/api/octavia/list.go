@@ -163,7 +163,7 @@ func lister[T lbaas.Part, J any](
 		if err := r.scope(&q); err != nil {
 			return web.Reply{}, err
 		}
-		return listParts(ctx, r, plural, q, rows, show)
+		return listParts(ctx, r, plural, q, warning(a, viewOf(r.Request), rows), show)
 	}
 }
 

@@ -181,6 +181,9 @@ func (a *API) showListener(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, l); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "listener", v.of(listenerOf(l, v)))
 }
 

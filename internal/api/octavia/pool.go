@@ -192,6 +192,9 @@ func (a *API) showPool(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, p); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "pool", v.of(poolOf(p, v)))
 }
 

@@ -1,5 +1,6 @@
 -- +goose Up
 -- What the key manager keeps. epoch is that of 00006. acl_users is JSON text, '' when there are none; acl_created_at is 0 where there is no ACL.
+-- not_after is when the first certificate in the payload expires, 0 where there is none.
 CREATE TABLE IF NOT EXISTS secrets (
     id             VARCHAR(36)  NOT NULL PRIMARY KEY,
     project_id     VARCHAR(64)  NOT NULL,
@@ -11,6 +12,7 @@ CREATE TABLE IF NOT EXISTS secrets (
     mode           VARCHAR(255) NOT NULL,
     expires_at     BIGINT       NOT NULL,
     content_type   VARCHAR(255) NOT NULL,
+    not_after      BIGINT       NOT NULL,
     metadata       {{.Text}}    NOT NULL,
     acl_users      {{.Text}}    NOT NULL,
     acl_project    BOOLEAN      NOT NULL,
