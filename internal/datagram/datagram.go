@@ -12,6 +12,7 @@ package datagram
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -63,7 +64,7 @@ func check(d *enginepb.Datagram) error {
 		return err
 	}
 	if d.PersistenceSeconds < 0 || d.ConnectionLimit < 0 || d.IdleMilliseconds < 0 {
-		return fmt.Errorf("a negative bound")
+		return errors.New("a negative bound")
 	}
 	if d.PersistenceBits4 < 0 || d.PersistenceBits4 > 32 || d.PersistenceBits6 < 0 || d.PersistenceBits6 > 128 {
 		return fmt.Errorf("%d and %d are no numbers of bits of addresses", d.PersistenceBits4, d.PersistenceBits6)
@@ -74,8 +75,12 @@ func check(d *enginepb.Datagram) error {
 		}
 	}
 	for _, c := range d.AllowedCidrs {
-		if _, err := netip.ParsePrefix(c); err != nil {
+		p, err := netip.ParsePrefix(c)
+		if err != nil {
 			return err
+		}
+		if p.Addr().Is4In6() {
+			return fmt.Errorf("%q is no range of addresses", c)
 		}
 	}
 	return checkTargets(d.Targets)

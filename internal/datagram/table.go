@@ -32,7 +32,7 @@ const (
 type Map struct {
 	Name     string
 	Kind     Kind
-	Six      bool   // of Learned: sources are addresses of IPv6
+	Six      bool // of Learned: sources are addresses of IPv6
 	Elements map[uint32]Value
 }
 

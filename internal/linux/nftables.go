@@ -216,11 +216,11 @@ func expression(s datagram.Statement) []expr.Any {
 func plain(s datagram.Statement) []expr.Any {
 	switch s := s.(type) {
 	case datagram.Port:
-		return append(protocol(protocolNumber(s.Protocol)), transport(2, 2), equal(first, binaryutil.BigEndian.PutUint16(s.Number)))
+		return append(protocol(protocolNumber(s.Protocol)), transport(2, 2), equal(binaryutil.BigEndian.PutUint16(s.Number)))
 	case datagram.Flow:
 		all := append(protocol(protocolNumber(s.Protocol)), translated()...)
 		all = append(all, direction(s.Answers)...)
-		return append(all, &expr.Ct{Key: expr.CtKeyPROTODST, Register: first}, equal(first, binaryutil.BigEndian.PutUint16(s.Number)))
+		return append(all, &expr.Ct{Key: expr.CtKeyPROTODST, Register: first}, equal(binaryutil.BigEndian.PutUint16(s.Number)))
 	case datagram.Translated:
 		return translated()
 	case datagram.Asking:
@@ -235,7 +235,7 @@ func plain(s datagram.Statement) []expr.Any {
 			kind = 137 // RFC 4861
 		}
 		all := append(version(s.Six), protocol(control(s.Six))...)
-		return append(all, transport(0, 1), equal(first, []byte{kind}))
+		return append(all, transport(0, 1), equal([]byte{kind}))
 	case datagram.Untracked:
 		return []expr.Any{&expr.Notrack{}}
 	case datagram.Over:
@@ -264,12 +264,12 @@ func control(six bool) byte {
 	return unix.IPPROTO_ICMP
 }
 
-func equal(register uint32, data []byte) expr.Any {
-	return &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: data}
+func equal(data []byte) expr.Any {
+	return &expr.Cmp{Op: expr.CmpOpEq, Register: first, Data: data}
 }
 
 func protocol(n byte) []expr.Any {
-	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: first}, equal(first, []byte{n})}
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: first}, equal([]byte{n})}
 }
 
 func transport(offset, length uint32) expr.Any {
@@ -290,7 +290,7 @@ func direction(answers bool) []expr.Any {
 	if answers {
 		way = 1
 	}
-	return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: first}, equal(first, []byte{way})}
+	return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: first}, equal([]byte{way})}
 }
 
 // A field of both kinds of IP headers, by its offset and length.
@@ -319,7 +319,7 @@ func version(six bool) []expr.Any {
 	if six {
 		number = unix.NFPROTO_IPV6
 	}
-	return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: first}, equal(first, []byte{number})}
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: first}, equal([]byte{number})}
 }
 
 // source loads so many bits of the source's address.
@@ -344,13 +344,15 @@ func maskOf(bits, width int) []byte {
 	return mask
 }
 
-func match(load []expr.Any, a netip.Addr) []expr.Any { return append(load, equal(first, a.AsSlice())) }
+func match(load []expr.Any, a netip.Addr) []expr.Any { return append(load, equal(a.AsSlice())) }
 
 func lookUp(set string) expr.Any {
 	return &expr.Lookup{SourceRegister: first, DestRegister: first, IsDestRegSet: true, SetName: set}
 }
 
-func setMark() expr.Any { return &expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: first} }
+func setMark() expr.Any {
+	return &expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: first}
+}
 
 // slot makes the number of a slot.
 func slot(c datagram.Choose) []expr.Any {

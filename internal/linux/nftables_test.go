@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"plimsoll/internal/datagram"
@@ -19,21 +18,7 @@ import (
 // datagramNamespace makes a namespace for a test.
 func datagramNamespace(t *testing.T) string {
 	t.Helper()
-	h, err := Open(uuid.NewString())
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "plmtest-" + uuid.NewString()
-	if _, err := h.EnsureNamespace(name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.RemoveNamespace(name); err != nil {
-			t.Error(err)
-		}
-		h.Close()
-	})
-	return name
+	return ensureNamespace(t, testHost(t))
 }
 
 // none starts counters at nothing.

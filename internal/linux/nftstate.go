@@ -53,15 +53,27 @@ func ReadDatagrams(namespace string, known uint32) (d Datagrams, err error) {
 type attributes map[uint16][]byte
 
 func parseAttributes(b []byte) (attributes, error) {
-	all, err := nl.ParseRouteAttr(b)
-	if err != nil {
-		return nil, err
-	}
 	a := attributes{}
-	for _, one := range all {
-		a[one.Attr.Type&nl.NLA_TYPE_MASK] = one.Value
+	err := eachAttribute(b, func(kind uint16, value []byte) error {
+		a[kind] = value
+		return nil
+	})
+	return a, err
+}
+
+// eachAttribute goes through the attributes of netlink in b. The library's own parser ends the program where the last is cut short.
+func eachAttribute(b []byte, see func(kind uint16, value []byte) error) error {
+	for len(b) >= unix.SizeofNlAttr {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofNlAttr || length > len(b) {
+			return fmt.Errorf("an attribute of %d bytes in %d", length, len(b))
+		}
+		if err := see(binary.NativeEndian.Uint16(b[2:])&nl.NLA_TYPE_MASK, b[unix.SizeofNlAttr:length]); err != nil {
+			return err
+		}
+		b = b[min((length+unix.NLA_ALIGNTO-1) & ^(unix.NLA_ALIGNTO-1), len(b)):]
 	}
-	return a, nil
+	return nil
 }
 
 func (a attributes) text(kind uint16) string { return strings.TrimRight(string(a[kind]), "\x00") }
@@ -187,16 +199,13 @@ func readElements(set string) (map[uint32]datagram.Value, error) {
 	}
 	all := map[uint32]datagram.Value{}
 	for _, answer := range answers {
-		elements, err := nl.ParseRouteAttr(answer[unix.NFTA_SET_ELEM_LIST_ELEMENTS])
+		err := eachAttribute(answer[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, e []byte) error {
+			key, value, err := parseElement(e)
+			all[key] = value
+			return err
+		})
 		if err != nil {
 			return nil, err
-		}
-		for _, e := range elements {
-			key, value, err := parseElement(e.Value)
-			if err != nil {
-				return nil, err
-			}
-			all[key] = value
 		}
 	}
 	return all, nil
