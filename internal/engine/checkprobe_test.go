@@ -113,7 +113,7 @@ func TestAskTCP(t *testing.T) {
 func web(t *testing.T, l net.Listener) {
 	t.Helper()
 	server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method != "GET" || r.RequestURI != "/healthy?a=b" || r.Host != "www.example.com" || r.Proto != "HTTP/1.1" {
+		if r.Method != http.MethodGet || r.RequestURI != "/healthy?a=b" || r.Host != "www.example.com" || r.Proto != "HTTP/1.1" {
 			rw.WriteHeader(http.StatusTeapot)
 			return
 		}
