@@ -192,3 +192,30 @@ func TestL7UnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// TestL7Refused has a rule that only HAProxy refuses: its policy says why and the others work on, also while it had a form that
+// HAProxy took.
+func TestL7Refused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, harness.Tree{})
+	policy := s.create(t, "/l7policies", "l7policy", object{"listener_id": s.lb.ListenerID, "action": "REJECT"})
+	path := "/l7policies/" + policy + "/rules"
+	r := s.create(t, path, "rule", rule("PATH", "REGEX", "", "^/bad"))
+	s.WaitActive(t, s.lb.ID)
+	s.expect(t, "the policy", s.lb.Address, []string{"/bad"}, answer{Code: 403})
+
+	const large = "(a){65535}"
+	s.change(t, path+"/"+r, "rule", object{"value": large})
+	s.provisions(t, map[string]string{s.lb.ID: "ERROR", policy: "ERROR", s.lb.ListenerID: "ACTIVE"})
+	s.says(t, "too large", "l7policies", policy)
+	s.expect(t, "the policy's last good form", s.lb.Address, []string{"/bad"}, answer{Code: 403})
+	other := s.create(t, "/l7policies", "l7policy", object{"listener_id": s.lb.ListenerID, "action": "REJECT"})
+	s.create(t, "/l7policies/"+other+"/rules", "rule", rule("PATH", "REGEX", "", "^/good"))
+	s.provisions(t, map[string]string{s.lb.ID: "ERROR", policy: "ERROR", other: "ACTIVE"})
+	s.expect(t, "another policy", s.lb.Address, []string{"/good"}, answer{Code: 403})
+	s.expect(t, "no policy", s.lb.Address, []string{"/"}, answer{Code: 200, Body: "m1"})
+
+	s.alter(t, path+"/"+r, "rule", object{"value": "^/better"})
+	s.expect(t, "the healed policy", s.lb.Address, []string{"/better"}, answer{Code: 403})
+	s.expect(t, "what it was", s.lb.Address, []string{"/bad"}, answer{Code: 200, Body: "m1"})
+}

@@ -39,13 +39,19 @@ func (s *site) create(t *testing.T, path, noun string, body object) string {
 // alter changes an object, and waits until everything is ACTIVE again.
 func (s *site) alter(t *testing.T, path, noun string, body object) {
 	t.Helper()
+	s.change(t, path, noun, body)
+	s.WaitActive(t, s.lb.ID)
+}
+
+// change changes an object.
+func (s *site) change(t *testing.T, path, noun string, body object) {
+	t.Helper()
 	resp, err := s.LoadBalancer.Put(t.Context(), s.LoadBalancer.ServiceURL("lbaas")+path, object{noun: body}, nil,
 		&gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}})
 	if err != nil {
 		t.Fatalf("PUT %s: %v", path, err)
 	}
 	_ = resp.Body.Close()
-	s.WaitActive(t, s.lb.ID)
 }
 
 // remove deletes an object, and waits until everything is ACTIVE again.
