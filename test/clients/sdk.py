@@ -1,4 +1,4 @@
-"""Goes through openstacksdk's conn.load_balancer against the server of the environment's openrc, as its administrator. It ends
+"""Goes through openstacksdk's conn.load_balancer and conn.key_manager against the server of the environment's openrc, as its administrator. It ends
 with an error at the first thing that is not as it has to be.
 
 Usage: sdk.py SUBNET_ID PROJECT_ID"""
@@ -181,4 +181,19 @@ lbaas.delete_availability_zone("sdk", ignore_missing=False)
 gone("availability_zone_profile", zone_profile.id)
 gone("flavor", flavor.id)
 gone("flavor_profile", flavor_profile.id)
+
+# Secrets and containers.
+keys = conn.key_manager
+made = [keys.create_secret(name="sdk-%d" % i, payload="p%d" % i, payload_content_type="text/plain", secret_type="passphrase") for i in range(12)]
+shows("a secret", keys.get_secret(made[0].secret_id), name="sdk-0", payload="p0", status="ACTIVE", secret_type="passphrase")
+equal("listed secrets", [s.name for s in keys.secrets(sort="created")], ["sdk-%d" % i for i in range(12)])
+equal("a secret found by its name", [s.secret_id for s in keys.secrets(name="sdk-3")], [made[3].secret_id])
+box = keys.create_container(name="sdk", type="generic", secret_refs=[{"name": "a", "secret_ref": made[0].secret_ref}])
+shows("a container", keys.get_container(box.container_id), name="sdk", secret_refs=[{"name": "a", "secret_ref": made[0].secret_ref}])
+equal("listed containers", [c.name for c in keys.containers()], ["sdk"])
+keys.delete_container(box.container_id, ignore_missing=False)
+for s in made:
+    keys.delete_secret(s.secret_id, ignore_missing=False)
+equal("secrets that are left", list(keys.secrets()), [])
+
 print("openstacksdk %s is content" % openstack.version.__version__)
