@@ -163,6 +163,9 @@ func FuzzL7(f *testing.F) {
 	tree := func(s string) *lbaas.LoadBalancer {
 		lb := l7Tree()
 		seedTree(lb, s)
+		addRule(lb.Listeners[0].L7Policies[0], lbaas.RuleCookie, lbaas.CompareEqualTo, s, "x")
+		lb.Pools[0].SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistAppCookie, CookieName: s}
+		addLimit(lb.Listeners[0], 1, lbaas.RateLimitDeny, rate(lbaas.RateRequestsPerURL, 1, 10, "/"+plainOnly(s)))
 		return lb
 	}
 	plain := lines(f, tree(placeholder))
@@ -177,6 +180,16 @@ func FuzzL7(f *testing.F) {
 	})
 }
 
+// plainOnly is what of a string can be in a path: what cannot is lacking, and not rendered.
+func plainOnly(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r >= 0x7f || strings.ContainsRune("?#", r) {
+			return 'x'
+		}
+		return r
+	}, s)
+}
+
 // filledL7 is plain with value in the place of the placeholder. Targets of redirects are log formats, with their percent signs twice.
 func filledL7(plain [][]string, value string) [][]string {
 	var all [][]string
@@ -184,8 +197,11 @@ func filledL7(plain [][]string, value string) [][]string {
 		var words []string
 		for i, w := range line {
 			with := value
-			if i > 0 && (line[i-1] == "location" || line[i-1] == "prefix") {
+			switch {
+			case i > 0 && (line[i-1] == "location" || line[i-1] == "prefix"):
 				with = strings.ReplaceAll(value, "%", "%%")
+			case strings.HasPrefix(w, "req.cook(") || strings.HasPrefix(w, "res.cook("):
+				with = argumentEscaper.Replace(value)
 			}
 			words = append(words, strings.ReplaceAll(w, placeholder, with))
 		}
