@@ -49,9 +49,10 @@ func directives(files known) map[string]map[string]rule {
 	return map[string]map[string]rule{
 		"global": {
 			"user": checkUser, "group": checkGroup, "hard-stop-after": any1, "maxconn": any1,
-			"httpclient.ssl.verify": only("none"),
-			"stats":                 only(strings.Fields(haproxy.StatsSocket)[1:]...),
-			"server-state-file":     only(haproxy.StateFile),
+			"httpclient.ssl.verify":     only("none"),
+			"tune.ssl.default-dh-param": only(strings.Fields(haproxy.DHParameters)[1:]...),
+			"stats":                     only(strings.Fields(haproxy.StatsSocket)[1:]...),
+			"server-state-file":         only(haproxy.StateFile),
 		},
 		"defaults": {"load-server-state-from-file": only("global"), "retries": any1, "option": oneOf("redispatch")},
 		"frontend": frontend,

@@ -48,6 +48,9 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 	// HAProxy has an HTTP client of its own, which nothing here uses. To verify servers it would read all of the system's
 	// certificate authorities: three quarters of the time that a start takes, and a megabyte of each process.
 	s.add("httpclient.ssl.verify none")
+	if endsTLS(lb) {
+		s.add(DHParameters)
+	}
 	if n := opts.maxconn(lb, len(spec.Sections)+len(spec.Servers)); n > 0 {
 		s.add("maxconn %d", n)
 	}

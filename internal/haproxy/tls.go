@@ -43,6 +43,14 @@ func (s Secrets) has(all []secret) bool {
 	return !slices.ContainsFunc(all, func(one secret) bool { return len(s[one.ref]) == 0 })
 }
 
+// DHParameters is the line without which the DHE ciphers, which Octavia's default list has, are of no use.
+const DHParameters = "tune.ssl.default-dh-param 2048"
+
+// endsTLS tells whether any listener of a load balancer ends TLS.
+func endsTLS(lb *lbaas.LoadBalancer) bool {
+	return slices.ContainsFunc(listeners(lb), (*lbaas.Listener).UsesTLS)
+}
+
 // listFile is the plain name of the file that lists the certificates of a listener.
 func listFile(l *lbaas.Listener) string { return "list-" + l.ID + ".txt" }
 

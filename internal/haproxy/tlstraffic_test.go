@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +168,29 @@ func TestTerminated(t *testing.T) {
 		}
 		if test.at == at[0] && (s.Header.Get("X-Forwarded-Proto") != "https" || s.Header.Get("X-Ssl-Client-Cn") == "me" || s.Header["X_ssl_issuer"] != nil) {
 			t.Errorf("the member sees %v", s.Header)
+		}
+	}
+}
+
+// TestEveryCipher speaks each of the ciphers that a listener has by default. Go's own client knows no DHE.
+func TestEveryCipher(t *testing.T) {
+	t.Parallel()
+	secrets, _ := testSecrets(t)
+	lb := newTree()
+	addTLSListener(lb, 1, 443, "").SNIContainerRefs = []string{refEC}
+	at := local(t, lb)
+	running(t, lb, secrets)
+	for _, cipher := range strings.Split(lbaas.DefaultCiphers, ":") {
+		words := []string{"s_client", "-connect", at[0], "-tls1_2", "-cipher", cipher}
+		switch {
+		case strings.HasPrefix(cipher, "TLS_"):
+			words = []string{"s_client", "-connect", at[0], "-tls1_3", "-ciphersuites", cipher}
+		case strings.Contains(cipher, "ECDSA"):
+			words = append(words, "-servername", "shop.example.com")
+		}
+		output, _ := exec.Command("openssl", words...).CombinedOutput() // nothing is typed; it ends at once
+		if !bytes.Contains(output, []byte("Cipher is "+cipher)) {
+			t.Errorf("%s is not spoken:\n%s", cipher, output)
 		}
 	}
 }
