@@ -68,6 +68,22 @@ func TestPingDecides(t *testing.T) {
 	}
 	b.want(b.again(), methodNone)
 
+	// What HAProxy finds the engine goes on with, and the other way round: nobody is asked in vain by a client.
+	pool, delay := b.pool.HealthMonitor, 3600
+	b.monitor()
+	b.pool.HealthMonitor.Type, b.pool.HealthMonitor.Delay = lbaas.MonitorTCP, delay
+	b.mustApply(methodReload)
+	if !down() {
+		t.Error("it is not down right after HAProxy checks it")
+	}
+	pool.Delay = delay
+	b.pool.HealthMonitor = pool
+	b.mustApply(methodReload)
+	if !down() {
+		t.Error("it is not down right after the engine checks it again")
+	}
+	w.answers(httpClient(t, client, false), b.url(), 10)
+
 	b.pool.HealthMonitor = nil
 	b.mustApply(methodNone)
 	if s := serverStatus(b.observe(), absent.ID); s != "no check" {

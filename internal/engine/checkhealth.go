@@ -109,6 +109,21 @@ func (h *health) told() {
 	h.turning = false
 }
 
+// presume takes members for DOWN that others found so, unless something is known of them.
+func (h *health) presume(members []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range members {
+		if _, known := h.members[id]; known {
+			continue
+		}
+		if h.members == nil {
+			h.members = map[string]verdict{}
+		}
+		h.members[id], h.unsaved = verdict{Down: true}, true
+	}
+}
+
 // forget drops the verdict on a member that is another now, or that is not asked any more.
 func (h *health) forget(member string) {
 	h.mu.Lock()

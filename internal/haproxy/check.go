@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/protobuf/proto"
+
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/lbaas"
 )
@@ -120,6 +122,40 @@ func WithHealth(states []ServerState, spec *enginepb.Spec, down map[string]bool)
 		all[i] = all[i].with(down[s.Name])
 	}
 	return all
+}
+
+// FoundDown are the members that HAProxy's own checks found down in one Spec, and that the engine checks in the next: they stay
+// down until it finds otherwise.
+func FoundDown(states []ServerState, from, to *enginepb.Spec) []string {
+	asked := map[string]bool{}
+	for _, c := range to.Checks {
+		for _, p := range c.Probes {
+			asked[p.MemberId] = true
+		}
+	}
+	was := byKey(from.Servers)
+	var down []string
+	for _, s := range states {
+		server := was[s.Backend+"/"+s.Name]
+		if server == nil || !server.Checked && !tracks(server) {
+			continue
+		}
+		if asked[s.Name] && s.stopped() && !s.Maintenance() {
+			down = append(down, s.Name)
+		}
+	}
+	return down
+}
+
+// checks has the pools that keep their last form keep their check, too.
+func (r *retreat) checks() {
+	refused := func(c *enginepb.Check) bool { return r.refused(c.PoolId) }
+	r.left.Checks = slices.DeleteFunc(r.left.Checks, refused)
+	for _, c := range r.good.Checks {
+		if refused(c) {
+			r.left.Checks = append(r.left.Checks, proto.CloneOf(c))
+		}
+	}
 }
 
 // HAProxy's words for srv_op_state.

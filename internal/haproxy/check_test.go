@@ -168,3 +168,23 @@ func TestHealthIsTold(t *testing.T) {
 	p = start(t, opts, spec, unchecked)
 	want(p, map[string]string{member: "no check", off: "MAINT", drained: "no check"})
 }
+
+// TestHeldPoolKeepsItsCheck has a pool keep its last form, while another changes.
+func TestHeldPoolKeepsItsCheck(t *testing.T) {
+	good := Render(pingTree(), nil, nil, Options{})
+	lb := pingTree()
+	lb.Pools[0].HealthMonitor.Type = lbaas.MonitorTCP
+	lb.Pools[1].HealthMonitor.Type = lbaas.MonitorPing
+	wanted := Render(lb, nil, nil, Options{})
+	left, _ := Retreat(wanted, good, []string{uid(2, 1)})
+	var pools []string
+	for _, c := range left.Checks {
+		pools = append(pools, c.PoolId+" "+c.Type)
+	}
+	if diff := cmp.Diff([]string{uid(2, 2) + " PING", uid(2, 1) + " PING"}, pools); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if left, _ := Retreat(wanted, nil, []string{uid(2, 2)}); len(left.Checks) > 0 {
+		t.Errorf("a pool that is left out is checked: %v", left.Checks)
+	}
+}

@@ -29,6 +29,7 @@ func Retreat(wanted, good *enginepb.Spec, blamed []string) (left *enginepb.Spec,
 	r.restorePeers()
 	r.untrack()
 	r.files()
+	r.checks()
 	r.holdMissing()
 	r.left.Hash = hash(r.left)
 	slices.Sort(r.held)
