@@ -88,10 +88,10 @@ func (c *idCard) bundle(t *testing.T) string {
 // shop is a site with a listener that ends TLS: the default certificate is in a secret, that of two.example.com in a container.
 type shop struct {
 	*site
-	listener               string
-	bundle, cert, key      string // the secrets' references
-	one, two               *idCard
-	address, containerName string
+	listener          string
+	bundle, cert, key string // the secrets' references
+	one, two          *idCard
+	address           string
 }
 
 func (s *shop) keep(t *testing.T, payload, encoding string) string {

@@ -22,23 +22,26 @@ type Vault interface {
 	AllExpiries(ctx context.Context) ([]keymanager.Expiry, error)
 }
 
-// Service reads for TLS what listeners and pools refer to.
+// Service reads for TLS what listeners and pools refer to. Its methods may be called concurrently. What Material returns is shared: nobody
+// changes it.
 type Service struct {
 	Vault Vault
+
+	memory memory
 }
 
 // Material reads what a listener or pool of a project refers to: a secret or a container, by the reference's last path element. The
 // project has it when it is the project's, or when its ACL names the project or a user who has a role there. The error is
 // lbaas.NotFound, lbaas.Forbidden or lbaas.Invalid where the user has to do something about it; any other says that nothing is known.
 func (s *Service) Material(ctx context.Context, projectID, ref string, use keymanager.Use) (*keymanager.Material, error) {
-	r := &reading{vault: s.Vault, asker: keymanager.Asker{ProjectID: projectID}}
+	r := &reading{vault: s.Vault, memory: &s.memory, asker: keymanager.Asker{ProjectID: projectID}}
 	return r.material(ctx, ref, use)
 }
 
 // Check looks at what somebody wants a listener or pool to refer to. Besides what Material asks for, that user has to be allowed to read
 // it. An error says that nothing is known.
 func (s *Service) Check(ctx context.Context, by keymanager.Asker, refs []keymanager.Reference) (bad []keymanager.Refusal, err error) {
-	r := &reading{vault: s.Vault, asker: by, byUser: true}
+	r := &reading{vault: s.Vault, memory: &s.memory, asker: by, byUser: true}
 	for _, ref := range refs {
 		err := r.check(ctx, ref)
 		if err != nil && !told(err) {
@@ -64,6 +67,7 @@ func told(err error) bool {
 // reading is how somebody reads what TLS refers to.
 type reading struct {
 	vault  Vault
+	memory *memory
 	asker  keymanager.Asker
 	byUser bool // the user is asked for, too
 }
@@ -99,7 +103,7 @@ func (r *reading) material(ctx context.Context, ref string, use keymanager.Use) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := parse(payload, use)
+	m, err := r.memory.read(use, [][]byte{payload}, func() (*keymanager.Material, error) { return parse(payload, use) })
 	if err != nil {
 		return nil, unusable("Secret", id, use, err)
 	}
@@ -128,7 +132,7 @@ func (r *reading) ofContainer(ctx context.Context, c *keymanager.Container, use 
 	if use != keymanager.Certificate {
 		return nil, lbaas.Errorf(lbaas.Invalid, "Container %s cannot be used as %s: refer to a secret.", c.ID, use)
 	}
-	parts := map[string][]byte{}
+	var parts [][]byte
 	for _, name := range []string{
 		keymanager.RefCertificate, keymanager.RefPrivateKey, keymanager.RefIntermediates, keymanager.RefPrivateKeyPassphrase,
 	} {
@@ -136,10 +140,11 @@ func (r *reading) ofContainer(ctx context.Context, c *keymanager.Container, use 
 		if err != nil {
 			return nil, err
 		}
-		parts[name] = payload
+		parts = append(parts, payload)
 	}
-	m, err := keymanager.FromContainer(parts[keymanager.RefCertificate], parts[keymanager.RefPrivateKey],
-		parts[keymanager.RefIntermediates], parts[keymanager.RefPrivateKeyPassphrase])
+	m, err := r.memory.read(use, parts, func() (*keymanager.Material, error) {
+		return keymanager.FromContainer(parts[0], parts[1], parts[2], parts[3])
+	})
 	if err != nil {
 		return nil, unusable("Container", c.ID, use, err)
 	}

@@ -257,3 +257,21 @@ func TestRenewedMaterial(t *testing.T) {
 		t.Error("the renewed secret reads as before")
 	}
 }
+
+// TestMaterialAgain reads the same payloads from secrets of two projects: who may read them is asked each time.
+func TestMaterialAgain(t *testing.T) {
+	s := newShop(t)
+	for range 2 {
+		for project, ref := range map[string]string{mine: s.refs["bundle"], foreign: s.refs["foreign"]} {
+			if _, err := s.service.Material(t.Context(), project, ref, keymanager.Certificate); err != nil {
+				t.Error(err)
+			}
+		}
+		if m, err := s.service.Material(t.Context(), foreign, s.refs["bundle"], keymanager.Certificate); !errors.Is(err, lbaas.Forbidden) {
+			t.Errorf("%v, %v", m, err)
+		}
+		if m, err := s.service.Material(t.Context(), mine, s.refs["bundle"], keymanager.Revocations); !errors.Is(err, lbaas.Invalid) {
+			t.Errorf("as another thing: %v, %v", m, err)
+		}
+	}
+}
