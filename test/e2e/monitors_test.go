@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,5 +240,44 @@ func TestMonitorAddress(t *testing.T) {
 			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "NO_MONITOR")
 			p.answerers(t, "m1", "m2")
 		})
+	}
+}
+
+// TestResultsSurvive kills the engine and then reloads HAProxy while the second member is down, by a check of HAProxy's and by one of the
+// engine's: no client is sent there.
+func TestResultsSurvive(t *testing.T) {
+	s := prepare(t, 0)
+	for kind, grow := range map[string]func() harness.Organ{
+		"TCP":  func() harness.Organ { return &harness.HTTPOrgan{} },
+		"PING": func() harness.Organ { return &harness.PingOrgan{} },
+	} {
+		p := s.patients(t, kind, "HTTP", monitors.CreateOpts{Type: kind}, grow)
+		p.WaitActive(t, p.lb.ID)
+		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[0], "ONLINE")
+		p.organs[1].Stop(t)
+		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
+		seldom := monitors.UpdateOpts{Delay: 600} // from now on what is known is what was known
+		if err := monitors.Update(t.Context(), s.LoadBalancer, p.lb.MonitorID, seldom).Err; err != nil {
+			t.Fatal(err)
+		}
+		p.WaitActive(t, p.lb.ID)
+		for _, engine := range s.Engines() {
+			if err := syscall.Kill(engine.PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Stop(t)
+		s.Start(t)
+		timeout := 44000
+		if err := listeners.Update(t.Context(), s.LoadBalancer, p.lb.ListenerID, listeners.UpdateOpts{TimeoutClientData: &timeout}).Err; err != nil {
+			t.Fatal(err)
+		}
+		p.WaitActive(t, p.lb.ID)
+		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
+		for range 20 {
+			if name, err := p.ask(); err != nil || name != "m1" {
+				t.Errorf("%s: after a restart %q answers, %v", kind, name, err)
+			}
+		}
 	}
 }
