@@ -46,9 +46,9 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-func drawMembers(t *rapid.T) []*enginepb.Target {
+func drawMembers(t *rapid.T, most int) []*enginepb.Target {
 	var all []*enginepb.Target
-	for i := range rapid.IntRange(1, 60).Draw(t, "members") {
+	for i := range rapid.IntRange(1, most).Draw(t, "members") {
 		all = append(all, &enginepb.Target{MemberId: fmt.Sprintf("%d-%d", i, rapid.Uint32().Draw(t, "id")), Weight: rapid.Int32Range(1, 256).Draw(t, "weight")})
 	}
 	return all
@@ -57,7 +57,7 @@ func drawMembers(t *rapid.T) []*enginepb.Target {
 // TestTurnsAreFair wants each member to have its share, as nearly as slots allow, and nobody to be left out.
 func TestTurnsAreFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		members := drawMembers(t)
+		members := drawMembers(t, 60)
 		slots := turns(members)
 		if len(slots) > turnsMost+len(members) {
 			t.Fatalf("%d slots", len(slots))
@@ -82,7 +82,7 @@ func TestTurnsAreFair(t *testing.T) {
 // TestRendezvous wants a member that goes to change no slot but its own, and shares that follow the weights.
 func TestRendezvous(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		members := drawMembers(t)
+		members := drawMembers(t, 8)
 		before := rendezvous(members)
 		if len(members) == 1 {
 			return
@@ -114,7 +114,7 @@ func TestRendezvous(t *testing.T) {
 // TestNumbers wants a number of its own for each member, that stays when others come.
 func TestNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		members := drawMembers(t)
+		members := drawMembers(t, 60)
 		all, seen := numbers(members), map[uint32]bool{0: true}
 		for _, m := range members {
 			n := all[m.MemberId]

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"plimsoll/internal/datagram"
 	"plimsoll/internal/engine/enginepb"
@@ -17,6 +20,13 @@ type forwarding struct {
 	listeners  []*enginepb.Datagram
 	down       map[string]bool
 	generation uint32 // of the namespace's tables, when they last were as wanted
+}
+
+// same tells whether f is carried out already.
+func (f forwarding) same(other forwarding) bool {
+	return f.known && maps.Equal(f.down, other.down) && slices.EqualFunc(f.listeners, other.listeners, func(a, b *enginepb.Datagram) bool {
+		return proto.Equal(a, b)
+	})
 }
 
 // checkDatagrams refuses listeners that no table of the kernel could be made of. Their ids become names in it.
@@ -60,7 +70,7 @@ func (a *application) forward(settled bool) {
 	a.forwarded = changes
 }
 
-// count adds the changes of forwarding to what the reply says.
+// countForwarded adds the changes of forwarding to what the reply says.
 func (a *application) countForwarded() {
 	if a.forwarded == 0 {
 		return
@@ -92,9 +102,15 @@ func (e *Engine) reforward(b *balancer) error {
 // forward makes the namespace's table as listeners and the members' health ask for, and has the kernel forget the flows
 // that the table would not have made. It returns how many changes that took.
 func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes int, err error) {
-	f := forwarding{listeners: listeners, down: b.targetsDown()}
-	b.forwarding.known = false
+	f := forwarding{known: true, listeners: listeners, down: b.targetsDown()}
 	namespace := namespaceName(b.id)
+	if b.forwarding.same(f) {
+		is, err := linux.ReadDatagrams(namespace, b.forwarding.generation)
+		if err == nil && is.State == nil && is.Forwards {
+			return 0, nil // nobody has touched it since
+		}
+	}
+	b.forwarding.known = false
 	is, err := linux.ReadDatagrams(namespace, 0)
 	if err != nil {
 		return 0, err
@@ -106,29 +122,25 @@ func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes i
 			return 0, err
 		}
 	}
-	if err := e.carryOutTable(namespace, listeners, b.counters.Datagrams, todo); err != nil {
+	if err := carryOutTable(namespace, listeners, b.counters.Datagrams, todo); err != nil {
 		return 0, err
 	}
-	stale := func(t datagram.Tracked) bool { return datagram.Stale(listeners, f.down, t) }
-	forgotten, err := linux.ForgetFlows(namespace, stale)
+	forgotten, err := linux.ForgetFlows(namespace, func(t datagram.Tracked) bool { return datagram.Stale(listeners, f.down, t) })
 	if err != nil {
 		return 0, err
 	}
 	failpoint.Here("engine.datagrams.forwarded")
-	if now, err := linux.ReadDatagrams(namespace, 0); err == nil {
-		f.generation = now.Generation
+	if f.generation, err = linux.DatagramGeneration(namespace); err != nil {
+		return 0, err
 	}
-	if forgotten > 0 {
-		e.log.Debug("flows forgotten", "load_balancer", b.id, "flows", forgotten)
-	}
+	e.log.Debug("datagrams forwarded", "load_balancer", b.id, "changes", len(todo), "flows_forgotten", forgotten)
 	b.counters.trimDatagrams(listeners)
-	f.known = true
 	b.forwarding = f
 	return len(todo), nil
 }
 
 // carryOutTable changes the table. Nothing is forwarded without one: it comes before, and goes after.
-func (e *Engine) carryOutTable(namespace string, listeners []*enginepb.Datagram, counted map[string]datagram.Counted, todo []datagram.Change) error {
+func carryOutTable(namespace string, listeners []*enginepb.Datagram, counted map[string]datagram.Counted, todo []datagram.Change) error {
 	restsUDP, restsSCTP := datagram.Idle(listeners, datagram.UDP), datagram.Idle(listeners, datagram.SCTP)
 	start := func(counter string) datagram.Counter { return datagram.Start(counted, counter) }
 	if len(listeners) == 0 {
@@ -184,7 +196,11 @@ func (b *balancer) tableDrift(is linux.Datagrams, err error) string {
 
 // datagramFrontends are the listeners as HAProxy would report them.
 func (b *balancer) datagramFrontends(listeners []*enginepb.Datagram, is linux.Datagrams) []*enginepb.Frontend {
-	active := datagram.Translations(listeners, is.Flows)
+	flows, err := linux.Flows(namespaceName(b.id))
+	if err != nil {
+		flows = nil // the figure is of this moment only
+	}
+	active := datagram.Translations(listeners, flows)
 	var all []*enginepb.Frontend
 	for _, d := range listeners {
 		c := b.counters.Datagrams[d.ListenerId]

@@ -45,17 +45,16 @@ type entry struct {
 	original, id []byte
 }
 
-// flows lists the flows of the thread's namespace.
-func flows() ([]datagram.Tracked, error) {
-	all, err := entries()
-	if err != nil {
-		return nil, err
-	}
-	tracked := make([]datagram.Tracked, len(all))
-	for i, e := range all {
-		tracked[i] = e.Tracked
-	}
-	return tracked, nil
+// Flows lists the flows of UDP and SCTP of a namespace. Where there are any this takes milliseconds, however few they are.
+func Flows(namespace string) (tracked []datagram.Tracked, err error) {
+	err = Within(namespace, func() error {
+		all, err := entries()
+		for _, e := range all {
+			tracked = append(tracked, e.Tracked)
+		}
+		return err
+	})
+	return tracked, err
 }
 
 // entries lists the flows of UDP and SCTP. The kernel looks through a table that all namespaces share, so it is not asked where there

@@ -65,12 +65,12 @@ func TestFlows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	now, err := ReadDatagrams(namespace, 0)
+	now, err := Flows(namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var to []string
-	for _, f := range now.Flows {
+	for _, f := range now {
 		to = append(to, f.Protocol+" "+f.To.String()+" "+f.Member.String())
 	}
 	if diff := cmp.Diff(map[string]bool{"udp 127.0.0.1:9 127.0.0.1:9": true, "udp [::1]:9 [::1]:9": true}, set(to)); diff != "" {
@@ -80,8 +80,8 @@ func TestFlows(t *testing.T) {
 	if n, err := ForgetFlows(namespace, four); n != 1 || err != nil {
 		t.Errorf("ForgetFlows = %d, %v, want 1", n, err)
 	}
-	if now, err = ReadDatagrams(namespace, 0); err != nil || len(now.Flows) != 1 || four(now.Flows[0]) {
-		t.Errorf("flows that are left: %v, %v", now.Flows, err)
+	if now, err = Flows(namespace); err != nil || len(now) != 1 || four(now[0]) {
+		t.Errorf("flows that are left: %v, %v", now, err)
 	}
 }
 

@@ -18,12 +18,11 @@ type Datagrams struct {
 	Generation uint32          // of all tables: it changes whenever somebody changes any of them
 	State      *datagram.State // nil when the generation is the one that the caller knows
 	Counters   map[string]datagram.Counter
-	Flows      []datagram.Tracked
 	Forwards   bool // between links
 }
 
-// ReadDatagrams reads what a namespace forwards. Without a table all is empty. The state is left out when the generation is still
-// known, for which 0 stands for none.
+// ReadDatagrams reads what a namespace forwards, but for its flows. Without a table all is empty. The state is left out when the
+// generation is still known, for which 0 stands for none.
 func ReadDatagrams(namespace string, known uint32) (d Datagrams, err error) {
 	err = Within(namespace, func() (err error) {
 		if d.Generation, err = generation(); err != nil {
@@ -37,9 +36,6 @@ func ReadDatagrams(namespace string, known uint32) (d Datagrams, err error) {
 		if d.Counters, err = readCounters(); err != nil {
 			return err
 		}
-		if d.Flows, err = flows(); err != nil {
-			return err
-		}
 		d.Forwards, err = forwards()
 		return err
 	})
@@ -47,6 +43,15 @@ func ReadDatagrams(namespace string, known uint32) (d Datagrams, err error) {
 		return Datagrams{}, fmt.Errorf("read the table of datagrams: %w", err)
 	}
 	return d, nil
+}
+
+// DatagramGeneration reads only the generation.
+func DatagramGeneration(namespace string) (n uint32, err error) {
+	err = Within(namespace, func() (err error) {
+		n, err = generation()
+		return err
+	})
+	return n, err
 }
 
 // attributes are those of one netlink message, or nested in one attribute, by type.
