@@ -56,7 +56,7 @@ func (p *pcre) step() error {
 		return nil
 	case strings.IndexByte("*+?", rest[0]) >= 0:
 		return p.repeat(1)
-	case braces.MatchString(rest):
+	case rest[0] == '{' && braces.MatchString(rest):
 		return p.repeat(len(braces.FindString(rest)))
 	}
 	p.nothing = rest[0] == '^' || rest[0] == '$'
@@ -69,10 +69,12 @@ var setFlags = regexp.MustCompile(`^\(\?[A-Za-z-]*\)`)
 // group opens or closes one. Flags by themselves are nothing that could be repeated.
 func (p *pcre) group(rest string) {
 	p.nothing = false
-	if flags := setFlags.FindString(rest); flags != "" {
-		p.nothing = true
-		p.at += len(flags)
-		return
+	if strings.HasPrefix(rest, "(?") {
+		if flags := setFlags.FindString(rest); flags != "" {
+			p.nothing = true
+			p.at += len(flags)
+			return
+		}
 	}
 	within := p.behind[len(p.behind)-1]
 	switch {
@@ -115,19 +117,26 @@ var backReference = regexp.MustCompile(`^\\(?:[1-9]|k[<{'])`)
 
 func (p *pcre) escape() error {
 	rest := p.text[p.at:]
-	if parts := codePoint.FindStringSubmatch(rest); parts != nil {
-		p.at += len(parts[0])
-		p.nothing = false
-		if n, err := strconv.ParseUint(parts[1], 16, 64); err != nil || n > 0xff {
-			return errLargeCode
+	if strings.HasPrefix(rest, `\x{`) {
+		if parts := codePoint.FindStringSubmatch(rest); parts != nil {
+			return p.code(parts)
 		}
-		return nil
 	}
 	if p.behind[len(p.behind)-1] && backReference.MatchString(rest) {
 		return errWidth
 	}
 	p.at += min(2, len(rest))
 	p.nothing = len(rest) > 1 && strings.IndexByte("AbBzZG", rest[1]) >= 0
+	return nil
+}
+
+// code reads a character by its code.
+func (p *pcre) code(parts []string) error {
+	p.at += len(parts[0])
+	p.nothing = false
+	if n, err := strconv.ParseUint(parts[1], 16, 64); err != nil || n > 0xff {
+		return errLargeCode
+	}
 	return nil
 }
 
