@@ -81,6 +81,7 @@ func TestRetreatFiles(t *testing.T) {
 			want := Render(lb, nil, secrets, testDir)
 			if test.first && test.bad == uid(1, 1) { // the backend that nobody uses
 				full := Render(secureTree(), nil, secrets, testDir)
+				want.Sections[0] = full.Sections[0] // which prepares for TLS
 				want.Sections = append(want.Sections, find(full, "backend "+uid(2, 1)+":"+uid(1, 1)))
 				want.Servers = append(want.Servers, full.Servers[0])
 			}
