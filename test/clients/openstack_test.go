@@ -44,7 +44,7 @@ func (s *site) script(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "payload"), []byte("from a file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	known := names{"<project>": s.ProjectID, "<net>": s.net.ID, "<subnet>": s.net.SubnetID, "<subnet6>": s.second, "<dir>": dir, "<url>": s.Server.URL}
+	known := names{"<project>": s.ProjectID, "<net>": s.net.ID, "<subnet>": s.net.SubnetID, "<subnet6>": s.second, "<dir>": dir, "<server>": s.Server.URL}
 	for _, step := range parse(t, s.name) {
 		command := known.in(step.command)
 		var problem string
