@@ -115,6 +115,7 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.finish(done); err != nil {
 		return err
 	}
+	a.engine.export(b)
 	a.engine.recheck(b)
 	a.engine.enforce(b)
 	return a.engine.reforward(b) // a member that is checked no more is up

@@ -37,6 +37,8 @@ type balancer struct {
 	removed    bool                 // no longer in the engine's list
 	health     *health              // has a lock of its own
 	lane       lane                 // is the schedule's
+	exporter   *exporter            // nil where no listener exports metrics
+	log        *accessLog           // nil where there is none
 }
 
 func (b *balancer) unlock() { b.lock <- struct{}{} }
@@ -77,6 +79,8 @@ func (e *Engine) forget(b *balancer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.checks.follow(b, nil)
+	b.stopExporting()
+	b.stopLog()
 	b.removed = true
 	delete(e.balancers, b.id)
 }
@@ -152,6 +156,8 @@ func (e *Engine) adoptOne(b *balancer, pids []int) {
 	e.findCurrent(b)
 	b.health.members = readHealth(b.dir)
 	e.recheck(b)
+	e.export(b)
+	e.adoptLog(b)
 	if b.current != nil {
 		e.log.Debug("HAProxy adopted", "load_balancer", b.id, "pid", b.current.PID)
 	}

@@ -28,6 +28,9 @@ func directives(files known) map[string]map[string]rule {
 		"option":          oneOf("idle-close-on-response", "forwardfor", "contstats"),
 		"tcp-request":     either(checkTCPRequest, "session"),
 		"http-request":    either(checkHTTPRequest),
+		"log":             only(strings.Fields(haproxy.LogTarget)[1:]...),
+		"log-format":      oneOf(haproxy.LogFormats()...),
+		"capture":         only(strings.Fields(haproxy.LogCapture)[1:]...),
 
 		"http-after-response": checkAfterResponse,
 	}
@@ -42,6 +45,7 @@ func directives(files known) map[string]map[string]rule {
 		"stick-table":    matches(stickTable),
 		"stick":          checkStick,
 		"tcp-request":    only("content", "set-var-fmt(txn.client)", "%[src]:%[src_port]"),
+		"server":         only(strings.Fields(haproxy.ExporterServer)[1:]...),
 	}
 	for word, r := range proxy {
 		frontend[word], backend[word] = r, r

@@ -102,7 +102,7 @@ func checkDoing(words []string) (is bool, err error) {
 		return tracked.MatchString(text) || assignment.MatchString(text), nil
 	}
 	switch text := strings.Join(words[:i], " "); {
-	case text == "deny", text == "deny deny_status 429", text == "reject", text == "silent-drop", tracked.MatchString(text):
+	case text == "deny", text == "deny deny_status 429", text == "deny deny_status 404", text == "reject", text == "silent-drop", tracked.MatchString(text):
 	case i == 5 && words[0] == "redirect":
 		err = checkRedirect(words[1:i])
 	default:

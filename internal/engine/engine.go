@@ -49,6 +49,7 @@ type Engine struct {
 	hub        *hub
 	checks     *schedule
 	tombstones *tombstones
+	logs       readers // of access logs
 	plugging   sync.Mutex // one change of plugs at a time
 
 	mu        sync.Mutex

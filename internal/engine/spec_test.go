@@ -82,12 +82,16 @@ func TestBadDirectives(t *testing.T) {
 			"http-check send meth GET uri / hdr Host %[str(x),map(/etc/shadow)]", `http-check send meth GET uri / hdr Host "%%%[src]"`,
 			"http-check send-state", "http-check connect unix@/run/x", "http-check expect rstring /", "http-check send meth", "http-check send hdr Host",
 			"default-server ca-file /etc/shadow", "default-server check namespace x", `default-server "check`, "source 10.0.0.1", "mode",
+			"server exporter unix@/run/docker.sock maxconn 4", "server exporter abns@other maxconn 4", "server exporter abns@plimsoll-exporter",
+			haproxy.ExporterServer + " check", haproxy.LogTarget,
 		},
 		2: {
 			"bind unix@/etc/passwd", "bind fd@3", "bind 10.0.0.1:80 namespace x", "bind 10.0.0.1:443 ssl crt /etc/ssl/private", "bind *:80",
 			"bind [fe80::1%eth0]:80", "acl allowed src -f /etc/shadow", "acl allowed path_beg /x", "acl allowed src 10.0.0.0/8 /etc/shadow",
 			"http-request set-header X %[src,map(/etc/shadow)]", "http-request set-map(/etc/passwd) x y", "http-request lua.x",
 			"tcp-request connection set-src src", "option forwardfor # x", "option 'forwardfor'", "capture request header x len 1",
+			"log fd@4 len 4095 format raw local0 info", "log 127.0.0.1 local0", "log-format x", `log-format "%[src,map(/etc/shadow)]"`,
+			"capture request header Authorization len 255", "http-request deny deny_status 200 if x",
 		},
 	} {
 		for _, line := range lines {
@@ -143,7 +147,7 @@ func parseSections(t *testing.T, text string) []*enginepb.Section {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case !is:
 			all = append(all, &enginepb.Section{Name: line})
-		case isServer:
+		case isServer && "server "+server != haproxy.ExporterServer:
 			server, _, _ = strings.Cut(server, " #")
 			words := strings.Fields(server)[6:] // name, address, id and weight
 			if len(words) > 0 && words[0] == "disabled" {

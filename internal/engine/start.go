@@ -201,7 +201,7 @@ func (e *Engine) restart(ctx context.Context, b *balancer, spec *enginepb.Spec) 
 	if b.current != nil { // reachable now, and no more when its successor has the socket
 		b.current.talk, _ = converse(b.dir)
 	}
-	p, err := e.launch(ctx, b)
+	p, err := e.launch(ctx, b, haproxy.Logs(spec))
 	if err != nil {
 		if b.current != nil {
 			b.current.expected.Store(false)
@@ -235,11 +235,13 @@ func (b *balancer) handOver(e *Engine, next *enginepb.Spec) error {
 		}
 		b.saveCounters(e)
 	}
+	b.health.presume(haproxy.FoundDown(states, b.spec(), next))
 	return writeFile(b.path(haproxy.StateFile), haproxy.HandOver(haproxy.WithHealth(states, next, b.targetsDown()), next))
 }
 
-// launch starts HAProxy in the load balancer's namespace and returns it once it takes connections.
-func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
+// launch starts HAProxy in the load balancer's namespace, with a file for its access log where it has one, and returns it once it
+// takes connections.
+func (e *Engine) launch(ctx context.Context, b *balancer, logs bool) (*process, error) {
 	program, err := e.program()
 	if err != nil {
 		return nil, err
@@ -251,6 +253,14 @@ func (e *Engine) launch(ctx context.Context, b *balancer) (*process, error) {
 	defer cancel()
 	cmd := command(ctx, program, b.startArguments()...)
 	cmd.Dir = b.dir
+	if logs {
+		log, err := e.logTo(b)
+		if err != nil {
+			return nil, fmt.Errorf("start HAProxy: %w", err)
+		}
+		defer func() { _ = log.Close() }()
+		cmd.ExtraFiles = []*os.File{log} // the first is number 3, which haproxy.LogTarget names
+	}
 	output, err := finishCommand(cmd, func(cmd *exec.Cmd) error { return linux.Start(namespaceName(b.id), cmd) })
 	if err != nil {
 		if alerts := haproxy.ParseAlerts(output); len(alerts) > 0 {

@@ -49,6 +49,9 @@ func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb
 		s.add("maxconn %d", n)
 	}
 	s.add("timeout client %s", milliseconds(l.TimeoutClientData))
+	if lb.AccessLog {
+		s.note(l)
+	}
 	s.admit(l)
 	s.track(l)
 	if mode(l.Protocol) == "http" {
@@ -58,7 +61,9 @@ func frontend(lb *lbaas.LoadBalancer, l *lbaas.Listener, opts Options) *enginepb
 	if L7Protocol(l.Protocol) {
 		s.policies(lb, l)
 	}
-	if p := lb.Pool(l.DefaultPoolID); p != nil {
+	if l.Protocol == lbaas.Prometheus {
+		s.exports()
+	} else if p := lb.Pool(l.DefaultPoolID); p != nil {
 		s.add("default_backend %s:%s", p.ID, l.ID)
 	}
 	s.refuse(l.Name)
@@ -110,7 +115,7 @@ func (s section) bind(lb *lbaas.LoadBalancer, l *lbaas.Listener) {
 
 // mode is the mode of a listener and of the backends that it uses: a TCP listener passes bytes, also to an HTTP pool.
 func mode(p lbaas.Protocol) string {
-	if p == lbaas.HTTP || p == lbaas.TerminatedHTTPS {
+	if p == lbaas.HTTP || p == lbaas.TerminatedHTTPS || p == lbaas.Prometheus {
 		return "http"
 	}
 	return "tcp"

@@ -71,12 +71,16 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 		FailedOver:           lb.FailedOver,
 		Checks:               engineChecks(lb),
 		HardStopAfterSeconds: int32(opts.hardStop() / time.Second),
+		AccessLog:            lb.AccessLog,
 	}
 	for _, l := range secrets.listeners(lb) {
 		spec.Sections = append(spec.Sections, frontend(lb, l, opts))
 	}
 	for _, c := range secrets.copies(lb) {
 		spec.Sections = append(spec.Sections, backend(c, lb.VIPAddress))
+	}
+	if s := exporter(lb, secrets.listeners(lb)); s != nil {
+		spec.Sections = append(spec.Sections, s)
 	}
 	// Also of pools that are held in their last good form: that has the members that are wanted now.
 	for _, c := range copies(lb) {

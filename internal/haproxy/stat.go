@@ -106,7 +106,7 @@ func (s Stat) openOrFull() string {
 func Servers(stats []Stat) []*enginepb.ServerState {
 	var all []*enginepb.ServerState
 	for _, s := range stats {
-		if s.Name == "FRONTEND" || s.Name == "BACKEND" {
+		if s.Name == "FRONTEND" || s.Name == "BACKEND" || s.Proxy == ExporterBackend {
 			continue
 		}
 		all = append(all, &enginepb.ServerState{Backend: s.Proxy, Name: s.Name, Status: s.Status})

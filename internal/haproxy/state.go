@@ -47,10 +47,11 @@ func ParseServersState(text []byte) ([]ServerState, error) {
 	}
 	var all []ServerState
 	for i, line := range lines[1:] {
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") || len(fields) > 1 && fields[1] == ExporterBackend {
 			continue
 		}
-		s, err := parseServerState(strings.Fields(line))
+		s, err := parseServerState(fields)
 		if err != nil {
 			return nil, fmt.Errorf("parse servers state: line %d: %w", i+2, err)
 		}

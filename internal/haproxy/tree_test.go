@@ -69,6 +69,7 @@ func trees() map[string]*lbaas.LoadBalancer {
 		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(), "flavor": flavorTree(),
 	}
 	maps.Copy(all, tlsTrees())
+	maps.Copy(all, figureTrees())
 	return all
 }
 

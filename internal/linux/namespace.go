@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -176,6 +177,26 @@ func Inside(name string, pid int) bool {
 		return false
 	}
 	return of.Ino == named.Ino && of.Dev == named.Dev
+}
+
+// SameNamespace tells whether a socket is in the named namespace: one that outlived its namespace's name is not in the next of that
+// name.
+func SameNamespace(name string, socket syscall.RawConn) bool {
+	was, is := uint64(0), uint64(0)
+	err := socket.Control(func(fd uintptr) { was, _ = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE) })
+	if err != nil || was == 0 {
+		return false
+	}
+	err = Within(name, func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = unix.Close(fd) }()
+		is, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		return err
+	})
+	return err == nil && was == is
 }
 
 // stamped tells whether a namespace carries our stamp.

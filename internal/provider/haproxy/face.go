@@ -24,7 +24,7 @@ func Face() provider.Face {
 		Aliases: []string{alias},
 		Capabilities: provider.Capabilities{
 			Description: "HAProxy in network namespaces on this host.",
-			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.TerminatedHTTPS, lbaas.Proxy, lbaas.ProxyV2, lbaas.UDP, lbaas.SCTP},
+			Protocols:   []lbaas.Protocol{lbaas.TCP, lbaas.HTTP, lbaas.HTTPS, lbaas.TerminatedHTTPS, lbaas.Proxy, lbaas.ProxyV2, lbaas.UDP, lbaas.SCTP, lbaas.Prometheus},
 			Algorithms:  []lbaas.Algorithm{lbaas.RoundRobin, lbaas.LeastConnections, lbaas.SourceIP, lbaas.SourceIPPort},
 			Monitors:    lbaas.MonitorTypes(),
 			FlavorKeys:  flavorKeys(),

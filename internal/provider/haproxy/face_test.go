@@ -35,7 +35,7 @@ func TestUnsupported(t *testing.T) {
 		{"member address 2001:db8::1 with protocol UDP and no VIP of its IP version", func(lb *lbaas.LoadBalancer) {
 			lb.Pools[0].Protocol, lb.Pools[0].Members[0].Address = lbaas.UDP, netip.MustParseAddr("2001:db8::1")
 		}},
-		{"listener protocol PROMETHEUS", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = lbaas.Prometheus }},
+		{"listener protocol QUIC", func(lb *lbaas.LoadBalancer) { lb.Listeners[0].Protocol = "QUIC" }},
 		{"insert_headers X-Unknown", func(lb *lbaas.LoadBalancer) {
 			lb.Listeners[0].InsertHeaders = map[string]string{"X-Forwarded-For": "true", "X-SSL-Issuer": "true", "X-Unknown": "true"}
 		}},
