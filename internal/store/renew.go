@@ -29,10 +29,10 @@ func (r *poolRow) refs() []string {
 
 func (r *poolRow) balancer() string { return r.LoadBalancerID }
 
-// changeKeys is changeBeside for what others are told of once it is committed.
+// changeKeys changes secrets or containers that load balancers may refer to; these are told of it once it is committed.
 func (s *Store) changeKeys(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) ([]Hint, error)) error {
 	var hints []Hint
-	err := s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+	err := s.change(ctx, "store.changeKeys", func(ctx context.Context, tx bun.Tx) (err error) {
 		hints, err = fn(ctx, tx)
 		return err
 	})

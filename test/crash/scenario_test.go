@@ -43,6 +43,7 @@ func (s *scenario) run() {
 	s.changeMembers()
 	s.forwardDatagrams()
 	s.limitRequests()
+	s.renewCertificate()
 	s.changeStructure()
 	s.rehearse()
 	s.breakAndHeal()
