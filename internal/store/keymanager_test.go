@@ -64,7 +64,7 @@ func TestSecret(t *testing.T) {
 			func() error { _, err := s.Payload(ctx, "none"); return err },
 			func() error { return s.PutPayload(ctx, "none", keymanager.Payload{}) },
 			func() error { return s.DeleteSecret(ctx, "none") },
-			func() error { return s.SetSecretMetadata(ctx, "none", nil) },
+			func() error { return s.ChangeSecretMetadata(ctx, "none", func(map[string]string) error { return nil }) },
 			func() error { return s.SetSecretACL(ctx, "none", nil) },
 		} {
 			if err := bad(); !errors.Is(err, lbaas.NotFound) {
@@ -123,7 +123,11 @@ func TestSecretACLAndMetadata(t *testing.T) {
 		ctx := context.Background()
 		secret := newSecret(t, s, fullSecret("acl"), "")
 		acl := &keymanager.ACL{Users: []string{"u3"}, ProjectAccess: true}
-		if err := errors.Join(s.SetSecretACL(ctx, secret.ID, acl), s.SetSecretMetadata(ctx, secret.ID, map[string]string{"x": "y"})); err != nil {
+		if err := errors.Join(s.SetSecretACL(ctx, secret.ID, acl), s.ChangeSecretMetadata(ctx, secret.ID, func(m map[string]string) error {
+			clear(m)
+			m["x"] = "y"
+			return nil
+		})); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Secret(ctx, secret.ID)

@@ -269,18 +269,6 @@ func deleteAll(ctx context.Context, tx bun.Tx, id string, places []place) error 
 	return nil
 }
 
-// SetSecretMetadata replaces the metadata of a secret.
-func (s *Store) SetSecretMetadata(ctx context.Context, id string, metadata map[string]string) error {
-	return s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
-		n, err := affected(tx.NewUpdate().Table(tableSecrets).Set("metadata = ?", headersText(metadata)).Set("updated_at = ?", micros(now())).
-			Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx))
-		if err == nil && n == 0 {
-			return missingSecret(id)
-		}
-		return err
-	})
-}
-
 // SetSecretACL replaces the ACL of a secret and sets its times (CreatedAt, where it was zero); nil takes it away. Whoever refers to the
 // secret is applied again.
 func (s *Store) SetSecretACL(ctx context.Context, id string, acl *keymanager.ACL) error {
