@@ -14,8 +14,8 @@ import (
 
 // Bounds of the files of one Spec.
 const (
-	maxFileSize  = 1 << 20  // bytes of one
-	maxFilesSize = 32 << 20 // bytes of all
+	maxFileSize  = 4 << 20  // bytes of one
+	maxFilesSize = 12 << 20 // bytes of all; a request is bounded, too
 	maxFileName  = 128      // characters
 )
 

@@ -70,7 +70,7 @@ func newPapers(t *testing.T) *papers {
 	ca, other := newAuthority(t, "first"), newAuthority(t, "second")
 	p := &papers{ca: ca, other: other, list: []string{"a", "b"}, certs: map[string][]byte{}, memberCA: ca.pem, clientCA: ca.pem,
 		client: ca.issue(ecKey(t), "client"), otherClient: other.issue(ecKey(t), "client"),
-		memberCert: ca.issue(ecKey(t), "member"), own: ca.issue(ecKey(t), "own"), ownOther: ca.issue(ecKey(t), "own too"),
+		memberCert: ca.issue(ecKey(t), "member"), own: ca.issue(ecKey(t), "own", "own.test"), ownOther: ca.issue(ecKey(t), "own too", "own.test"),
 		limits: "/limited 9\n"}
 	p.crl = slices.Concat(ca.revoke(), other.revoke())
 	for _, name := range []string{"a", "b", "c"} {
@@ -90,7 +90,9 @@ func (p *papers) spec(vip string, member int) *enginepb.Spec {
 	list := ""
 	for _, name := range p.list {
 		list += FileName(name+".pem") + "\n"
-		files = append(files, newFile(enginepb.File_CERTIFICATE, name+".pem", p.certs[name], "front"))
+		if name != "own" { // which servers have, too
+			files = append(files, newFile(enginepb.File_CERTIFICATE, name+".pem", p.certs[name], "front"))
+		}
 	}
 	return fileSpec(vip, member, append(files, newFile(enginepb.File_CERTIFICATE_LIST, "list.txt", []byte(list), "front"))...)
 }
@@ -123,7 +125,7 @@ func tlsMember(t *testing.T, certificate []byte) (port int) {
 func see(t *testing.T, vip string, p *papers) map[string]string {
 	t.Helper()
 	seen := map[string]string{}
-	for _, name := range []string{"a.test", "b.test", "c.test", "other.test"} {
+	for _, name := range []string{"a.test", "b.test", "c.test", "own.test", "other.test"} {
 		seen["certificate for "+name] = shown(vip, name)
 	}
 	seen["client of the first"] = fetch(vip, "/", pair(t, p.client))
@@ -187,6 +189,7 @@ var fileCases = []struct {
 	{"a certificate more", func(t *testing.T, p *papers) { p.list = []string{"a", "b", "c"} }},
 	{"a certificate less", func(t *testing.T, p *papers) { p.list = []string{"a"} }},
 	{"a certificate more and one less", func(t *testing.T, p *papers) { p.list = []string{"a", "c"} }},
+	{"a certificate of servers is shown", func(_ *testing.T, p *papers) { p.list = append(p.list, "own") }},
 	{"another certificate for members", func(t *testing.T, p *papers) { p.own = p.ownOther }},
 	{"another limit", func(t *testing.T, p *papers) { p.limits = "/limited 5\n/unlimited 10\n" }},
 	{"no limit", func(t *testing.T, p *papers) { p.limits = "" }},
@@ -259,7 +262,7 @@ func TestFilesOneAfterAnother(t *testing.T) {
 			process.carry(plan)
 			got, specs, from = append(got, see(t, vip, p)), append(specs, to), to
 		}
-		p.own = p.ca.issue(ecKey(t), "own again")
+		p.own = p.ca.issue(ecKey(t), "own again", "own.test")
 	}
 	process.stop()
 	for i, to := range specs {
@@ -338,4 +341,38 @@ func FuzzQuestion(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestServerWithFiles adds a server that speaks TLS with a certificate of its own, and removes the one before it, at run time.
+func TestServerWithFiles(t *testing.T) {
+	p := newPapers(t)
+	vip := ownAddress(len(fileCases) + 2)
+	from, to := p.spec(vip, tlsMember(t, p.memberCert)), p.spec(vip, tlsMember(t, p.memberCert))
+	for _, spec := range []*enginepb.Spec{from, to} {
+		backend := find(spec, "backend own")
+		last := len(backend.Lines) - 1
+		backend.Lines[last] += " crl-file files/crl.pem sni str(member) ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.3 alpn http/1.1"
+	}
+	to.Servers[1].Name, to.Servers[1].Number = "t", 2
+	to.Servers[0].Port = from.Servers[0].Port
+	plan := Diff(from, to)
+	if plan.Reload {
+		t.Fatalf("Diff wants a reload: %s", plan.Reason)
+	}
+	process := start(t, testOptions(t), from, nil)
+	process.carry(plan)
+	if got := fetch(vip, "/own"); got != "own" {
+		t.Errorf("the new server answers %q", got)
+	}
+	// HAProxy has forgotten the old server, and knows the new one when the certificate is renewed.
+	for _, renewed := range [][]byte{p.ownOther, p.own, p.ownOther} {
+		p.own = renewed
+		next := p.spec(vip, 1)
+		next.Sections, next.Servers = to.Sections, to.Servers
+		process.carry(Diff(to, next))
+		to = next
+	}
+	if got := fetch(vip, "/own"); got != "own too" {
+		t.Errorf("the new server is shown the certificate of %q", got)
+	}
 }
