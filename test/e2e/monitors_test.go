@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +17,9 @@ import (
 // TestMonitorTypes has a monitor of every type watch two members, of which one falls ill and gets well again: it is out of the traffic
 // meanwhile, and the statuses say so.
 func TestMonitorTypes(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, 0)
+	var all []*patients
 	for _, test := range []struct {
 		name     string
 		protocol string
@@ -40,17 +41,29 @@ func TestMonitorTypes(t *testing.T) {
 		{"HTTP of UDP", "UDP", monitors.CreateOpts{Type: "HTTP", ExpectedCodes: "204"}, func() harness.Organ { return &harness.HTTPOrgan{} }},
 		{"SCTP", "UDP", monitors.CreateOpts{Type: "SCTP"}, func() harness.Organ { return &harness.SCTPOrgan{} }},
 	} {
-		p := s.patients(t, test.name, test.protocol, test.monitor, test.organ)
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			p.ailing(t)
-		})
+		all = append(all, s.patients(t, test.name, test.protocol, test.monitor, test.organ))
 	}
+	// One step of all after the other: they wait at the same time.
+	step := func(name string, take func(p *patients, t *testing.T)) {
+		for _, p := range all {
+			t.Run(name+"/"+p.name, func(t *testing.T) { take(p, t) })
+		}
+	}
+	step("well", (*patients).well)
+	for _, p := range all {
+		p.organs[1].Stop(t)
+	}
+	step("ill", (*patients).ill)
+	for _, p := range all {
+		p.organs[1].Start(t, p.nodes[1])
+	}
+	step("well again", (*patients).well)
 }
 
 // patients are two members with a monitor.
 type patients struct {
 	*site
+	name   string
 	lb     *harness.LB
 	ask    func() (string, error)
 	organs [2]harness.Organ
@@ -60,7 +73,7 @@ type patients struct {
 // patients makes a load balancer whose members serve the protocol's traffic, and have organs.
 func (s *site) patients(t *testing.T, name, protocol string, monitor monitors.CreateOpts, grow func() harness.Organ) *patients {
 	t.Helper()
-	p := &patients{site: s}
+	p := &patients{site: s, name: name}
 	ctx, api := t.Context(), s.LoadBalancer
 	made, err := loadbalancers.Create(ctx, api, loadbalancers.CreateOpts{Name: name, VipSubnetID: s.net.SubnetID}).Extract()
 	if err != nil {
@@ -125,22 +138,21 @@ func (p *patients) build(t *testing.T, opts pools.CreateOpts, monitor monitors.C
 	p.lb.MonitorID, p.lb.ListenerID = h.ID, l.ID
 }
 
-// ailing lets the second member fall ill and get well.
-func (p *patients) ailing(t *testing.T) {
+// well wants both members in the traffic.
+func (p *patients) well(t *testing.T) {
 	p.WaitActive(t, p.lb.ID)
 	for _, id := range []string{p.lb.ID, p.lb.ListenerID, p.lb.PoolID, p.lb.MonitorID, p.lb.MemberIDs[0], p.lb.MemberIDs[1]} {
 		p.WaitOperating(t, p.lb.ID, id, "ONLINE")
 	}
 	p.answerers(t, "m1", "m2")
-	p.organs[1].Stop(t)
+}
+
+// ill wants the second member out of it.
+func (p *patients) ill(t *testing.T) {
 	p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
 	p.WaitOperating(t, p.lb.ID, p.lb.PoolID, "DEGRADED")
 	p.WaitOperating(t, p.lb.ID, p.lb.ID, "DEGRADED")
 	p.answerers(t, "m1")
-	p.organs[1].Start(t, p.nodes[1])
-	p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ONLINE")
-	p.WaitOperating(t, p.lb.ID, p.lb.ID, "ONLINE")
-	p.answerers(t, "m1", "m2")
 }
 
 // answerers wants a round of requests answered by exactly the members named.
@@ -170,104 +182,119 @@ func (p *patients) answerers(t *testing.T, want ...string) {
 // TestRetries counts how often a member that answers with an error was asked before it was taken out, where HAProxy asks and where the
 // engine does.
 func TestRetries(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, 0)
 	const fall = 4
-	var built sync.Mutex
+	var all []*patients
 	for _, protocol := range []string{"HTTP", "UDP"} {
-		var ill []*harness.HTTPOrgan
-		p := s.patients(t, protocol, protocol, monitors.CreateOpts{Type: "HTTP", ExpectedCodes: "204"}, func() harness.Organ {
-			built.Lock()
-			defer built.Unlock()
-			ill = append(ill, &harness.HTTPOrgan{})
-			return ill[len(ill)-1]
-		})
+		p := s.patients(t, protocol, protocol, monitors.CreateOpts{Type: "HTTP", ExpectedCodes: "204"}, func() harness.Organ { return &harness.HTTPOrgan{} })
 		opts := monitors.UpdateOpts{MaxRetries: 3, MaxRetriesDown: fall}
 		if err := monitors.Update(t.Context(), s.LoadBalancer, p.lb.MonitorID, opts).Err; err != nil {
 			t.Fatal(err)
 		}
-		t.Run(protocol, func(t *testing.T) {
-			t.Parallel()
-			p.WaitActive(t, p.lb.ID)
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ONLINE")
-			harness.Eventually(t, 10*time.Second, func() error {
-				if n := ill[1].Well.Load(); n < 2 { // of a member that was never well the first failure is enough
-					return fmt.Errorf("it was asked %d times", n)
-				}
-				return nil
-			})
-			ill[1].Ill.Store(true)
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
-			if n := ill[1].Failed.Load(); n < fall {
-				t.Errorf("it was taken out after %d failures, want %d", n, fall)
+		all = append(all, p)
+	}
+	organ := func(p *patients) *harness.HTTPOrgan { return p.organs[1].(*harness.HTTPOrgan) }
+	for _, p := range all {
+		p.well(t)
+		harness.Eventually(t, 10*time.Second, func() error {
+			if n := organ(p).Well.Load(); n < 2 { // of a member that was never well the first failure is enough
+				return fmt.Errorf("%s: it was asked %d times", p.name, n)
 			}
-			ill[1].Ill.Store(false)
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ONLINE")
+			return nil
 		})
+	}
+	for _, p := range all {
+		organ(p).Ill.Store(true)
+	}
+	for _, p := range all {
+		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
+		if n := organ(p).Failed.Load(); n < fall {
+			t.Errorf("%s: it was taken out after %d failures, want %d", p.name, n, fall)
+		}
+		organ(p).Ill.Store(false)
+	}
+	for _, p := range all {
+		p.well(t)
 	}
 }
 
 // TestMonitorAddress has the monitor ask another host than the one that serves, and nobody once the monitor is switched off.
 func TestMonitorAddress(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, 0)
-	for _, kind := range []string{"PING", "TCP"} {
-		guard := s.Plug(t, s.net)
-		grow := func() harness.Organ { return &harness.HTTPOrgan{} }
-		var watched harness.Organ = &harness.HTTPOrgan{}
-		if kind == "PING" {
-			grow, watched = func() harness.Organ { return &harness.PingOrgan{} }, &harness.PingOrgan{}
-		}
-		watched.Start(t, guard)
-		t.Cleanup(func() { watched.Stop(t) })
+	ctx, api := t.Context(), s.LoadBalancer
+	var all []*patients
+	for kind, grow := range organs() {
 		p := s.patients(t, kind, "HTTP", monitors.CreateOpts{Type: kind}, grow)
-		ctx, api := t.Context(), s.LoadBalancer
+		guard := s.Plug(t, s.net)
 		if err := pools.UpdateMember(ctx, api, p.lb.PoolID, p.lb.MemberIDs[1], pools.UpdateMemberOpts{MonitorAddress: &guard.Address}).Err; err != nil {
 			t.Fatal(err)
 		}
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			p.WaitActive(t, p.lb.ID)
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ONLINE")
-			p.organs[1].Stop(t) // which nobody asks for
-			watched.Stop(t)
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
-			p.answerers(t, "m1")
-			off := false
-			if err := monitors.Update(ctx, api, p.lb.MonitorID, monitors.UpdateOpts{AdminStateUp: &off}).Err; err != nil {
-				t.Fatal(err)
-			}
-			p.WaitActive(t, p.lb.ID)
-			p.WaitOperating(t, p.lb.ID, p.lb.MonitorID, "OFFLINE")
-			p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "NO_MONITOR")
-			p.answerers(t, "m1", "m2")
-		})
+		p.organs[1].Stop(t) // nobody asks for it from now on
+		p.organs[1] = grow()
+		p.organs[1].Start(t, guard)
+		t.Cleanup(func() { p.organs[1].Stop(t) })
+		all = append(all, p)
+	}
+	for _, p := range all {
+		p.well(t)
+	}
+	for _, p := range all {
+		p.organs[1].Stop(t)
+	}
+	for _, p := range all {
+		p.ill(t)
+		off := false
+		if err := monitors.Update(ctx, api, p.lb.MonitorID, monitors.UpdateOpts{AdminStateUp: &off}).Err; err != nil {
+			t.Fatal(err)
+		}
+		p.WaitActive(t, p.lb.ID)
+		p.WaitOperating(t, p.lb.ID, p.lb.MonitorID, "OFFLINE")
+		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "NO_MONITOR")
+		p.answerers(t, "m1", "m2")
+	}
+}
+
+// organs are one that HAProxy asks for and one that the engine does, by the type of the monitor.
+func organs() map[string]func() harness.Organ {
+	return map[string]func() harness.Organ{
+		"TCP":  func() harness.Organ { return &harness.HTTPOrgan{} },
+		"PING": func() harness.Organ { return &harness.PingOrgan{} },
 	}
 }
 
 // TestResultsSurvive kills the engine and then reloads HAProxy while the second member is down, by a check of HAProxy's and by one of the
 // engine's: no client is sent there.
 func TestResultsSurvive(t *testing.T) {
+	t.Parallel()
 	s := prepare(t, 0)
-	for kind, grow := range map[string]func() harness.Organ{
-		"TCP":  func() harness.Organ { return &harness.HTTPOrgan{} },
-		"PING": func() harness.Organ { return &harness.PingOrgan{} },
-	} {
-		p := s.patients(t, kind, "HTTP", monitors.CreateOpts{Type: kind}, grow)
-		p.WaitActive(t, p.lb.ID)
-		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[0], "ONLINE")
+	var all []*patients
+	for kind, grow := range organs() {
+		all = append(all, s.patients(t, kind, "HTTP", monitors.CreateOpts{Type: kind}, grow))
+	}
+	for _, p := range all {
+		p.well(t)
+	}
+	for _, p := range all {
 		p.organs[1].Stop(t)
-		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
+	}
+	for _, p := range all {
+		p.ill(t)
 		seldom := monitors.UpdateOpts{Delay: 600} // from now on what is known is what was known
 		if err := monitors.Update(t.Context(), s.LoadBalancer, p.lb.MonitorID, seldom).Err; err != nil {
 			t.Fatal(err)
 		}
 		p.WaitActive(t, p.lb.ID)
-		for _, engine := range s.Engines() {
-			if err := syscall.Kill(engine.PID, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+	}
+	for _, engine := range s.Engines() {
+		if err := syscall.Kill(engine.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
-		s.Stop(t)
-		s.Start(t)
+	}
+	s.Stop(t)
+	s.Start(t)
+	for _, p := range all {
 		timeout := 44000
 		if err := listeners.Update(t.Context(), s.LoadBalancer, p.lb.ListenerID, listeners.UpdateOpts{TimeoutClientData: &timeout}).Err; err != nil {
 			t.Fatal(err)
@@ -276,7 +303,7 @@ func TestResultsSurvive(t *testing.T) {
 		p.WaitOperating(t, p.lb.ID, p.lb.MemberIDs[1], "ERROR")
 		for range 20 {
 			if name, err := p.ask(); err != nil || name != "m1" {
-				t.Errorf("%s: after a restart %q answers, %v", kind, name, err)
+				t.Errorf("%s: after a restart %q answers, %v", p.name, name, err)
 			}
 		}
 	}

@@ -19,6 +19,7 @@ type operating struct{ lb, listener, pool, m1, m2, monitor string }
 // TestOperatingStatuses brings a load balancer with real members into each operating status of each of its objects, as the API's
 // reference has them (section 1.5), and back.
 func TestOperatingStatuses(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 2, harness.Tree{Monitor: true})
 	well := operating{"ONLINE", "ONLINE", "ONLINE", "ONLINE", "ONLINE", "ONLINE"}
 	s.are(t, "well", well)
