@@ -39,7 +39,7 @@ func upstream(t *testing.T, config *tls.Config) (port int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(tell), ReadHeaderTimeout: 5 * time.Second, TLSConfig: config}
+	server := &http.Server{Handler: http.HandlerFunc(tell), ReadHeaderTimeout: 5 * time.Second, TLSConfig: config.Clone()}
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	done := make(chan struct{})
 	go func() {
