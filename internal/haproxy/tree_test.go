@@ -66,7 +66,7 @@ func addMonitor(p *lbaas.Pool, kind lbaas.MonitorType) *lbaas.HealthMonitor {
 func trees() map[string]*lbaas.LoadBalancer {
 	all := map[string]*lbaas.LoadBalancer{
 		"empty": newTree(), "off": offTree(), "simple": simpleTree(), "everything": everythingTree(), "shared": sharedTree(),
-		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(), "flavor": flavorTree(),
+		"tcp": tcpTree(), "ipv6": ipv6Tree(), "zero": zeroTree(), "hostile": hostileTree(), "flavor": flavorTree(), "ping": pingTree(),
 	}
 	maps.Copy(all, tlsTrees())
 	maps.Copy(all, figureTrees())
