@@ -4,7 +4,7 @@
 // It has benchmarks only, which "make bench" runs once each; docs/performance.md says what the figures mean. All traffic
 // stays inside network namespaces that package harness makes and takes away again.
 //
-//	make bench                                        # everything but a thousand load balancers, in about five minutes
+//	make bench                                        # everything but a thousand load balancers, in about six minutes
 //	go test -run '^$' -bench Traffic -benchtime 1x ./test/bench
 //	PLIMSOLL_BENCH_LOADBALANCERS=1000 go test -run '^$' -bench Many -benchtime 1x -timeout 30m ./test/bench
 //
