@@ -157,6 +157,9 @@ func TestUDP(t *testing.T) {
 
 	flow := s.flow(t)
 	name := mustAsk(t, flow)
+	if again, err := harness.Ask(flow, strings.Repeat("in several fragments ", 300)); err != nil || again != name {
+		t.Errorf("a datagram in fragments is answered %q, %v", again, err)
+	}
 	i := map[string]int{"m1": 0, "m2": 1}[name]
 	s.changeMember(t, i, pools.UpdateMemberOpts{Weight: number(0)})
 	for range 3 {
