@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"internal/engine/...":   {},
 	"internal/datagram":     {"internal/engine/enginepb"},
 	"internal/linux":        {"internal/failpoint", "internal/network", "internal/datagram"},
-	"internal/haproxy":      {"lbaas", "internal/network", "internal/engine/enginepb", "internal/failpoint"},
+	"internal/haproxy":      {"lbaas", "internal/keymanager", "internal/network", "internal/engine/enginepb", "internal/failpoint"},
 	"internal/engine":       {"lbaas", "internal/network", "internal/datagram", "internal/engine/enginepb", "internal/haproxy", "internal/linux", "internal/failpoint"},
 	"internal/provider":     {"lbaas", "internal/network"},
 	"internal/provider/...": {"lbaas", "internal/keymanager", "internal/network", "internal/store", "internal/provider", "internal/provider/providertest", "internal/engine/enginepb", "internal/haproxy", "internal/failpoint"},
