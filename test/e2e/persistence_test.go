@@ -102,8 +102,29 @@ func TestPersistenceSourceIP(t *testing.T) {
 			s.reload(t, 81)
 			s.has(t, s.lb.PoolID+":"+s.lb.ListenerID)
 			check("after a reload")
+			s.leaves(t, others[0], members[0])
 		})
 	}
+}
+
+// leaves drains a client's member, which it stays with, and then switches it off: the client goes to another one, for good.
+func (s *site) leaves(t *testing.T, client *harness.Node, member string) {
+	t.Helper()
+	path := ""
+	for i, w := range s.webs {
+		if w.Name == member {
+			path = "/pools/" + s.lb.PoolID + "/members/" + s.lb.MemberIDs[i]
+		}
+	}
+	s.alter(t, path, "member", object{"weight": 0})
+	stays(t, "a member that drains", client, s.lb.Address, member)
+	s.alter(t, path, "member", object{"weight": 1, "admin_state_up": false})
+	other := who(t, client, s.lb.Address, "/").Body
+	if other == member {
+		t.Errorf("%s answers, which is switched off", member)
+	}
+	s.alter(t, path, "member", object{"admin_state_up": true})
+	stays(t, "a client that had to go", client, s.lb.Address, other)
 }
 
 // TestPersistenceAppCookie keeps sessions of the members' own making, over a reload.
@@ -154,6 +175,8 @@ func TestPersistenceHTTPCookie(t *testing.T) {
 	pid := s.pid(t)
 	s.alter(t, "/pools/"+s.lb.PoolID+"/members/"+cookies[0].Value, "member", object{"weight": 7})
 	stays(t, "a cookie with another weight", s.client, s.lb.Address, first.Body, "Cookie", cookie)
+	s.alter(t, "/pools/"+s.lb.PoolID+"/members/"+cookies[0].Value, "member", object{"weight": 0})
+	stays(t, "a cookie of a member that drains", s.client, s.lb.Address, first.Body, "Cookie", cookie)
 	s.alter(t, "/pools/"+s.lb.PoolID+"/members/"+cookies[0].Value, "member", object{"admin_state_up": false})
 	if a := who(t, s.client, s.lb.Address, "/", "Cookie", cookie); a.Body == first.Body {
 		t.Errorf("%s answers, which is switched off", a.Body)
