@@ -3,6 +3,7 @@ package haproxy
 import (
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"testing"
 
 	"plimsoll/internal/engine/enginepb"
@@ -52,7 +53,7 @@ func TestTLSMemberAtRunTime(t *testing.T) {
 			}
 			for range 3 {
 				answer, s, err := get(a.client(&tls.Config{ServerName: "www.example.com"}), "https://"+at[0], nil)
-				if err != nil || answer.StatusCode != 200 || s.Client != "client" || s.Asked != "www.example.com" {
+				if err != nil || answer.StatusCode != http.StatusOK || s.Client != "client" || s.Asked != "www.example.com" {
 					t.Errorf("%v %+v %v", answer, s, err)
 				}
 			}

@@ -169,12 +169,13 @@ func TestTerminatedHTTPS(t *testing.T) {
 	known, revoked := a.Issue("client"), a.Issue("revoked")
 	stranger := harness.NewAuthority(t, "authority").Issue("stranger")
 	pool, _ := s.backends(t, pools.CreateOpts{Name: "pool", Protocol: pools.ProtocolHTTP}, 8080, node)
+	crl := s.StoreText(t, "crl", secrets.OpaqueSecret, a.Revoke(revoked))
 	listener := s.front(t, listeners.CreateOpts{
 		Name: "tls", Protocol: listeners.ProtocolTerminatedHTTPS, ProtocolPort: 443, DefaultPoolID: pool,
 		DefaultTlsContainerRef: s.StoreCertificate(t, "www", a.IssueRSA("www.example.com"), a.PEM),
 		SniContainerRefs:       []string{s.StoreSecret(t, "shop", packed(t, a.Issue("shop.example.com", "*.shop.example.com")))},
 		ClientAuthentication:   listeners.ClientAuthenticationOptional, ClientCATLSContainerRef: s.StoreText(t, "ca", secrets.OpaqueSecret, a.PEM),
-		ClientCRLContainerRef: s.StoreText(t, "crl", secrets.OpaqueSecret, a.Revoke(revoked)),
+		ClientCRLContainerRef: crl,
 		InsertHeaders:         everySSLHeader, HSTSMaxAge: 1000, HSTSPreload: true,
 	})
 	s.WaitActive(t, s.lb.ID)
@@ -233,6 +234,16 @@ func TestTerminatedHTTPS(t *testing.T) {
 	}
 	if _, err := asClient(known); err != nil {
 		t.Errorf("a known client, when a certificate is mandatory: %v", err)
+	}
+	s.replaceSecret(t, crl, a.Revoke(revoked, known))
+	harness.Eventually(t, 20*time.Second, func() error {
+		if _, err := asClient(known); err == nil {
+			return errors.New("a client is served though its certificate was revoked since")
+		}
+		return nil
+	})
+	if _, err := asClient(a.Issue("another")); err != nil {
+		t.Errorf("a client that was not revoked: %v", err)
 	}
 }
 
