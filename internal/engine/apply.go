@@ -118,7 +118,8 @@ func (a *application) run(ctx context.Context) error {
 	a.engine.export(b)
 	a.engine.recheck(b)
 	a.engine.enforce(b)
-	return a.engine.reforward(b) // a member that is checked no more is up
+	a.failDatagrams(a.engine.reforward(b)) // a member that is checked no more is up
+	return nil
 }
 
 // take stores that the Spec was taken, before anything is done for it. Where it differs from the last, nobody knows

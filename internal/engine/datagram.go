@@ -58,16 +58,26 @@ func (a *application) forward(settled bool) {
 		return // most load balancers have no datagrams, and pay nothing for those of others
 	}
 	changes, err := a.engine.forward(b, listeners)
-	if err != nil {
-		for _, d := range listeners {
-			a.fail(d.ListenerId, false, err.Error())
-		}
-		if len(listeners) == 0 {
-			a.fail(b.id, false, err.Error())
-		}
+	a.forwarded = changes
+	switch {
+	case err == nil:
+	case len(listeners) > 0:
+		a.failDatagrams(err)
+	case len(b.spec().Datagrams) > 0:
+		a.fail(b.id, false, err.Error())
+	default: // a kernel without nftables has no table to take away, and serves all but datagrams
+		a.engine.log.Debug("no datagrams looked for", "load_balancer", b.id, "err", err)
+	}
+}
+
+// failDatagrams fails the listeners of datagrams, where there is an error.
+func (a *application) failDatagrams(err error) {
+	if err == nil {
 		return
 	}
-	a.forwarded = changes
+	for _, d := range a.spec.Datagrams {
+		a.fail(d.ListenerId, false, err.Error())
+	}
 }
 
 // countForwarded adds the changes of forwarding to what the reply says.
