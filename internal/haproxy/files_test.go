@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,7 +21,7 @@ import (
 	"plimsoll/internal/engine/enginepb"
 )
 
-// fileTree is a Spec with files of every kind: a frontend that ends TLS and asks for certificates of clients, and backends that speak TLS,
+// fileSpec is a Spec with files of every kind: a frontend that ends TLS and asks for certificates of clients, and backends that speak TLS,
 // one with a certificate of its own.
 func fileSpec(vip string, member int, files ...*enginepb.File) *enginepb.Spec {
 	lines := []string{
@@ -113,6 +114,7 @@ func tlsMember(t *testing.T, certificate []byte) (port int) {
 			}
 			_, _ = io.WriteString(w, name)
 		})}
+	server.ErrorLog = log.New(io.Discard, "", 0)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { _ = server.Close(); <-done })
@@ -168,7 +170,7 @@ func fetch(vip, path string, certificates ...tls.Certificate) string {
 		if errors.As(err, &remote) && remote.Op == "remote error" {
 			return "refused"
 		}
-		return strings.TrimPrefix(err.Error(), "")
+		return err.Error()
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
