@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"internal/provider":     {"lbaas", "internal/network"},
 	"internal/provider/...": {"lbaas", "internal/keymanager", "internal/network", "internal/store", "internal/provider", "internal/provider/providertest", "internal/engine/enginepb", "internal/haproxy", "internal/failpoint"},
 	"internal/reconcile":    {"lbaas", "internal/network", "internal/provider", "internal/store", "internal/engine/enginepb", "internal/failpoint"},
+	"internal/metrics":      {"lbaas", "internal/engine/enginepb", "internal/identity", "internal/keymanager", "internal/reconcile", "internal/store", "internal/web"},
 	"internal/api/...":      {"lbaas", "internal/identity", "internal/keymanager", "internal/network", "internal/policy", "internal/provider", "internal/store", "internal/web"},
 	"cmd/plimsoll":          {"lbaas", "internal/..."},
 	"test/...":              {"lbaas", "internal/..."},

@@ -26,6 +26,20 @@ func mount(faces map[string]http.Handler, health http.Handler) http.Handler {
 	})
 }
 
+// withMetrics answers at /metrics, and leaves the rest to next. Nil is no metrics.
+func withMetrics(metrics, next http.Handler) http.Handler {
+	if metrics == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			metrics.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func asksHealth(r *http.Request) bool {
 	return (r.URL.Path == "/healthcheck" || r.URL.Path == "/load-balancer/healthcheck") &&
 		(r.Method == http.MethodGet || r.Method == http.MethodHead)

@@ -25,10 +25,12 @@ import (
 	"plimsoll/internal/engine"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/identity"
+	"plimsoll/internal/metrics"
 	"plimsoll/internal/policy"
 	"plimsoll/internal/reconcile"
 	"plimsoll/internal/statedir"
 	"plimsoll/internal/store"
+	"plimsoll/internal/web"
 	"plimsoll/lbaas"
 )
 
@@ -78,18 +80,35 @@ func (s *server) run(ctx context.Context) error {
 	if err := firstNetworks(ctx, st); err != nil {
 		return fmt.Errorf("make the first networks: %w", err)
 	}
-	handler := s.handler(st, ident, enabled, rules)
+	shown := metrics.New(metrics.Config{
+		Store: st, Engine: client, Version: version, LoadBalancers: s.config.Metrics.LoadBalancers, Log: s.log,
+	})
+	handler := s.measured(s.handler(st, ident, enabled, rules), shown, ident)
+	loop := s.loop(st, enabled, instance, shown.Stepped)
+	shown.Loop(loop.State)
 	plugger := reconcile.EnginePlugger{Engine: client}
 	return s.work(ctx, handler, []func(context.Context) error{
-		reconcile.New(reconcile.Config{
-			Store: st, Networks: st, Providers: enabled.providers, Instance: instance, Host: s.config.Host, Shards: true, Log: s.log,
-			LeaseTTL: seconds(s.config.Reconcile.LeaseTTL), Deadline: seconds(s.config.Reconcile.Deadline),
-			AuditEvery: seconds(s.config.Reconcile.Audit),
-		}).Run,
+		loop.Run,
 		reconcile.NewBindings(reconcile.BindingsConfig{Store: st, Plugger: plugger, Host: s.config.Host, Log: s.log}).Run,
 		reconcile.NewJanitor(reconcile.JanitorConfig{Store: st, Networks: st, Log: s.log}).Run,
 		ident.Run,
 	})
+}
+
+func (s *server) loop(st *store.Store, enabled enabledProviders, instance string, stepped func(reconcile.Step)) *reconcile.Loop {
+	return reconcile.New(reconcile.Config{
+		Store: st, Networks: st, Providers: enabled.providers, Instance: instance, Host: s.config.Host, Shards: true, Log: s.log, Stepped: stepped,
+		LeaseTTL: seconds(s.config.Reconcile.LeaseTTL), Deadline: seconds(s.config.Reconcile.Deadline),
+		AuditEvery: seconds(s.config.Reconcile.Audit),
+	})
+}
+
+// measured has the requests counted, and answers at /metrics, beside what CORS lets pages of others read.
+func (s *server) measured(faces http.Handler, shown *metrics.Metrics, auth web.Authenticator) http.Handler {
+	if !s.config.Metrics.Enabled {
+		return faces
+	}
+	return withMetrics(metrics.Guarded(shown.Handler(), s.config.Metrics.Clients, auth), web.Watched(faces, shown.Seen))
 }
 
 func (s *server) openStore(ctx context.Context) (*store.Store, error) {
@@ -187,7 +206,7 @@ func (s *server) health(st *store.Store) http.Handler {
 // work serves HTTP and runs the loops until ctx ends or one of them fails. Then it lets requests finish, and ends the
 // loops, all in less than five seconds.
 func (s *server) work(ctx context.Context, handler http.Handler, loops []func(context.Context) error) error {
-	web := s.httpServer(handler)
+	front := s.httpServer(handler)
 	g, ctx := errgroup.WithContext(ctx)
 	looping, endLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer endLoops()
@@ -195,7 +214,7 @@ func (s *server) work(ctx context.Context, handler http.Handler, loops []func(co
 		g.Go(func() error { return loop(looping) })
 	}
 	g.Go(func() error {
-		if err := web.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := front.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
 		return nil
@@ -204,17 +223,17 @@ func (s *server) work(ctx context.Context, handler http.Handler, loops []func(co
 	s.log.Info("ready", "url", s.url(), "version", version)
 	<-ctx.Done()
 	s.log.Info("stopping")
-	s.drain(web)
+	s.drain(front)
 	endLoops()
 	return waitFor(g.Wait, stopTime-drainTime)
 }
 
-func (s *server) drain(web *http.Server) {
+func (s *server) drain(front *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
+	if err := front.Shutdown(ctx); err != nil {
 		s.log.Warn("requests cut short", "err", err)
-		_ = web.Close()
+		_ = front.Close()
 	}
 }
 

@@ -39,6 +39,7 @@ type Config struct {
 	CORS       CORS
 	// CertManager says who is asked for the certificates that listeners and pools refer to.
 	CertManager string
+	Metrics     Metrics
 	// MaxBody bounds the body of a request, in bytes.
 	MaxBody int
 	// MaxSecret bounds what a secret of the key manager keeps, in bytes.
@@ -110,6 +111,7 @@ func Default() Config {
 
 		Deployment: lbaas.DefaultDeployment(),
 		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},
+		Metrics:    defaultMetrics(),
 		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688, MaxSecret: 20000,
 	}
 }

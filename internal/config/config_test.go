@@ -15,7 +15,9 @@ import (
 	"plimsoll/lbaas"
 )
 
-var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+var sameAddr = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+}
 
 func TestParseRefuses(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
@@ -54,6 +56,8 @@ func TestParseRefuses(t *testing.T) {
 		{"bad certificate manager", "[certificates]\ncert_manager = castellan_cert_manager\n", `"castellan_cert_manager" is none of barbican_cert_manager, noop_cert_manager`},
 		{"bad body size", "[oslo_middleware]\nmax_request_body_size = 0\n", `"0" is not a whole number from 1`},
 		{"bad secret size", "[key_manager]\nmax_allowed_secret_in_bytes = 1048577\n", `"1048577" is not a whole number from 1 to 1048576`},
+		{"bad clients", "[metrics]\nallowed_clients = 10.0.0.1, here\n", `"here" is neither an IP address nor a network`},
+		{"bad count", "[metrics]\nload_balancers = -1\n", `"-1" is not a whole number from 0`},
 		{"bad age", "[cors]\nmax_age = -1\n", `"-1" is not a whole number from 0`},
 		{"bad line", "[DEFAULT]\nwhat is this\n", "key-value delimiter not found"},
 		{"bad service", "[service_providers]\nservice_provider = FIREWALL:a:b\n", `only LOADBALANCERV2 is served`},
@@ -137,6 +141,11 @@ allow_headers = X-B, X-C
 allow_methods = GET
 max_age = 0
 
+[metrics]
+enabled = no
+allowed_clients = 192.0.2.7, 2001:db8::1/64,
+load_balancers = 10
+
 [oslo_policy]
 policy_file = rules/policy.yaml
 policy_dirs = a
@@ -198,6 +207,9 @@ service_provider = LOADBALANCERV2:other:haproxy
 	}
 	want.Policy = config.Policy{
 		File: "/etc/x/rules/policy.yaml", Dirs: []string{"/etc/x/a", "/b"}, DefaultRule: "rest", EnforceNewDefaults: true,
+	}
+	want.Metrics = config.Metrics{
+		Clients: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")}, LoadBalancers: 10,
 	}
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
 	want.Quotas = map[lbaas.Noun]int{

@@ -50,6 +50,7 @@ func (e *Engine) Apply(ctx context.Context, req *enginepb.ApplyRequest) (*engine
 		a.fail(spec.LoadBalancerId, false, err.Error())
 		a.reply.NeededPortIds = b.leave(spec) // nobody knows what runs
 	}
+	e.done.count(a.reply)
 	b.broken = ""
 	if err := b.sweepFiles(b.record.Spec); err != nil {
 		e.log.Warn("old files not removed", "load_balancer", b.id, "err", err)

@@ -210,7 +210,9 @@ func (e *Engine) findStrays(b *balancer) error {
 
 // keep watches a process of a load balancer and says when it ended.
 func (e *Engine) keep(b *balancer, p *process) {
+	e.done.processes.Add(1)
 	e.watch(p, func() {
+		e.done.processes.Add(-1)
 		if p.expected.Load() {
 			e.log.Debug("replaced HAProxy ended", "load_balancer", b.id, "pid", p.PID)
 			return

@@ -50,6 +50,7 @@ type Engine struct {
 	checks     *schedule
 	tombstones *tombstones
 	logs       readers // of access logs
+	done       done
 	plugging   sync.Mutex // one change of plugs at a time
 
 	mu        sync.Mutex

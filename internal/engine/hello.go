@@ -21,6 +21,10 @@ func (e *Engine) Hello(ctx context.Context, _ *enginepb.HelloRequest) (*enginepb
 		HaproxyVersion: e.haproxyVersion(ctx),
 		Pid:            int64(os.Getpid()),
 		Binary:         e.digest(),
+		Processes:      e.done.processes.Load(),
+		Starts:         e.done.starts.Load(),
+		Reloads:        e.done.reloads.Load(),
+		RuntimeChanges: e.done.changes.Load(),
 	}, nil
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	Host      string                       // whose load balancers this process may work on
 	Shards    bool                         // work on load balancers that are not bound to a host, too
 	Log       *slog.Logger
+	Stepped   func(Step) // told of every Apply and Remove; may be nil
 
 	Workers       int           // 8: load balancers in work at the same time
 	LeaseTTL      time.Duration // 15 s

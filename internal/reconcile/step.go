@@ -88,16 +88,20 @@ func (l *Loop) converge(t *task) (again bool, err error) {
 	start := time.Now()
 	if t.lb.Progress.Deleted {
 		if err := l.remove(t); err != nil {
+			l.tell(t, "remove", "failed", start)
 			return l.failed(t, err)
 		}
+		l.tell(t, "remove", "done", start)
 		return false, l.gone(t, time.Since(start))
 	}
 	ctx, cancel := context.WithTimeout(t.held.ctx, l.cfg.ApplyTimeout)
 	defer cancel()
 	result, seen, err := t.apply(ctx)
 	if err != nil {
+		l.tell(t, "", "failed", start)
 		return l.failed(t, err)
 	}
+	l.tell(t, result.Method, outcome(result), start)
 	failpoint.Here("reconcile.apply")
 	if seen != nil { // before the Apply is written down: nobody looks again
 		if err := l.cfg.Store.Observe(t.held.ctx, t.held.Lease, seen); err != nil {
@@ -109,6 +113,13 @@ func (l *Loop) converge(t *task) (again bool, err error) {
 		l.remember(t)
 	}
 	return again, err
+}
+
+func outcome(r provider.Result) string {
+	if len(r.Failures) > 0 {
+		return "incomplete"
+	}
+	return "done"
 }
 
 // apply has the provider make the tree, and tells what can be seen of it where it stays as it was made.

@@ -94,7 +94,7 @@ func (a *API) Handler() http.Handler {
 	paths := map[string]Route{}
 	for _, route := range a.Routes {
 		p := paths[route.Path]
-		paths[route.Path] = Route{Open: p.Open || route.Open || !a.Guarded, Handle: refuse, methods: append(p.methods, route.Method)}
+		paths[route.Path] = Route{Path: route.Path, Open: p.Open || route.Open || !a.Guarded, Handle: refuse, methods: append(p.methods, route.Method)}
 	}
 	for _, route := range a.Routes {
 		route.methods = paths[route.Path].methods
@@ -143,6 +143,7 @@ func (a *API) serve(route Route) http.Handler {
 		hr.Body = http.MaxBytesReader(w, hr.Body, cmp.Or(a.MaxBody, MaxBody))
 		reply := a.answer(route, r)
 		size := write(w, r, reply)
+		a.note(route, hr, reply.Status, time.Since(start))
 		r.Log.Debug("request", "api", a.Name, "method", hr.Method, "path", hr.URL.Path, "status", reply.Status,
 			"bytes", size, "duration", time.Since(start))
 	})

@@ -122,7 +122,12 @@ type HelloReply struct {
 	Host           string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
 	HaproxyVersion string                 `protobuf:"bytes,4,opt,name=haproxy_version,json=haproxyVersion,proto3" json:"haproxy_version,omitempty"` // "" when there is no HAProxy
 	Pid            int64                  `protobuf:"varint,5,opt,name=pid,proto3" json:"pid,omitempty"`
-	Binary         string                 `protobuf:"bytes,6,opt,name=binary,proto3" json:"binary,omitempty"` // a digest of the program, so that another build of one version is told apart
+	Binary         string                 `protobuf:"bytes,6,opt,name=binary,proto3" json:"binary,omitempty"`        // a digest of the program, so that another build of one version is told apart
+	Processes      int64                  `protobuf:"varint,7,opt,name=processes,proto3" json:"processes,omitempty"` // HAProxy processes, those included that serve their last connections
+	// What was done since the engine started.
+	Starts         int64 `protobuf:"varint,8,opt,name=starts,proto3" json:"starts,omitempty"`
+	Reloads        int64 `protobuf:"varint,9,opt,name=reloads,proto3" json:"reloads,omitempty"`
+	RuntimeChanges int64 `protobuf:"varint,10,opt,name=runtime_changes,json=runtimeChanges,proto3" json:"runtime_changes,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -197,6 +202,34 @@ func (x *HelloReply) GetBinary() string {
 		return x.Binary
 	}
 	return ""
+}
+
+func (x *HelloReply) GetProcesses() int64 {
+	if x != nil {
+		return x.Processes
+	}
+	return 0
+}
+
+func (x *HelloReply) GetStarts() int64 {
+	if x != nil {
+		return x.Starts
+	}
+	return 0
+}
+
+func (x *HelloReply) GetReloads() int64 {
+	if x != nil {
+		return x.Reloads
+	}
+	return 0
+}
+
+func (x *HelloReply) GetRuntimeChanges() int64 {
+	if x != nil {
+		return x.RuntimeChanges
+	}
+	return 0
 }
 
 // Spec is the whole wanted state of one load balancer on one host.
@@ -2187,7 +2220,7 @@ var File_engine_proto protoreflect.FileDescriptor
 const file_engine_proto_rawDesc = "" +
 	"\n" +
 	"\fengine.proto\x12\x12plimsoll.engine.v1\"\x0e\n" +
-	"\fHelloRequest\"\xa9\x01\n" +
+	"\fHelloRequest\"\xa2\x02\n" +
 	"\n" +
 	"HelloReply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
@@ -2195,7 +2228,12 @@ const file_engine_proto_rawDesc = "" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12'\n" +
 	"\x0fhaproxy_version\x18\x04 \x01(\tR\x0ehaproxyVersion\x12\x10\n" +
 	"\x03pid\x18\x05 \x01(\x03R\x03pid\x12\x16\n" +
-	"\x06binary\x18\x06 \x01(\tR\x06binary\"\xd2\x04\n" +
+	"\x06binary\x18\x06 \x01(\tR\x06binary\x12\x1c\n" +
+	"\tprocesses\x18\a \x01(\x03R\tprocesses\x12\x16\n" +
+	"\x06starts\x18\b \x01(\x03R\x06starts\x12\x18\n" +
+	"\areloads\x18\t \x01(\x03R\areloads\x12'\n" +
+	"\x0fruntime_changes\x18\n" +
+	" \x01(\x03R\x0eruntimeChanges\"\xd2\x04\n" +
 	"\x04Spec\x12(\n" +
 	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
