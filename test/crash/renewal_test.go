@@ -88,7 +88,10 @@ func (s *scenario) store(name, payload string) (ref string) {
 }
 
 // path is the path of a reference.
-func path(ref string) string { return ref[strings.Index(ref, keys):] }
+func path(ref string) string {
+	_, rest, _ := strings.Cut(ref, keys)
+	return keys + rest
+}
 
 // send sends a request with a body that is no JSON, once.
 func (s *scenario) send(method, path, body string) answer {
