@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -54,6 +55,9 @@ func (b *balancer) openPipe() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the access log's pipe: %w", bare(err))
 	}
+	if info, err := f.Stat(); err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		return nil, errors.Join(fmt.Errorf("%s is no pipe", logPipe), f.Close())
+	}
 	return f, nil
 }
 
@@ -99,11 +103,12 @@ func (e *Engine) followLog(b *balancer) error {
 	l := &accessLog{pipe: pipe, path: b.path(haproxy.LogFile)}
 	b.log = l
 	e.tasks.Go(func() {
-		// A pipe that is closed, or has its time up, ends the reading.
+		stop := context.AfterFunc(e.life, func() { _ = pipe.Close() })
+		defer stop()
+		// A pipe that is closed ends the reading.
 		for err := error(nil); err == nil; {
 			err = raw.Read(func(fd uintptr) bool { return e.moveLog(b, l, int(fd)) })
 		}
-		_ = pipe.Close()
 		l.close()
 	})
 	return nil

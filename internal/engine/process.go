@@ -160,8 +160,8 @@ func (p *process) signal(s unix.Signal) error {
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), s, nil, 0) })
 	}
-	// A pidfd is closed once its process has ended.
-	if err = errors.Join(err, sent); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, os.ErrClosed) {
+	// A pidfd is closed once its process has ended; what Control says then is no error that could be asked for.
+	if err = errors.Join(err, sent); err != nil && !errors.Is(err, unix.ESRCH) && !p.ended() {
 		return fmt.Errorf("signal process %d: %w", p.PID, err)
 	}
 	return nil
