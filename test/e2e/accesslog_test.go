@@ -67,6 +67,7 @@ func (s *site) waitNoted(t *testing.T, want object) object {
 
 // TestAccessLog switches an access log on and off, and reads what it says of HTTP, TLS and TCP, over a reload and without an engine.
 func TestAccessLog(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 1, harness.Tree{})
 	s.answers(t)
 	if lines := s.noted(t); len(lines) > 0 {

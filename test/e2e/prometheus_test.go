@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -55,6 +57,7 @@ func sample(families map[string]*dto.MetricFamily, name string, labels ...string
 // TestPrometheus scrapes a load balancer's own listeners, in the clear and over TLS, over a reload, and with
 // another engine.
 func TestPrometheus(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, 1, harness.Tree{})
 	udp := s.create(t, "/listeners", "listener", object{"loadbalancer_id": s.lb.ID, "protocol": "UDP", "protocol_port": 5353})
 	s.WaitActive(t, s.lb.ID)
@@ -129,4 +132,87 @@ func (s *site) code(t *testing.T, client *http.Client, method, path string) int 
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
 	return resp.StatusCode
+}
+
+// TestOperatorMetrics reads the server's own metrics after some traffic, as who may and as who may not.
+func TestOperatorMetrics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, harness.Tree{})
+	for range 5 {
+		s.answers(t)
+	}
+	client := &http.Client{Timeout: 10 * time.Second}
+	labels := []string{"load_balancer", s.lb.ID, "project", s.project(t)}
+	harness.Eventually(t, 20*time.Second, func() error {
+		families, err := s.scrape(client, s.URL+"/metrics")
+		if err != nil {
+			return err
+		}
+		for name, least := range map[string]float64{
+			"plimsoll_load_balancer_connections_total": 5, "plimsoll_load_balancer_bytes_out_total": 100,
+		} {
+			if got := sample(families, name, labels...); got < least {
+				return fmt.Errorf("%s is %v", name, got)
+			}
+		}
+		for name, want := range map[string]float64{"plimsoll_engine_up": 1, "plimsoll_database_up": 1, "plimsoll_pending_load_balancers": 0} {
+			if got := sample(families, name); got != want {
+				return fmt.Errorf("%s is %v", name, got)
+			}
+		}
+		if got := sample(families, "plimsoll_engine_haproxy_processes"); got < 1 {
+			return fmt.Errorf("%v processes", got)
+		}
+		if got := sample(families, "plimsoll_loop_steps_total", "provider", "haproxy", "method", "start", "result", "done"); got != 1 {
+			return fmt.Errorf("%v starts", got)
+		}
+		status := append(slices.Clone(labels), "provisioning_status", "ACTIVE", "operating_status", "ONLINE")
+		if got := sample(families, "plimsoll_load_balancer_status", status...); got != 1 {
+			return fmt.Errorf("the status is %v", got)
+		}
+		return nil
+	})
+	text := s.operatorText(t, client, "")
+	for _, line := range []string{`api="octavia",code="201",method="POST",route="/v2.0/lbaas/loadbalancers"`, `route="/v2.0/networks"`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no request with %s", line)
+		}
+	}
+	if strings.Contains(text, `lbaas/loadbalancers/`+s.lb.ID) {
+		t.Error("a path is a label")
+	}
+	if text := s.operatorText(t, client, "192.0.2.1"); strings.Contains(text, s.lb.ID) {
+		t.Error("metrics go through a proxy without a token")
+	}
+}
+
+// operatorText is the server's answer, as it is given through a proxy for a client where there is one.
+func (s *site) operatorText(t *testing.T, client *http.Client, through string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if through != "" {
+		r.Header.Set("X-Forwarded-For", through)
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (s *site) project(t *testing.T) string {
+	t.Helper()
+	lb, err := loadbalancers.Get(t.Context(), s.LoadBalancer, s.lb.ID).Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lb.ProjectID
 }
