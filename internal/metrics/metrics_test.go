@@ -55,8 +55,10 @@ func (w world) AllExpiries(context.Context) ([]keymanager.Expiry, error) {
 	}, w.err
 }
 
-func (w world) Connections() store.Pool { return store.Pool{InUse: 1, Idle: 2, Waits: 3, Waited: time.Second} }
-func (w world) Queries() int            { return 7 }
+func (w world) Connections() store.Pool {
+	return store.Pool{InUse: 1, Idle: 2, Waits: 3, Waited: time.Second}
+}
+func (w world) Queries() int { return 7 }
 
 func (w world) Hello(context.Context, *enginepb.HelloRequest, ...grpc.CallOption) (*enginepb.HelloReply, error) {
 	return &enginepb.HelloReply{Processes: 4, Reloads: 5}, w.err

@@ -65,7 +65,7 @@ func TestPrometheus(t *testing.T) {
 	s.WaitActive(t, s.lb.ID)
 	authority := harness.NewAuthority(t, "authority")
 	ref := s.StoreSecret(t, "metrics", authority.Issue("metrics.example.com").Bundle())
-	s.create(t, "/listeners", "listener", object{"loadbalancer_id": s.lb.ID, "protocol": "PROMETHEUS", "protocol_port": 9443,
+	secure := s.create(t, "/listeners", "listener", object{"loadbalancer_id": s.lb.ID, "protocol": "PROMETHEUS", "protocol_port": 9443,
 		"default_tls_container_ref": ref})
 	s.WaitActive(t, s.lb.ID)
 	const requests = 5
@@ -78,6 +78,11 @@ func TestPrometheus(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{404, 405}, []int{s.code(t, client, "GET", "/other"), s.code(t, client, "POST", "/metrics")}); diff != "" {
 		t.Errorf("codes of other paths and methods (-want +got):\n%s", diff)
+	}
+	families, err := s.scrape(&http.Client{Timeout: 10 * time.Second}, s.URL+"/metrics")
+	if at := sample(families, "plimsoll_certificate_expiry_timestamp_seconds", "load_balancer", s.lb.ID, "project", s.project(t),
+		"type", "listener", "object", secure, "ref", ref); err != nil || at < float64(time.Now().Unix()) {
+		t.Errorf("the listener's certificate expires at %v, %v", at, err)
 	}
 	s.reload(t, 81)
 	s.seesTraffic(t, client, "http://lb:9100/metrics", udp, requests)
