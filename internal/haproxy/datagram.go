@@ -40,7 +40,9 @@ func datagram(lb *lbaas.LoadBalancer, l *lbaas.Listener) *enginepb.Datagram {
 		Addresses:        []string{lb.VIPAddress.String()},
 		Port:             int32(l.ProtocolPort),
 		IdleMilliseconds: int32(min(idle(l), lbaas.MaxTimeoutMs)),
-		AllowedCidrs:     l.AllowedCIDRs,
+	}
+	for _, cidr := range l.AllowedCIDRs {
+		d.AllowedCidrs = append(d.AllowedCidrs, unmapped(cidr))
 	}
 	for _, v := range lb.AdditionalVIPs {
 		if v.Address.IsValid() {
@@ -54,6 +56,16 @@ func datagram(lb *lbaas.LoadBalancer, l *lbaas.Listener) *enginepb.Datagram {
 		usePool(d, p)
 	}
 	return d
+}
+
+// unmapped writes a range of IPv4 addresses that is spelled in IPv6 (RFC 4291, section 2.5.5.2) as what it is: the kernel sees no such
+// IPv6 address.
+func unmapped(cidr string) string {
+	p, err := netip.ParsePrefix(cidr)
+	if err != nil || !p.Addr().Is4In6() || p.Bits() < 96 {
+		return cidr
+	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96).String()
 }
 
 // idle is how long a flow may rest: as long as both of its ends may. 0 is for good, which the kernel does not know.
@@ -78,7 +90,7 @@ func usePool(d *enginepb.Datagram, p *lbaas.Pool) {
 	for _, m := range members {
 		d.Targets = append(d.Targets, &enginepb.Target{
 			MemberId: m.ID,
-			Address:  m.Address.String(),
+			Address:  m.Address.Unmap().String(),
 			Port:     int32(m.ProtocolPort),
 			Weight:   int32(m.Weight),
 			Disabled: !m.AdminStateUp || !p.AdminStateUp,

@@ -91,3 +91,18 @@ func TestGranularity(t *testing.T) {
 		}
 	}
 }
+
+func TestUnmapped(t *testing.T) {
+	lb := datagramTree()
+	lb.Pools[0].Members = lb.Pools[0].Members[:1]
+	lb.Pools[0].Members[0].Address = netip.MustParseAddr("::ffff:10.93.48.9")
+	lb.Listeners[1].AllowedCIDRs = []string{"none", "192.0.2.0/24", "2001:db8::/32", "::ffff:0:0/95", "::ffff:192.0.2.0/120"}
+	d := Render(lb, testPorts(), nil, Options{}).Datagrams[0]
+	if got, want := d.Targets[0].Address, "10.93.48.9"; got != want {
+		t.Errorf("the member's address is %s, want %s", got, want)
+	}
+	want := []string{"none", "192.0.2.0/24", "2001:db8::/32", "::ffff:0:0/95", "192.0.2.0/24"}
+	if diff := cmp.Diff(want, d.AllowedCidrs); diff != "" {
+		t.Errorf("allowed_cidrs (-want +got):\n%s", diff)
+	}
+}

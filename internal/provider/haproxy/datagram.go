@@ -33,5 +33,5 @@ func hasVersion(lb *lbaas.LoadBalancer, as netip.Addr) bool {
 	for _, v := range lb.AdditionalVIPs {
 		vips = append(vips, v.Address)
 	}
-	return slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !vip.IsValid() || vip.Is6() == as.Is6() })
+	return slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !vip.IsValid() || vip.Is6() == as.Unmap().Is6() })
 }
