@@ -66,7 +66,8 @@ bin/tools/golangci-lint: Makefile
 	touch -h $@
 
 bench: bench-deps ## what a user gets, of the real program; docs/performance.md says what the figures mean
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+	PLIMSOLL_CHANGES=1000 $(GO) test -count 1 -run '^TestChurn$$' -v ./test/e2e
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
 
 bench-many: bench-deps ## a thousand load balancers on this host
 	PLIMSOLL_BENCH_LOADBALANCERS=1000 $(GO) test -run '^$$' -bench Many -benchtime 1x -timeout 40m ./test/bench

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type LoadOptions struct {
 	Requests  int           // 200000: where it ends by itself
 	Time      time.Duration // 2 min: when it ends by itself
 	Timeout   time.Duration // 5 s: what takes longer has failed
+	TLS       *tls.Config   // nil is plain HTTP
 }
 
 // Report is what came of load.
@@ -165,13 +167,9 @@ func (w *worker) exchange() (name string, keep bool, err error) {
 	o := w.load.options
 	deadline := time.Now().Add(o.Timeout)
 	if w.conn == nil {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		defer cancel()
-		if w.conn, err = w.load.node.Dial(ctx, "tcp", o.Address); err != nil {
-			w.conn = nil
+		if err := w.connect(deadline); err != nil {
 			return "", false, err
 		}
-		w.in = bufio.NewReader(w.conn)
 	}
 	_ = w.conn.SetDeadline(deadline)
 	header := ""
@@ -194,6 +192,27 @@ func (w *worker) exchange() (name string, keep bool, err error) {
 		return "", false, fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return strings.TrimSpace(string(body)), !resp.Close, nil
+}
+
+// connect makes a connection, with its TLS handshake where one is wanted.
+func (w *worker) connect(deadline time.Time) error {
+	o := w.load.options
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	conn, err := w.load.node.Dial(ctx, "tcp", o.Address)
+	if err != nil {
+		return err
+	}
+	if o.TLS != nil {
+		secured := tls.Client(conn, o.TLS)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return fmt.Errorf("shake hands: %w", err)
+		}
+		conn = secured
+	}
+	w.conn, w.in = conn, bufio.NewReader(conn)
+	return nil
 }
 
 func (w *worker) hangUp() {
