@@ -9,8 +9,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // mostCertificates bounds a chain, or a set of authorities: HAProxy holds it in memory for each listener.
@@ -38,23 +36,6 @@ func ParseBundle(data, passphrase []byte) (*Material, error) {
 		return nil, err
 	}
 	return bundle(certs, key)
-}
-
-func parsePKCS12(data, passphrase []byte) (any, []*x509.Certificate, error) {
-	if certs, _ := derCertificates(data); certs != nil {
-		return nil, nil, invalid("it holds a certificate without its private key: want PKCS#12, PEM with both, or a container")
-	}
-	if stretched(data, 0) {
-		return nil, nil, invalid("the PKCS#12 file's passphrase is stretched more than %d times", mostIterations)
-	}
-	key, leaf, others, err := pkcs12.DecodeChain(data, string(passphrase))
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
-		return nil, nil, invalid("the PKCS#12 file has a passphrase, which is not known: store it without one (openssl pkcs12 -export -passout pass:)")
-	case err != nil:
-		return nil, nil, invalid("it can be read neither as PKCS#12 nor as PEM (%s)", reason(err))
-	}
-	return key, append([]*x509.Certificate{leaf}, others...), nil
 }
 
 // FromContainer puts together what a certificate container's secrets hold; intermediates and passphrase may be empty. The error is as

@@ -10,7 +10,7 @@ const deepest = 32
 
 // stretched tells whether there is a count of iterations in a PKCS#12 file that would take too long to compute: its decoder takes any.
 // In each of the places where one can be it is a number of a few bytes; so, elsewhere, are only serial numbers of certificates, which are not
-// looked into. What is encrypted cannot be seen.
+// looked into. What is encrypted cannot be seen: see hidesKey.
 func stretched(der []byte, depth int) bool {
 	for len(der) > 0 && depth < deepest {
 		var v asn1.RawValue
