@@ -183,6 +183,24 @@ func TestAskTLS(t *testing.T) {
 	}
 }
 
+// TestAskEnds has members that take connections and never answer: a check ends with the engine, whatever time it has left.
+func TestAskEnds(t *testing.T) {
+	for _, kind := range []string{typeHTTP, typeHTTPS, typeTLSHello} {
+		l, at := listen(t, local()[0])
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		go func() {
+			if c, err := l.Accept(); err == nil {
+				t.Cleanup(func() { _ = c.Close() })
+				cancel()
+			}
+		}()
+		if err := probers()[kind](ctx, asking(kind, at)); err == nil {
+			t.Errorf("%s: a member that says nothing is well", kind)
+		}
+		cancel()
+	}
+}
+
 func TestAskUDP(t *testing.T) {
 	for _, a := range local() {
 		c, err := net.ListenPacket("udp", netip.AddrPortFrom(a, 0).String())
