@@ -129,6 +129,7 @@ func TestCheckChecks(t *testing.T) {
 		"no codes":               func(c *enginepb.Check) { c.ExpectedCodes = "" },
 		"codes that are words":   func(c *enginepb.Check) { c.ExpectedCodes = "ok" },
 		"a range that runs back": func(c *enginepb.Check) { c.ExpectedCodes = "204-200" },
+		"a member twice":         func(c *enginepb.Check) { c.Probes = append(c.Probes, c.Probes...) },
 		"no member":              func(c *enginepb.Check) { c.Probes[0].MemberId = "" },
 		"a name for an address":  func(c *enginepb.Check) { c.Probes[0].Address = "localhost" },
 		"an address with a zone": func(c *enginepb.Check) { c.Probes[0].Address = "fe80::1%eth0" },

@@ -17,7 +17,7 @@ const mostProbes = 10000
 // checkChecks refuses checks that the engine will not carry out for anybody. They are asked from inside the load balancer's namespace,
 // so that they reach nothing that the load balancer does not.
 func checkChecks(checks []*enginepb.Check) error {
-	pools, probes := map[string]bool{}, 0
+	pools, members := map[string]bool{}, map[string]bool{}
 	for _, c := range checks {
 		if pools[c.GetPoolId()] {
 			return fmt.Errorf("pool %s has two checks", c.PoolId)
@@ -26,7 +26,13 @@ func checkChecks(checks []*enginepb.Check) error {
 		if err := checkCheck(c); err != nil {
 			return fmt.Errorf("check %s: %w", c.GetMonitorId(), err)
 		}
-		if probes += len(c.Probes); probes > mostProbes {
+		for _, p := range c.Probes {
+			if members[p.MemberId] { // the schedule and the verdicts know members by their ids alone
+				return fmt.Errorf("member %s is checked twice", p.MemberId)
+			}
+			members[p.MemberId] = true
+		}
+		if len(members) > mostProbes {
 			return fmt.Errorf("there are more than %d members to check", mostProbes)
 		}
 	}
