@@ -16,8 +16,11 @@ const (
 	hashed = 4096
 )
 
-// slots shares the slots among members by their weights.
+// slots shares the slots among members by their weights. There are none without members.
 func (f family) slots(members []*enginepb.Target) []*enginepb.Target {
+	if len(members) == 0 {
+		return nil
+	}
 	if f.Algorithm == SourceIP || f.Algorithm == SourceIPPort {
 		return rendezvous(members)
 	}

@@ -160,7 +160,8 @@ func (p *planner) family(f family) {
 	}
 	p.chain(f.name("from"), f.admission()...)
 	chosen := f.chosen(p.down)
-	p.chain(f.name("to"), f.choice(chosen)...)
+	slots := f.slots(chosen)
+	p.chain(f.name("to"), f.choice(len(slots))...)
 	if f.PersistenceSeconds > 0 { // kept while nobody is left: a member that comes back finds its sources
 		p.Maps = append(p.Maps, Map{Name: f.name("learned"), Kind: Learned, Six: f.six})
 	}
@@ -168,7 +169,6 @@ func (p *planner) family(f family) {
 		return
 	}
 	number := numbers(f.Targets)
-	slots := f.slots(chosen)
 	wheel := Map{Name: f.name("slots"), Kind: Slots, Elements: map[uint32]Value{}}
 	for i, t := range slots {
 		wheel.Elements[uint32(i)] = Value{Number: number[t.MemberId]}
@@ -208,23 +208,23 @@ func (f family) allowed() []netip.Prefix {
 	return slices.Compact(all)
 }
 
-// choice leads to a member. Without one it leads nowhere, and the packet ends in input.
-func (f family) choice(chosen []*enginepb.Target) []Rule {
+// choice leads to the member of one of so many slots. Without one it leads nowhere, and the packet ends in input.
+func (f family) choice(slots int) []Rule {
 	var rules []Rule
 	if f.ConnectionLimit > 0 {
 		rules = append(rules, Rule{Verdict{"jump", limitChain(f.Datagram)}})
 	}
-	if len(chosen) == 0 {
+	if slots == 0 {
 		return rules
 	}
 	follow := Rule{Follow{f.name("members")}}
 	if f.PersistenceSeconds > 0 {
 		rules = append(rules, Rule{Recall{f.name("learned"), f.six, f.bits()}}, follow)
 	}
-	return append(rules, Rule{f.choose(f.slots(chosen))}, follow)
+	return append(rules, Rule{f.choose(slots)}, follow)
 }
 
-func (f family) choose(slots []*enginepb.Target) Choose {
+func (f family) choose(slots int) Choose {
 	how := InTurn
 	switch f.Algorithm {
 	case SourceIP:
@@ -232,7 +232,7 @@ func (f family) choose(slots []*enginepb.Target) Choose {
 	case SourceIPPort:
 		how = BySourcePort
 	}
-	return Choose{Map: f.name("slots"), How: how, Six: f.six, Size: uint32(len(slots))}
+	return Choose{Map: f.name("slots"), How: how, Six: f.six, Size: uint32(slots)}
 }
 
 // member sends a flow to a member. A source is noted by a rule of its own, which fails alone when the map is full.

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -46,38 +47,34 @@ type entry struct {
 }
 
 // Flows lists the flows of UDP and SCTP of a namespace. Where there are any this takes milliseconds, however few they are.
-func Flows(namespace string) (tracked []datagram.Tracked, err error) {
-	err = Within(namespace, func() error {
-		all, err := entries()
-		for _, e := range all {
-			tracked = append(tracked, e.Tracked)
-		}
+func Flows(namespace string) (all []datagram.Tracked, err error) {
+	err = Within(namespace, func() (err error) {
+		all, err = flows(func(e entry) (datagram.Tracked, bool) { return e.Tracked, true })
 		return err
 	})
-	return tracked, err
+	return all, err
 }
 
-// entries lists the flows of UDP and SCTP. The kernel looks through a table that all namespaces share, so it is not asked where there
-// are none.
-func entries() ([]entry, error) {
+// flows lists what is made of the flows of UDP and SCTP. The kernel looks through a table that all namespaces share, so it is not asked
+// where there are none. Strangers can make hundreds of thousands of them: what is not wanted of one is not kept.
+func flows[T any](of func(entry) (one T, wanted bool)) ([]T, error) {
 	if count, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count"); err == nil && strings.TrimSpace(string(count)) == "0" {
 		return nil, nil
 	}
-	answers, err := whole(func() ([][]byte, error) {
-		return conntrackMessage(1, unix.NLM_F_DUMP, unix.AF_UNSPEC).Execute(unix.NETLINK_NETFILTER, 0)
+	all, err := whole(func() (all []T, err error) {
+		var unread error
+		err = conntrackMessage(1, unix.NLM_F_DUMP, unix.AF_UNSPEC).ExecuteIter(unix.NETLINK_NETFILTER, 0, func(answer []byte) bool {
+			e, err := parseFlow(answer)
+			if one, wanted := of(e); err == nil && wanted && e.Protocol != "" {
+				all = append(all, one)
+			}
+			unread = err
+			return err == nil
+		})
+		return all, cmp.Or(err, unread)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list flows: %w", err)
-	}
-	var all []entry
-	for _, answer := range answers {
-		e, err := parseFlow(answer)
-		if err != nil {
-			return nil, fmt.Errorf("list flows: %w", err)
-		}
-		if e.Protocol != "" {
-			all = append(all, e)
-		}
 	}
 	return all, nil
 }
@@ -141,14 +138,11 @@ func endpoint(a attributes, four, six uint16, port []byte) netip.AddrPort {
 // begins anew.
 func ForgetFlows(namespace string, stale func(datagram.Tracked) bool) (n int, err error) {
 	err = Within(namespace, func() error {
-		all, err := entries()
+		all, err := flows(func(e entry) (entry, bool) { return e, stale(e.Tracked) })
 		if err != nil {
 			return err
 		}
 		for _, e := range all {
-			if !stale(e.Tracked) {
-				continue
-			}
 			if err := e.forget(); err != nil {
 				return fmt.Errorf("forget the flow of %s to %s: %w", e.Source, e.Member, err)
 			}
