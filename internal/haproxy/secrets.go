@@ -21,6 +21,10 @@ var uses = map[enginepb.File_Kind]keymanager.Use{
 	enginepb.File_REVOCATIONS: keymanager.Revocations,
 }
 
+// As is what Secrets has a reference's secret by that is read for one use: the same one may be a listener's certificate and the authority
+// of a pool.
+func As(use keymanager.Use, ref string) string { return use.String() + "\x00" + ref }
+
 // Needs are the secrets that Render needs of a load balancer, each once for each listener and pool.
 func Needs(lb *lbaas.LoadBalancer) []Need {
 	var all []Need

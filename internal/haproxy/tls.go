@@ -40,7 +40,15 @@ func revocations(ref string) secret { return secret{ref, enginepb.File_REVOCATIO
 
 // has tells whether all of these secrets are there.
 func (s Secrets) has(all []secret) bool {
-	return !slices.ContainsFunc(all, func(one secret) bool { return len(s[one.ref]) == 0 })
+	return !slices.ContainsFunc(all, func(one secret) bool { return len(s.of(one)) == 0 })
+}
+
+// of is what a secret is read as for the use that it is of.
+func (s Secrets) of(one secret) []byte {
+	if text, ok := s[As(uses[one.kind], one.ref)]; ok {
+		return text
+	}
+	return s[one.ref]
 }
 
 // DHParameters is the line without which the DHE ciphers, which Octavia's default list has, are of no use.
@@ -215,7 +223,7 @@ func (s Secrets) write(all map[string]*enginepb.File, owner string, secrets []se
 	for _, one := range secrets {
 		f := all[one.name()]
 		if f == nil {
-			f = &enginepb.File{Name: one.name(), Kind: one.kind, Content: s[one.ref]}
+			f = &enginepb.File{Name: one.name(), Kind: one.kind, Content: s.of(one)}
 			all[f.Name] = f
 		}
 		if !slices.Contains(f.Objects, owner) {

@@ -28,13 +28,12 @@ func (noSecrets) Material(_ context.Context, _, ref string, _ keymanager.Use) (*
 func (p *Provider) gather(ctx context.Context, lb *lbaas.LoadBalancer, plan *plan) error {
 	plan.secrets = haproxy.Secrets{}
 	read := map[haproxy.Need]error{}
-	uses := map[string]keymanager.Use{} // of what is in secrets, which has one form of each
 	for _, need := range haproxy.Needs(lb) {
 		object := need.ObjectID
 		need.ObjectID = ""
 		err, again := read[need]
 		if !again {
-			err = p.read(ctx, lb.ProjectID, need, plan.secrets, uses)
+			err = p.read(ctx, lb.ProjectID, need, plan.secrets)
 			read[need] = err
 		}
 		switch {
@@ -49,15 +48,12 @@ func (p *Provider) gather(ctx context.Context, lb *lbaas.LoadBalancer, plan *pla
 }
 
 // read reads one secret.
-func (p *Provider) read(ctx context.Context, projectID string, need haproxy.Need, into haproxy.Secrets, uses map[string]keymanager.Use) error {
-	if use, ok := uses[need.Ref]; ok && use != need.Use {
-		return lbaas.Errorf(lbaas.Invalid, "%s cannot be used as %s, since it is used as %s already: store it twice.", need.Ref, need.Use, use)
-	}
+func (p *Provider) read(ctx context.Context, projectID string, need haproxy.Need, into haproxy.Secrets) error {
 	m, err := p.secrets.Material(ctx, projectID, need.Ref, need.Use)
 	if err != nil {
 		return err
 	}
-	into[need.Ref], uses[need.Ref] = m.PEM, need.Use
+	into[haproxy.As(need.Use, need.Ref)] = m.PEM
 	return nil
 }
 

@@ -102,10 +102,7 @@ func TestBadSecrets(t *testing.T) {
 			s.err = lbaas.Errorf(lbaas.Forbidden, "it is another's")
 			delete(s.has, "certificate b")
 		}, "tls", "it is another's"},
-		"two uses": {func(s *safe, lb *lbaas.LoadBalancer) {
-			s.has["CA certificates b"] = "X"
-			lb.Pools[0].CATLSContainerRef = "b"
-		}, "pool", "b cannot be used as CA certificates, since it is used as certificate already: store it twice."},
+		"of one use of two": {func(_ *safe, lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "b" }, "pool", "it is not there"},
 	} {
 		w, s, lb := tlsWorld(t)
 		if failures := w.failuresOf(t, lb); len(failures) > 0 {
@@ -121,6 +118,19 @@ func TestBadSecrets(t *testing.T) {
 		if held := w.engine.taken[lb.ID].HeldObjects; !slices.Equal(held, []string{id}) {
 			t.Errorf("bad %s: held are %v", name, held)
 		}
+	}
+}
+
+// TestTwoUses has a secret that is a listener's certificate and the authority of a pool, each of which reads it in its own way.
+func TestTwoUses(t *testing.T) {
+	w, s, lb := tlsWorld(t)
+	s.has["CA certificates a"] = "A without its key"
+	lb.Pools[0].CATLSContainerRef = "a"
+	if failures := w.failuresOf(t, lb); len(failures) > 0 {
+		t.Fatalf("failures %v", failures)
+	}
+	if diff := cmp.Diff([]string{"A", "A without its key", "B", "CRL"}, contents(w.engine.done[lb.ID])); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 
