@@ -3,8 +3,10 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/datagram"
@@ -130,17 +132,22 @@ func frontendNames(spec *enginepb.Spec) []string {
 	return names
 }
 
-// trim forgets the frontends that a Spec no longer has.
+// trim forgets the listeners that are gone.
 func (c *counters) trim(spec *enginepb.Spec) {
-	wanted := map[string]bool{}
-	for _, name := range frontendNames(spec) {
-		wanted[name] = true
+	keep := kept(spec)
+	maps.DeleteFunc(c.Ended, func(name string, _ count) bool { return !keep[name] })
+}
+
+// kept are the listeners of which figures are kept: what a Spec serves, and what it says is there besides.
+func kept(spec *enginepb.Spec) map[string]bool {
+	all := map[string]bool{}
+	for _, name := range slices.Concat(spec.Listeners, frontendNames(spec)) {
+		all[name] = true
 	}
-	for name := range c.Ended {
-		if !wanted[name] {
-			delete(c.Ended, name)
-		}
+	for _, d := range spec.Datagrams {
+		all[d.ListenerId] = true
 	}
+	return all
 }
 
 // count takes the current process's figures and returns its frontends with the sums.

@@ -61,6 +61,7 @@ func (a *application) forward(settled bool) {
 	a.forwarded = changes
 	switch {
 	case err == nil:
+		b.counters.trimDatagrams(a.spec)
 	case len(listeners) > 0:
 		a.failDatagrams(err)
 	case len(b.spec().Datagrams) > 0:
@@ -125,7 +126,7 @@ func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes i
 	if err != nil {
 		return 0, err
 	}
-	b.counters.seeDatagrams(listeners, is.Counters)
+	b.counters.seeDatagrams(slices.Concat(b.spec().Datagrams, listeners), is.Counters) // also of those that this takes away
 	todo := datagram.Diff(*is.State, datagram.Plan(listeners, f.down))
 	if len(todo) > 0 && is.State.None() { // counters go on from what is stored: nothing may be lost when the engine ends now
 		if err := b.counters.write(b.dir); err != nil {
@@ -144,7 +145,6 @@ func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes i
 		return 0, err
 	}
 	e.log.Debug("datagrams forwarded", "load_balancer", b.id, "changes", len(todo), "flows_forgotten", forgotten)
-	b.counters.trimDatagrams(listeners)
 	b.forwarding = f
 	return len(todo), nil
 }
@@ -243,12 +243,9 @@ func (c *counters) seeDatagrams(listeners []*enginepb.Datagram, now map[string]d
 }
 
 // trimDatagrams forgets the listeners that are gone.
-func (c *counters) trimDatagrams(listeners []*enginepb.Datagram) {
-	wanted := map[string]bool{}
-	for _, d := range listeners {
-		wanted[d.ListenerId] = true
-	}
-	maps.DeleteFunc(c.Datagrams, func(id string, _ datagram.Counted) bool { return !wanted[id] })
+func (c *counters) trimDatagrams(spec *enginepb.Spec) {
+	keep := kept(spec)
+	maps.DeleteFunc(c.Datagrams, func(id string, _ datagram.Counted) bool { return !keep[id] })
 }
 
 // countDatagrams takes what the kernel counted until now.

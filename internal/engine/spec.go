@@ -38,6 +38,11 @@ func checkSpec(spec *enginepb.Spec) ([]linux.Port, error) {
 	if err := checkSections(spec.Sections, files); err != nil {
 		return nil, err
 	}
+	for _, id := range spec.Listeners {
+		if err := checkID("listener", id); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range spec.Servers {
 		if err := checkServer(s, files); err != nil {
 			return nil, fmt.Errorf("server %s/%s: %w", s.GetBackend(), s.GetName(), err)

@@ -45,6 +45,8 @@ func TestCheckSpec(t *testing.T) {
 		"bad: server in a namespace":   func(s *enginepb.Spec) { s.Servers[0].Options = []string{"namespace ../../proc/1/ns/net"} },
 		"bad: server with a file":      func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check", "ca-file /etc/shadow"} },
 		"bad: server option cut short": func(s *enginepb.Spec) { s.Servers[0].Options = []string{"port"} },
+		"bad: checked on a file":       func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check addr unix@/run/docker.sock"} },
+		"bad: checked in a namespace":  func(s *enginepb.Spec) { s.Servers[0].Options = []string{"check addr fe80::1%eth0"} },
 		"bad: server on a file":        func(s *enginepb.Spec) { s.Servers[0].Address = "unix@/run/docker.sock" },
 		"bad: server name":             func(s *enginepb.Spec) { s.Servers[0].Name = "a b" },
 		"bad: server without":          func(s *enginepb.Spec) { s.Servers[0].Backend = "" },
@@ -276,6 +278,10 @@ func TestCounters(t *testing.T) {
 		t.Errorf("readCounters (-want +got):\n%s", diff)
 	}
 	stored.settle(nil)
+	stored.trim(&enginepb.Spec{Listeners: []string{"f"}}) // it is switched off
+	if got := stored.sum("f").In; got != 18 {
+		t.Errorf("sum of a listener that is not served = %d", got)
+	}
 	stored.trim(&enginepb.Spec{})
 	if got := stored.sum("f").In; got != 0 {
 		t.Errorf("sum of a listener that is gone = %d", got)

@@ -93,6 +93,10 @@ func Render(lb *lbaas.LoadBalancer, ports []*enginepb.Port, secrets Secrets, opt
 		}
 	}
 	spec.Datagrams = forwarded(lb)
+	for _, l := range lb.Listeners {
+		spec.Listeners = append(spec.Listeners, l.ID)
+	}
+	slices.Sort(spec.Listeners)
 	head := []*enginepb.Section{global(lb, spec, opts), defaults(lb)}
 	if t := tables(lb, spec); t != nil {
 		head = append(head, t)

@@ -423,6 +423,11 @@ func TestUDPRepair(t *testing.T) {
 		{"all tables are gone", func() { inside(t, namespace, "nft", "flush", "ruleset") }},
 		{"a chain is empty", func() { inside(t, namespace, "nft", "flush", "chain", "inet", "plimsoll", "prerouting") }},
 		{"nothing is forwarded", func() { inside(t, namespace, "sysctl", "-qw", "net.ipv4.ip_forward=0") }},
+		{"the listener is off for a moment", func() {
+			for _, up := range []bool{false, true} {
+				s.alter(t, "/listeners/"+s.lb.ListenerID, "listener", object{"admin_state_up": up})
+			}
+		}},
 		{"the namespace is gone", func() { s.killHAProxies(t); deleteNamespace(t, namespace) }},
 	} {
 		damage.do()

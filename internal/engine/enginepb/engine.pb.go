@@ -251,7 +251,9 @@ type Spec struct {
 	AccessLog  bool        `protobuf:"varint,13,opt,name=access_log,json=accessLog,proto3" json:"access_log,omitempty"`
 	// Objects that are wanted otherwise but cannot be made now, for instance because a certificate cannot be read. They stay in
 	// their last good form, or are left out where there is none, as those that HAProxy refuses.
-	HeldObjects   []string `protobuf:"bytes,14,rep,name=held_objects,json=heldObjects,proto3" json:"held_objects,omitempty"`
+	HeldObjects []string `protobuf:"bytes,14,rep,name=held_objects,json=heldObjects,proto3" json:"held_objects,omitempty"`
+	// All listeners that there are, also those that are switched off or cannot be made: what was counted of them is kept.
+	Listeners     []string `protobuf:"bytes,15,rep,name=listeners,proto3" json:"listeners,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -380,6 +382,13 @@ func (x *Spec) GetAccessLog() bool {
 func (x *Spec) GetHeldObjects() []string {
 	if x != nil {
 		return x.HeldObjects
+	}
+	return nil
+}
+
+func (x *Spec) GetListeners() []string {
+	if x != nil {
+		return x.Listeners
 	}
 	return nil
 }
@@ -2233,7 +2242,7 @@ const file_engine_proto_rawDesc = "" +
 	"\x06starts\x18\b \x01(\x03R\x06starts\x12\x18\n" +
 	"\areloads\x18\t \x01(\x03R\areloads\x12'\n" +
 	"\x0fruntime_changes\x18\n" +
-	" \x01(\x03R\x0eruntimeChanges\"\xd2\x04\n" +
+	" \x01(\x03R\x0eruntimeChanges\"\xf0\x04\n" +
 	"\x04Spec\x12(\n" +
 	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
@@ -2253,7 +2262,8 @@ const file_engine_proto_rawDesc = "" +
 	"\x06checks\x18\f \x03(\v2\x19.plimsoll.engine.v1.CheckR\x06checks\x12\x1d\n" +
 	"\n" +
 	"access_log\x18\r \x01(\bR\taccessLog\x12!\n" +
-	"\fheld_objects\x18\x0e \x03(\tR\vheldObjects\"\xe8\x01\n" +
+	"\fheld_objects\x18\x0e \x03(\tR\vheldObjects\x12\x1c\n" +
+	"\tlisteners\x18\x0f \x03(\tR\tlisteners\"\xe8\x01\n" +
 	"\x04File\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1d.plimsoll.engine.v1.File.KindR\x04kind\x12\x18\n" +
