@@ -92,6 +92,23 @@ func busy(p harness.Process) (total time.Duration) {
 	return total
 }
 
+// spent is the processor time that processes have used so far, that of threads that ended included, to the hundredth of a second of
+// each (proc_pid_stat(5), fields 14 and 15, after the name in parentheses).
+func spent(processes ...harness.Process) (total time.Duration) {
+	for _, p := range processes {
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "stat"))
+		if err != nil {
+			continue // it ended
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		for _, field := range fields[11:13] {
+			ticks, _ := strconv.Atoi(field)
+			total += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return total
+}
+
 // serving is the server's own process, without its engine.
 func (s *site) serving(b *testing.B) harness.Process {
 	b.Helper()

@@ -20,8 +20,8 @@ type result struct {
 	failures string // wrk's lines about answers that were none; "" is none
 }
 
-// wrk loads an address from a node with connections that are kept, or with one for each request.
-func wrk(b *testing.B, n *harness.Node, address string, keep bool, span time.Duration) result {
+// wrk loads a URL from a node with connections that are kept, or with one for each request.
+func wrk(b *testing.B, n *harness.Node, url string, keep bool, span time.Duration) result {
 	b.Helper()
 	args := []string{"netns", "exec", n.NetNS, "wrk", "-t", "2", "-c", "32", "-d", fmt.Sprintf("%.0fs", span.Seconds()), "--latency"}
 	if !keep {
@@ -29,7 +29,7 @@ func wrk(b *testing.B, n *harness.Node, address string, keep bool, span time.Dur
 	}
 	ctx, cancel := context.WithTimeout(b.Context(), span+20*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "ip", append(args, "http://"+address+"/")...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "ip", append(args, url)...).CombinedOutput()
 	if err != nil {
 		b.Fatalf("wrk: %v\n%s", err, out)
 	}
