@@ -53,6 +53,34 @@ func Check(listeners []*enginepb.Datagram) error {
 			return fmt.Errorf("datagram listener %s: %w", d.GetListenerId(), err)
 		}
 	}
+	return checkSize(listeners)
+}
+
+// What the listeners of one load balancer may take together: elements of maps, of which the kernel takes some hundred thousand in a
+// second, and choices between a slot's members, of which some ten million are made in a second.
+const (
+	mostSlots   = 2 << 20
+	mostChoices = 256 << 20
+)
+
+// checkSize refuses what would keep the host busy for long, or fill its memory.
+func checkSize(listeners []*enginepb.Datagram) error {
+	slots, choices := 0, 0
+	for _, d := range listeners {
+		for _, f := range families(d) {
+			n, members := turnsMost, len(d.Targets)
+			if f.hashes() {
+				n = hashed
+			}
+			if members == 0 {
+				n = 0
+			}
+			slots, choices = slots+n, choices+n*members
+		}
+	}
+	if slots > mostSlots || choices > mostChoices {
+		return errors.New("these are too many datagram listeners with too many members")
+	}
 	return nil
 }
 

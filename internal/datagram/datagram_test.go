@@ -56,6 +56,29 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckSize has Specs that are small to write down and large to carry out.
+func TestCheckSize(t *testing.T) {
+	many := func(listeners, members int) (all []*enginepb.Datagram) {
+		for i := range listeners {
+			d := udp(i + 1)
+			d.Port, d.Algorithm = int32(i+1), SourceIP
+			for m := range members {
+				d.Targets = append(d.Targets, member(m+1, "10.93.48.3", 1))
+			}
+			all = append(all, d)
+		}
+		return all
+	}
+	for _, test := range []struct {
+		listeners, members int
+		taken              bool
+	}{{1000, 1, false}, {1, 70000, false}, {200, 10, true}, {1, 5000, true}, {1000, 0, true}} {
+		if err := Check(many(test.listeners, test.members)); (err == nil) != test.taken {
+			t.Errorf("%d listeners of %d members: %v", test.listeners, test.members, err)
+		}
+	}
+}
+
 func TestStale(t *testing.T) {
 	off, draining := member(3, "10.93.48.5", 1), member(2, "10.93.48.4", 0)
 	off.Disabled = true

@@ -21,11 +21,13 @@ func (f family) slots(members []*enginepb.Target) []*enginepb.Target {
 	if len(members) == 0 {
 		return nil
 	}
-	if f.Algorithm == SourceIP || f.Algorithm == SourceIPPort {
+	if f.hashes() {
 		return rendezvous(members)
 	}
 	return turns(members)
 }
+
+func (f family) hashes() bool { return f.Algorithm == SourceIP || f.Algorithm == SourceIPPort }
 
 // turns lets the members take turns: each has as many slots as its weight, spread as evenly as can be (the smooth weighted
 // round robin of nginx): at each step all gain their weight, and who has most pays with the sum of all weights.
