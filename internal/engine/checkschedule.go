@@ -47,6 +47,7 @@ type task struct {
 	next  time.Time
 	index int // in the heap, -1 outside
 	gone  bool
+	stop  context.CancelFunc // ends the check that is under way; nil before the first
 }
 
 // lane is the share of one load balancer. It belongs to the schedule.
@@ -85,6 +86,9 @@ func (s *schedule) follow(b *balancer, wanted []*enginepb.Check) (moved []string
 		t.gone = true
 		if t.index >= 0 {
 			heap.Remove(&s.due, t.index)
+		}
+		if t.stop != nil { // its socket would keep a removed namespace
+			t.stop()
 		}
 	}
 	s.nudge()
@@ -154,9 +158,18 @@ func (s *schedule) begin() (begun []*task, wait time.Duration) {
 }
 
 func (s *schedule) carryOut(ctx context.Context, t *task) {
-	err := s.ask(ctx, t.owner.id, t.check, t.probe)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	s.mu.Lock()
+	t.stop = stop
 	gone := t.gone
+	s.mu.Unlock()
+	var err error
+	if !gone {
+		err = s.ask(ctx, t.owner.id, t.check, t.probe)
+	}
+	s.mu.Lock()
+	gone = t.gone
 	s.mu.Unlock()
 	if ctx.Err() == nil && !gone {
 		s.result(t.owner, t, err)

@@ -151,6 +151,27 @@ func TestScheduleFollows(t *testing.T) {
 	})
 }
 
+// TestScheduleStops shows that a check of who is gone ends at once: its socket would keep the namespace of a removed load balancer.
+func TestScheduleStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsked(t)
+		a.slow(24 * time.Hour)
+		b := &balancer{id: "b"}
+		a.follow(b, checkOf(4, "x", "y"))
+		pass(10 * time.Second)
+		a.follow(b, checkOf(4, "y"))
+		pass(0)
+		if a.now != 1 || a.running != 1 {
+			t.Errorf("%d are asked, %d places are taken, want 1", a.now, a.running)
+		}
+		a.follow(b, nil)
+		pass(0)
+		if a.now != 0 || a.running != 0 || a.results != 0 {
+			t.Errorf("%d are asked, %d places are taken, %d results, want none", a.now, a.running, a.results)
+		}
+	})
+}
+
 // TestScheduleIsBounded has more members that do not answer than can be asked at once: neither they nor those of another load balancer
 // are forgotten.
 func TestScheduleIsBounded(t *testing.T) {
