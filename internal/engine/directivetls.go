@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 
 	"plimsoll/internal/haproxy"
 )
@@ -31,10 +32,18 @@ func (k known) bind(words []string) error {
 	return k.words(words[1:], bindOptions)
 }
 
-// checkServerValue refuses values that are expressions, but for those that package haproxy renders: others could read files.
+// checkServerValue refuses values that are expressions, but for those that package haproxy renders: others could read files. Where a
+// server is checked HAProxy would also take sockets of files for addresses.
 func checkServerValue(option string, values []string) error {
-	if option == "sni" && !slices.Contains(haproxy.ServerNames(), values[0]) {
-		return fmt.Errorf("%q is no expression for the name of a server", values[0])
+	switch option {
+	case "sni":
+		if !slices.Contains(haproxy.ServerNames(), values[0]) {
+			return fmt.Errorf("%q is no expression for the name of a server", values[0])
+		}
+	case "addr":
+		if at, err := netip.ParseAddr(strings.Trim(values[0], "[]")); err != nil || at.Zone() != "" {
+			return fmt.Errorf("%q is no address", values[0])
+		}
 	}
 	return nil
 }

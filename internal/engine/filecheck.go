@@ -14,6 +14,7 @@ import (
 
 // Bounds of the files of one Spec.
 const (
+	maxFiles     = 10000    // how many
 	maxFileSize  = 4 << 20  // bytes of one
 	maxFilesSize = 12 << 20 // bytes of all; a request is bounded, too
 	maxFileName  = 128      // characters
@@ -33,6 +34,9 @@ func (k known) file(word string, kind enginepb.File_Kind) error {
 
 // checkFiles refuses files that HAProxy could be misled by, and returns the others.
 func checkFiles(files []*enginepb.File) (known, error) {
+	if len(files) > maxFiles {
+		return nil, fmt.Errorf("%d files are too many", len(files))
+	}
 	all, size := known{}, 0
 	for _, f := range files {
 		if !plainFileName(f.GetName()) {

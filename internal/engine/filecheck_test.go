@@ -48,6 +48,7 @@ func TestCheckFiles(t *testing.T) {
 		"bad: no kind":                   file(4, func(f *enginepb.File) { f.Kind = enginepb.File_UNKNOWN }),
 		"bad: an unknown kind":           file(4, func(f *enginepb.File) { f.Kind = 99 }),
 		"bad: too large":                 content(4, strings.Repeat("/a 1\n", maxFileSize/5+1)),
+		"bad: too many":                  func(s *enginepb.Spec) { s.Files = make([]*enginepb.File, maxFiles+1) },
 		"bad: nothing":                   func(s *enginepb.Spec) { s.Files[4] = nil },
 		"bad: a certificate without":     content(0, "rubbish"),
 		"bad: a key only":                content(0, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
