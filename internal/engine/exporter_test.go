@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"plimsoll/internal/linux"
 	"plimsoll/lbaas"
@@ -41,14 +40,12 @@ func TestAccessLogWhole(t *testing.T) {
 		requests += stop()
 	}
 	eventually(t, fmt.Sprintf("lines of %d requests", requests), func() bool { return b.noted() >= requests*9/10 })
-	time.Sleep(100 * time.Millisecond) // that lines have which are still on their way
-	if got := b.noted(); got > requests {
-		t.Errorf("%d lines of %d requests", got, requests)
-	} else {
-		requests = got
-	}
 	namespace, _ := w.plug()
 	w.stop()
+	if got := b.noted(); got > requests {
+		t.Errorf("%d lines of %d requests", got, requests)
+	}
+	requests = b.noted()
 	const without = 50
 	w.answers(httpClient(t, namespace, false), b.url(), without)
 	if got := b.noted(); got != requests {
