@@ -128,7 +128,7 @@ func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes i
 	}
 	b.counters.seeDatagrams(slices.Concat(b.spec().Datagrams, listeners), is.Counters) // also of those that this takes away
 	todo := datagram.Diff(*is.State, datagram.Plan(listeners, f.down))
-	if len(todo) > 0 && is.State.None() { // counters go on from what is stored: nothing may be lost when the engine ends now
+	if countersChange(*is.State, todo) { // counters go on from what is stored: nothing may be lost when the engine ends now
 		if err := b.counters.write(b.dir); err != nil {
 			return 0, err
 		}
@@ -147,6 +147,13 @@ func (e *Engine) forward(b *balancer, listeners []*enginepb.Datagram) (changes i
 	e.log.Debug("datagrams forwarded", "load_balancer", b.id, "changes", len(todo), "flows_forgotten", forgotten)
 	b.forwarding = f
 	return len(todo), nil
+}
+
+// countersChange tells whether counters are made anew, or taken away.
+func countersChange(is datagram.State, todo []datagram.Change) bool {
+	return len(todo) > 0 && is.None() || slices.ContainsFunc(todo, func(c datagram.Change) bool {
+		return c.Op == datagram.DeleteCounter || c.Op == datagram.DeleteTable
+	})
 }
 
 // carryOutTable changes the table. Nothing is forwarded without one: it comes before, and goes after.

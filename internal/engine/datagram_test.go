@@ -160,6 +160,37 @@ func TestDatagramsGo(t *testing.T) {
 	}
 }
 
+// TestDatagramsOff switches a listener off: what its table counted is stored before it goes, since nobody could count it again.
+func TestDatagramsOff(t *testing.T) {
+	w := newWorld(t)
+	b := w.balancerOf(w.member())
+	l := b.listenDatagrams(w.datagramMember())
+	b.mustApply(methodStart)
+	client, _ := w.plug()
+	if _, err := b.askDatagram(client); err != nil {
+		t.Fatal(err)
+	}
+	l.AdminStateUp = false
+	b.mustApply(methodRuntime)
+	if got := readCounters(b.runDir()).Datagrams[l.ID]; got.Flows != 1 || got.In == 0 || got.Out == 0 {
+		t.Errorf("%+v is stored of a listener that had a flow", got)
+	}
+	l.AdminStateUp = true
+	b.mustApply(methodRuntime)
+	if got := frontendOf(b.observe(), l.ID); got.GetTotalSessions() != 1 {
+		t.Errorf("a listener that was off for a while had a flow, and reports %v", got)
+	}
+}
+
+func frontendOf(o *enginepb.Observation, listener string) *enginepb.Frontend {
+	for _, f := range o.Frontends {
+		if f.Name == listener {
+			return f
+		}
+	}
+	return nil
+}
+
 // TestDatagramsRefused wants Specs refused of which no table can be made.
 func TestDatagramsRefused(t *testing.T) {
 	w := newWorld(t)
