@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+
+	"plimsoll/test/harness"
+)
+
+// TestUDPForgets has a flow rest for longer than its listener's timeouts, and a client for longer than the pool's persistence: each is
+// shared out anew then, and not before.
+func TestUDPForgets(t *testing.T) {
+	s := newDatagramSite(t, 2, pools.CreateOpts{}, func(l *listeners.CreateOpts) {
+		l.TimeoutClientData, l.TimeoutMemberData = number(1000), number(1000)
+	})
+	flow := s.flow(t)
+	changes := func(what string, ask func() string) {
+		t.Helper()
+		first := ask()
+		harness.Eventually(t, 20*time.Second, func() error {
+			if again := ask(); again != first {
+				return nil
+			}
+			time.Sleep(2500 * time.Millisecond)
+			return fmt.Errorf("%s: it is always with %s", what, first)
+		})
+	}
+	ask := func() string { return mustAsk(t, flow) }
+	for range 4 {
+		if first, second := ask(), ask(); first != second {
+			t.Errorf("a flow that does not rest is with %s and then with %s", first, second)
+		}
+	}
+	changes("a flow that rests", ask)
+	s.persist(t, map[string]any{"type": "SOURCE_IP", "persistence_timeout": 1})
+	if by := s.asked(t, 4); len(by) != 1 {
+		t.Errorf("a client that comes again at once was with %v", by)
+	}
+	changes("a client that comes again late", func() string { return one(s.asked(t, 1)) })
+}
+
+// TestUDPFailover asks for a fresh data plane: flows go on with their member, and figures rise.
+func TestUDPFailover(t *testing.T) {
+	s := newDatagramSite(t, 2, pools.CreateOpts{})
+	flow := s.flow(t)
+	name := mustAsk(t, flow)
+	before := s.counted(t, listeners.Stats{TotalConnections: 1}, func() {})
+	if err := loadbalancers.Failover(t.Context(), s.LoadBalancer, s.lb.ID).ExtractErr(); err != nil {
+		t.Fatal(err)
+	}
+	s.WaitActive(t, s.lb.ID)
+	if now := mustAsk(t, flow); now != name {
+		t.Errorf("a flow went from %s to %s", name, now)
+	}
+	s.wantShares(t, 4, map[string]int{"m1": 2, "m2": 2})
+	s.counted(t, listeners.Stats{TotalConnections: before.TotalConnections + 4, BytesIn: before.BytesIn + 5*29, BytesOut: before.BytesOut + 5*30}, func() {})
+}
