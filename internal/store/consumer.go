@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -108,6 +109,21 @@ func (s *Store) Consumers(ctx context.Context, ownerID string, l keymanager.List
 		page = append(page, rows[i].domain())
 	}
 	return page, total, nil
+}
+
+// ConsumersOf returns all consumers of several secrets or containers, by the id of these, each one's oldest first.
+func (s *Store) ConsumersOf(ctx context.Context, ownerIDs []string) (map[string][]*keymanager.Consumer, error) {
+	found := map[string][]*keymanager.Consumer{}
+	for some := range slices.Chunk(ownerIDs, idChunk) {
+		var rows []consumerRow
+		if err := s.read.NewSelect().Model(&rows).Where("owner_id IN (?)", bun.List(some)).Order("created_at", "id").Scan(ctx); err != nil {
+			return nil, fmt.Errorf("read who consumes secrets: %w", err)
+		}
+		for i := range rows {
+			found[rows[i].OwnerID] = append(found[rows[i].OwnerID], rows[i].domain())
+		}
+	}
+	return found, nil
 }
 
 // DeleteConsumer removes the consumer that is the Same. The error is lbaas.NotFound where there is none.

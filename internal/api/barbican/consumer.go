@@ -99,11 +99,11 @@ func (a *API) deleteSecretConsumer(ctx context.Context, r *request, s *keymanage
 func (a *API) consumed(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
 	latest := *r
 	latest.minor = lastMinor
-	v, err := a.secretOf(ctx, &latest, s)
+	shown, err := a.secretsOf(ctx, &latest, []*keymanager.Secret{s})
 	if err != nil {
 		return web.Reply{}, err
 	}
-	return web.Reply{Status: http.StatusOK, Body: v, Header: http.Header{"Location": {r.secretRef(s.ID) + "/consumers"}}}, nil
+	return web.Reply{Status: http.StatusOK, Body: shown[0], Header: http.Header{"Location": {r.secretRef(s.ID) + "/consumers"}}}, nil
 }
 
 func (a *API) listContainerConsumers(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {

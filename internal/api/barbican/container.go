@@ -52,13 +52,9 @@ func (a *API) listContainers(ctx context.Context, r *request) (web.Reply, error)
 	if err != nil {
 		return web.Reply{}, err
 	}
-	var shown []*containerJSON
-	for _, c := range found {
-		v, err := a.containerOf(ctx, r, c)
-		if err != nil {
-			return web.Reply{}, err
-		}
-		shown = append(shown, v)
+	shown, err := a.containersOf(ctx, r, found)
+	if err != nil {
+		return web.Reply{}, err
 	}
 	return pageOf(r, "containers", shown, total, "containers"), nil
 }
@@ -148,11 +144,11 @@ func (a *API) mayHold(ctx context.Context, r *request, ref keymanager.SecretRef)
 }
 
 func (a *API) showContainer(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {
-	v, err := a.containerOf(ctx, r, c)
+	shown, err := a.containersOf(ctx, r, []*keymanager.Container{c})
 	if err != nil {
 		return web.Reply{}, err
 	}
-	return web.Reply{Status: http.StatusOK, Body: v}, nil
+	return web.Reply{Status: http.StatusOK, Body: shown[0]}, nil
 }
 
 func (a *API) deleteContainer(ctx context.Context, _ *request, c *keymanager.Container) (web.Reply, error) {
@@ -218,8 +214,23 @@ type containerJSON struct {
 	Updated   string                   `json:"updated"`
 }
 
-// containerOf is a container as the API shows it.
-func (a *API) containerOf(ctx context.Context, r *request, c *keymanager.Container) (*containerJSON, error) {
+// containersOf are containers as the API shows them.
+func (a *API) containersOf(ctx context.Context, r *request, containers []*keymanager.Container) (all []*containerJSON, err error) {
+	ids := make([]string, len(containers))
+	for i, c := range containers {
+		ids[i] = c.ID
+	}
+	consumers, err := a.store.ConsumersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range containers {
+		all = append(all, containerOf(r, c, consumers[c.ID]))
+	}
+	return all, nil
+}
+
+func containerOf(r *request, c *keymanager.Container, users []*keymanager.Consumer) *containerJSON {
 	v := &containerJSON{
 		Type: c.Type, Status: c.Status, Name: orNull(c.Name), Ref: r.containerRef(c.ID), CreatorID: c.CreatorID,
 		Created: moment(c.CreatedAt), Updated: moment(c.UpdatedAt), Secrets: []map[string]any{}, Consumers: []map[string]any{},
@@ -227,12 +238,8 @@ func (a *API) containerOf(ctx context.Context, r *request, c *keymanager.Contain
 	for _, s := range c.Secrets {
 		v.Secrets = append(v.Secrets, map[string]any{"name": orNull(s.Name), "secret_ref": r.secretRef(s.SecretID)})
 	}
-	users, _, err := a.store.Consumers(ctx, c.ID, keymanager.Listing{})
-	if err != nil {
-		return nil, err
-	}
 	for _, u := range users {
 		v.Consumers = append(v.Consumers, map[string]any{"name": u.Name, "URL": u.URL})
 	}
-	return v, nil
+	return v
 }

@@ -127,3 +127,34 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestListStatements shows that a long list takes as many statements as a short one, and that each object has its own consumers.
+func TestListStatements(t *testing.T) {
+	f := newFixture(t)
+	for _, noun := range []string{"secrets", "containers"} {
+		statements := map[int]int{}
+		for made := range 9 {
+			var path string
+			consumer := object{"service": "s", "resource_type": "t", "resource_id": fmt.Sprint(made)}
+			if noun == "secrets" {
+				path = f.secret("alice", object{"name": "x"})
+			} else {
+				path = f.container("alice", object{"type": "generic"})
+				consumer = object{"name": fmt.Sprint(made), "URL": "http://x"}
+			}
+			f.want(200, "alice", "POST", path+"/consumers", consumer)
+			before := f.store.Queries()
+			list := f.want(200, "alice", "GET", "/v1/"+noun, nil, "OpenStack-API-Version", "key-manager 1.1").body[noun].([]any)
+			statements[f.store.Queries()-before]++
+			for i, item := range list {
+				consumers := item.(object)["consumers"].([]any)
+				if len(consumers) != 1 || !strings.Contains(fmt.Sprint(consumers), fmt.Sprint(i)) {
+					t.Errorf("number %d of the %s has the consumers %v", i, noun, consumers)
+				}
+			}
+		}
+		if len(statements) != 1 {
+			t.Errorf("lists of %s take so many statements, so often: %v", noun, statements)
+		}
+	}
+}

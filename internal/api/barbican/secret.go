@@ -47,13 +47,9 @@ func (a *API) listSecrets(ctx context.Context, r *request) (web.Reply, error) {
 	if err != nil {
 		return web.Reply{}, err
 	}
-	var shown []*secretJSON
-	for _, s := range found {
-		v, err := a.secretOf(ctx, r, s)
-		if err != nil {
-			return web.Reply{}, err
-		}
-		shown = append(shown, v)
+	shown, err := a.secretsOf(ctx, r, found)
+	if err != nil {
+		return web.Reply{}, err
 	}
 	return pageOf(r, "secrets", shown, total, "secrets"), nil
 }
@@ -106,11 +102,11 @@ func (a *API) showSecret(ctx context.Context, r *request, s *keymanager.Secret) 
 		}
 		return a.showPayload(ctx, r, s)
 	}
-	v, err := a.secretOf(ctx, r, s)
+	shown, err := a.secretsOf(ctx, r, []*keymanager.Secret{s})
 	if err != nil {
 		return web.Reply{}, err
 	}
-	return web.Reply{Status: http.StatusOK, Body: v}, nil
+	return web.Reply{Status: http.StatusOK, Body: shown[0]}, nil
 }
 
 func (a *API) showPayload(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
@@ -166,8 +162,38 @@ type secretJSON struct {
 	Consumers    *[]any                `json:"consumers,omitempty"`
 }
 
-// secretOf is a secret as the API shows it. Its consumers are there since version 1.1: older clients would fail on them.
-func (a *API) secretOf(ctx context.Context, r *request, s *keymanager.Secret) (*secretJSON, error) {
+// secretsOf are secrets as the API shows them. Their consumers are there since version 1.1: older clients would fail on them.
+func (a *API) secretsOf(ctx context.Context, r *request, secrets []*keymanager.Secret) (all []*secretJSON, err error) {
+	var consumers map[string][]*keymanager.Consumer
+	if r.minor > 0 {
+		ids := make([]string, len(secrets))
+		for i, s := range secrets {
+			ids[i] = s.ID
+		}
+		if consumers, err = a.store.ConsumersOf(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range secrets {
+		v := secretOf(r, s)
+		if r.minor > 0 {
+			v.Consumers = consumersOf(consumers[s.ID])
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func consumersOf(users []*keymanager.Consumer) *[]any {
+	shown := []any{}
+	for _, c := range users {
+		shown = append(shown, map[string]string{"service": c.Service, "resource_type": c.ResourceType, "resource_id": c.ResourceID})
+	}
+	return &shown
+}
+
+// secretOf is a secret without its consumers.
+func secretOf(r *request, s *keymanager.Secret) *secretJSON {
 	v := &secretJSON{
 		Status: s.Status, Created: moment(s.CreatedAt), Updated: moment(s.UpdatedAt), Ref: r.secretRef(s.ID),
 		Name: orNull(s.Name), Type: s.Type, Algorithm: orNull(s.Algorithm), Mode: orNull(s.Mode), CreatorID: s.CreatorID,
@@ -181,19 +207,7 @@ func (a *API) secretOf(ctx context.Context, r *request, s *keymanager.Secret) (*
 	if s.ContentType != "" {
 		v.ContentTypes = map[string]string{"default": s.ContentType}
 	}
-	if r.minor == 0 {
-		return v, nil
-	}
-	users, _, err := a.store.Consumers(ctx, s.ID, keymanager.Listing{})
-	if err != nil {
-		return nil, err
-	}
-	shown := []any{}
-	for _, c := range users {
-		shown = append(shown, map[string]string{"service": c.Service, "resource_type": c.ResourceType, "resource_id": c.ResourceID})
-	}
-	v.Consumers = &shown
-	return v, nil
+	return v
 }
 
 // moment is a time as Barbican writes it: UTC, without saying so.
