@@ -160,31 +160,28 @@ func orNone(err error, missing *lbaas.Error) error {
 
 // Payload returns what a secret keeps. The error is lbaas.NotFound where there is no such secret or it has no payload.
 func (s *Store) Payload(ctx context.Context, id string) (*keymanager.Payload, error) {
-	var p *keymanager.Payload
-	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		secret, row := new(secretRow), new(payloadRow)
-		if err := tx.NewSelect().Model(secret).Where("id = ?", id).Scan(ctx); err != nil {
-			return orNone(err, missingSecret(id))
-		}
-		if err := tx.NewSelect().Model(row).Where("secret_id = ?", id).Scan(ctx); err != nil {
-			return orNone(err, lbaas.Errorf(lbaas.NotFound, "Secret %s has no payload.", id))
-		}
-		sealed, err := base64.StdEncoding.DecodeString(row.Sealed)
-		if err != nil {
-			return fmt.Errorf("read the payload of secret %s: %w", id, err)
-		}
-		plain, err := keymanager.Open(s.key, id, sealed)
-		if err != nil {
-			s.log.Error("a secret cannot be opened", "secret", id, "err", err)
-			return lbaas.Errorf(lbaas.Unavailable, "Secret %s cannot be opened: this server's keymanager.key is not the one that it was sealed with.", id)
-		}
-		p = &keymanager.Payload{Content: plain, ContentType: secret.ContentType}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	var row struct {
+		ContentType string `bun:"content_type"`
+		Sealed      string `bun:"sealed"`
 	}
-	return p, nil
+	err := s.read.NewSelect().TableExpr(tableSecrets+" AS s").Join("LEFT JOIN secret_payloads AS p ON p.secret_id = s.id").
+		ColumnExpr("s.content_type AS content_type, COALESCE(p.sealed, '') AS sealed").Where("s.id = ?", id).Scan(ctx, &row)
+	switch {
+	case err != nil:
+		return nil, orNone(err, missingSecret(id))
+	case row.Sealed == "":
+		return nil, lbaas.Errorf(lbaas.NotFound, "Secret %s has no payload.", id)
+	}
+	sealed, err := base64.StdEncoding.DecodeString(row.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read the payload of secret %s: %w", id, err)
+	}
+	plain, err := keymanager.Open(s.key, id, sealed)
+	if err != nil {
+		s.log.Error("a secret cannot be opened", "secret", id, "err", err)
+		return nil, lbaas.Errorf(lbaas.Unavailable, "Secret %s cannot be opened: this server's keymanager.key is not the one that it was sealed with.", id)
+	}
+	return &keymanager.Payload{Content: plain, ContentType: row.ContentType}, nil
 }
 
 // PutPayload gives a secret its payload, or another one. In the same transaction each load balancer with a listener or pool that refers to
