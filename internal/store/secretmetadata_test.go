@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,6 +43,10 @@ func TestSecretMetadataAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		got, err := a.Secret(ctx, secret.ID)
+		// What one node has committed another sees a little later.
+		for end := time.Now().Add(10 * time.Second); err == nil && len(got.Metadata) < len(want) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			got, err = a.Secret(ctx, secret.ID)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
