@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -211,13 +212,29 @@ func (b *balancer) tableDrift(is linux.Datagrams, err error) string {
 	return ""
 }
 
+// flowCount is how many flows listeners had when they were last counted.
+type flowCount struct {
+	active map[string]int64
+	at     time.Time
+	took   time.Duration
+}
+
+// activeFlows are how many flows each listener has. Strangers can make so many that counting takes long: they are counted again when
+// that takes a twenty-fifth of the time at most.
+func (b *balancer) activeFlows(listeners []*enginepb.Datagram) map[string]int64 {
+	if began := time.Now(); b.flows.active == nil || began.Sub(b.flows.at) > pace(0, b.flows.took, time.Minute) {
+		flows, err := linux.Flows(namespaceName(b.id))
+		if err != nil {
+			flows = nil // the figure is of this moment only
+		}
+		b.flows = flowCount{active: datagram.Translations(listeners, flows), at: time.Now(), took: time.Since(began)}
+	}
+	return b.flows.active
+}
+
 // datagramFrontends are the listeners as HAProxy would report them.
 func (b *balancer) datagramFrontends(listeners []*enginepb.Datagram, is linux.Datagrams) []*enginepb.Frontend {
-	flows, err := linux.Flows(namespaceName(b.id))
-	if err != nil {
-		flows = nil // the figure is of this moment only
-	}
-	active := datagram.Translations(listeners, flows)
+	active := b.activeFlows(listeners)
 	var all []*enginepb.Frontend
 	for _, d := range listeners {
 		c := b.counters.Datagrams[d.ListenerId]

@@ -191,6 +191,20 @@ func frontendOf(o *enginepb.Observation, listener string) *enginepb.Frontend {
 	return nil
 }
 
+// TestActiveFlows counts no flows again while that would take more than a twenty-fifth of the time.
+func TestActiveFlows(t *testing.T) {
+	b := &balancer{id: "no such namespace"}
+	for _, test := range []struct {
+		ago, took time.Duration
+		want      int64
+	}{{time.Second, 50 * time.Millisecond, 7}, {time.Second, 30 * time.Millisecond, 0}, {2 * time.Minute, time.Hour, 0}} {
+		b.flows = flowCount{active: map[string]int64{"l": 7}, at: time.Now().Add(-test.ago), took: test.took}
+		if got := b.activeFlows(nil)["l"]; got != test.want {
+			t.Errorf("%v after a count that took %v there are %d flows, want %d", test.ago, test.took, got, test.want)
+		}
+	}
+}
+
 // TestDatagramsRefused wants Specs refused of which no table can be made.
 func TestDatagramsRefused(t *testing.T) {
 	w := newWorld(t)
