@@ -103,7 +103,7 @@ func serve(ctx context.Context, c config.Config, out io.Writer, log *slog.Logger
 		return err
 	}
 	defer listener.Close()
-	host := thisHost(dir)
+	host := thisHost(dir, c.HAProxy)
 	if err := privileged(ctx, c, dir, user, log); err != nil {
 		return err
 	}

@@ -123,6 +123,9 @@ func (s *server) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	st.SetKey(key)
+	if err := st.CheckKey(ctx); err != nil {
+		s.log.Error("secrets cannot be read", "file", s.dir.Path()+"/keymanager.key", "err", err)
+	}
 	return st, nil
 }
 
@@ -262,8 +265,8 @@ func (s *server) httpServer(handler http.Handler) *http.Server {
 }
 
 // thisHost is what HAProxy's configurations need to know of this host.
-func thisHost(dir *statedir.Dir) haproxy.Options {
-	o := haproxy.Options{StateDir: dir.Path(), User: "nobody", Group: "nogroup"}
+func thisHost(dir *statedir.Dir, c config.HAProxy) haproxy.Options {
+	o := haproxy.Options{StateDir: dir.Path(), User: "nobody", Group: "nogroup", HardStop: seconds(c.HardStopAfter)}
 	if u, err := user.Lookup("haproxy"); err == nil {
 		if g, err := user.LookupGroupId(u.Gid); err == nil {
 			o.User, o.Group = u.Username, g.Name

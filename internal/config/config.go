@@ -40,6 +40,7 @@ type Config struct {
 	// CertManager says who is asked for the certificates that listeners and pools refer to.
 	CertManager string
 	Metrics     Metrics
+	HAProxy     HAProxy
 	// MaxBody bounds the body of a request, in bytes.
 	MaxBody int
 	// MaxSecret bounds what a secret of the key manager keeps, in bytes.
@@ -51,6 +52,11 @@ type Reconcile struct {
 	LeaseTTL int // how long a server that died keeps others off its load balancers
 	Deadline int // what is pending for longer shows ERROR, while tries go on
 	Audit    int // between two looks at everything there is
+}
+
+// HAProxy is [haproxy]: how the provider of that name serves.
+type HAProxy struct {
+	HardStopAfter int // seconds for which a process that was replaced may serve the connections that it has
 }
 
 // API is [api_settings].
@@ -112,6 +118,7 @@ func Default() Config {
 		Deployment: lbaas.DefaultDeployment(),
 		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},
 		Metrics:    defaultMetrics(),
+		HAProxy:    HAProxy{HardStopAfter: 1800},
 		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688, MaxSecret: 20000,
 	}
 }

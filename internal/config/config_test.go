@@ -61,6 +61,7 @@ func TestParseRefuses(t *testing.T) {
 		{"bad age", "[cors]\nmax_age = -1\n", `"-1" is not a whole number from 0`},
 		{"bad line", "[DEFAULT]\nwhat is this\n", "key-value delimiter not found"},
 		{"bad service", "[service_providers]\nservice_provider = FIREWALL:a:b\n", `only LOADBALANCERV2 is served`},
+		{"bad bound", "[haproxy]\nhard_stop_after = 0\n", `"0" is not a whole number from 1`},
 		{"bad shape", "[service_providers]\nservice_provider = LOADBALANCERV2:haproxy\n", "is not of the form"},
 		{"bad mark", "[service_providers]\nservice_provider = LOADBALANCERV2:a:b:defautl\n", `only "default" may stand there`},
 		{"bad two defaults", "[service_providers]\nservice_provider = LOADBALANCERV2:a:b:default\nservice_provider = LOADBALANCERV2:c:d:default\n", "more than one provider"},
@@ -146,6 +147,9 @@ enabled = no
 allowed_clients = 192.0.2.7, 2001:db8::1/64,
 load_balancers = 10
 
+[haproxy]
+hard_stop_after = 5
+
 [oslo_policy]
 policy_file = rules/policy.yaml
 policy_dirs = a
@@ -211,6 +215,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 	want.Metrics = config.Metrics{
 		Clients: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")}, LoadBalancers: 10,
 	}
+	want.HAProxy = config.HAProxy{HardStopAfter: 5}
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
 	want.Quotas = map[lbaas.Noun]int{
 		lbaas.NounLoadBalancer: 10, lbaas.NounListener: lbaas.Unlimited, lbaas.NounMember: lbaas.MaxQuota, lbaas.NounPool: 0,

@@ -38,6 +38,7 @@ func (c *Config) ownOptions() []option {
 		{section: "api_settings", name: "default_provider_driver", set: required(&c.API.DefaultProvider)},
 		{section: "api_settings", name: "enabled_provider_drivers", set: drivers(&c.API.EnabledProviders)},
 		{section: "database", name: "connection", set: text(&c.Database.Connection)},
+		{section: "haproxy", name: "hard_stop_after", set: number(&c.HAProxy.HardStopAfter, 1, 24*86400)},
 		{section: "quotas", name: "default_load_balancer_quota", set: quota(c.Quotas, lbaas.NounLoadBalancer)},
 		{section: "quotas", name: "default_listener_quota", set: quota(c.Quotas, lbaas.NounListener)},
 		{section: "quotas", name: "default_member_quota", set: quota(c.Quotas, lbaas.NounMember)},

@@ -195,3 +195,20 @@ func TestConnectionLimit(t *testing.T) {
 	_ = idle.Close()
 	isServed("HTTP, once the first has gone", other)
 }
+
+// TestHardStop keeps a connection open over a reload: the process before goes on to serve it, for as long as the configuration says.
+func TestHardStop(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, 0, harness.Config("[haproxy]\nhard_stop_after = 4\n"))
+	echo := &harness.Web{Node: s.Plug(t, s.net), Name: "echo", Port: 7}
+	serveEcho(t, echo)
+	s.lb = s.BuildTree(t, s.net, harness.Tree{Protocol: "TCP", Members: []*harness.Web{echo}})
+	s.WaitActive(t, s.lb.ID)
+	c := s.dial(t, 80)
+	echoes(t, c, "before")
+	s.reload(t, 81)
+	echoes(t, c, "after")
+	isClosed(t, "hard_stop_after", c)
+	s.onlyOne(t)
+	echoes(t, s.dial(t, 80), "anew")
+}
