@@ -106,6 +106,9 @@ func TestSecretSealed(t *testing.T) {
 			t.Error("a payload was sealed without a key")
 		}
 		s.SetKey(sealKey)
+		if err := s.CheckKey(ctx); err != nil {
+			t.Errorf("the key, before there is a payload: %v", err)
+		}
 		secret := newSecret(t, s, fullSecret("sealed"), "the payload")
 		sealed := s.SealedPayload(t, secret.ID)
 		if strings.Contains(sealed, "payload") || len(sealed) < len("the payload")+28 {
@@ -114,6 +117,13 @@ func TestSecretSealed(t *testing.T) {
 		s.SetKey(bytes.Repeat([]byte{8}, keymanager.KeySize))
 		if p, err := s.Payload(ctx, secret.ID); err == nil {
 			t.Errorf("another key opens it: %v", p)
+		}
+		if err := s.CheckKey(ctx); !errors.Is(err, lbaas.Unavailable) {
+			t.Errorf("another key: %v", err)
+		}
+		newSecret(t, s, fullSecret("sealed with it"), "the payload")
+		if err := s.CheckKey(ctx); err != nil {
+			t.Errorf("a key that opens some: %v", err)
 		}
 	})
 }

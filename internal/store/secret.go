@@ -207,6 +207,29 @@ func (s *Store) PutPayload(ctx context.Context, id string, p keymanager.Payload)
 	})
 }
 
+// CheckKey tries the key on payloads that are there. The error is lbaas.Unavailable where it opens none of them: they were sealed with
+// another.
+func (s *Store) CheckKey(ctx context.Context) error {
+	var rows []payloadRow
+	if err := s.read.NewSelect().Model(&rows).Order("secret_id").Limit(10).Scan(ctx); err != nil {
+		return fmt.Errorf("read payloads to try the key on: %w", err)
+	}
+	for _, row := range rows {
+		sealed, err := base64.StdEncoding.DecodeString(row.Sealed)
+		if err == nil {
+			_, err = keymanager.Open(s.key, row.SecretID, sealed)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return lbaas.Errorf(lbaas.Unavailable, "keymanager.key is not the key that the database's secrets were sealed with: "+
+		"nobody can read them, nor use them for load balancers, before the file is restored from a backup or copied from another server.")
+}
+
 // changeSecret changes what load balancers may rely on: the secret is held, fn changes it, and those who refer to it are applied again.
 func (s *Store) changeSecret(ctx context.Context, id string, fn func(ctx context.Context, tx bun.Tx) error) error {
 	return s.changeKeys(ctx, func(ctx context.Context, tx bun.Tx) ([]Hint, error) {
