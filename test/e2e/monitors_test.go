@@ -43,6 +43,36 @@ func TestMonitorTypes(t *testing.T) {
 	} {
 		all = append(all, s.patients(t, test.name, test.protocol, test.monitor, test.organ))
 	}
+	course(t, all)
+}
+
+// TestMonitorsIPv6 is TestMonitorTypes for members of IPv6, by the types that the engine asks for and one of HAProxy's.
+func TestMonitorsIPv6(t *testing.T) {
+	t.Parallel()
+	s := &site{Server: harness.Start(t)}
+	s.Cloud = s.Admin(t)
+	s.net = s.CreateNetwork(t, "six", "fd00:10::/64")
+	s.client = s.Plug(t, s.net)
+	var all []*patients
+	for _, test := range []struct {
+		protocol string
+		monitor  monitors.CreateOpts
+		organ    func() harness.Organ
+	}{
+		{"HTTP", monitors.CreateOpts{Type: "PING"}, func() harness.Organ { return &harness.PingOrgan{} }},
+		{"UDP", monitors.CreateOpts{Type: "UDP-CONNECT", Delay: 3}, func() harness.Organ { return &harness.UDPOrgan{} }},
+		{"UDP", monitors.CreateOpts{Type: "SCTP"}, func() harness.Organ { return &harness.SCTPOrgan{} }},
+		{"UDP", monitors.CreateOpts{Type: "HTTP", ExpectedCodes: "204", HTTPVersion: "1.1"}, func() harness.Organ { return &harness.HTTPOrgan{} }},
+		{"TCP", monitors.CreateOpts{Type: "HTTP", ExpectedCodes: "204", HTTPVersion: "1.1"}, func() harness.Organ { return &harness.HTTPOrgan{} }},
+	} {
+		all = append(all, s.patients(t, test.monitor.Type+" of "+test.protocol, test.protocol, test.monitor, test.organ))
+	}
+	course(t, all)
+}
+
+// course has the second patients fall ill and get well.
+func course(t *testing.T, all []*patients) {
+	t.Helper()
 	// One step of all after the other: they wait at the same time.
 	step := func(name string, take func(p *patients, t *testing.T)) {
 		for _, p := range all {

@@ -105,7 +105,11 @@ func (o *PingOrgan) Stop(t testing.TB) { t.Helper(); o.ignore(t, "1") }
 func (o *PingOrgan) ignore(t testing.TB, value string) {
 	t.Helper()
 	if err := o.node.inside(func() error {
-		return os.WriteFile("/proc/sys/net/ipv4/icmp_echo_ignore_all", []byte(value), 0o644)
+		file := "/proc/sys/net/ipv4/icmp_echo_ignore_all"
+		if o.node.six() {
+			file = "/proc/sys/net/ipv6/icmp/echo_ignore_all"
+		}
+		return os.WriteFile(file, []byte(value), 0o644)
 	}); err != nil {
 		t.Error(err)
 	}
@@ -121,7 +125,11 @@ type SCTPOrgan struct {
 func (o *SCTPOrgan) Start(t testing.TB, n *Node) {
 	t.Helper()
 	if err := n.inside(func() (err error) {
-		o.conn, err = new(net.ListenConfig).ListenPacket(context.Background(), "ip4:132", n.Address)
+		network := "ip4:132"
+		if n.six() {
+			network = "ip6:132"
+		}
+		o.conn, err = new(net.ListenConfig).ListenPacket(context.Background(), network, n.Address)
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -160,6 +168,9 @@ func (o *SCTPOrgan) answer(conn net.PacketConn, done chan<- struct{}) {
 		_, _ = conn.WriteTo(out, from)
 	}
 }
+
+// six tells whether the node's first address is one of IPv6.
+func (n *Node) six() bool { return strings.Contains(n.Address, ":") }
 
 // Mute has a node drop what is sent to its organ's port, so that whoever asks hears nothing, or take it again.
 func (n *Node) Mute(t testing.TB, mute bool) {
