@@ -44,7 +44,28 @@ func (p *Provider) gather(ctx context.Context, lb *lbaas.LoadBalancer, plan *pla
 			return fmt.Errorf("read %s %s: %w", need.Use, need.Ref, err)
 		}
 	}
+	plan.verify(haproxy.Needs(lb))
 	return nil
+}
+
+// verify fails the listeners and pools whose revocation list is not of their authorities, as may be once one of them is renewed: HAProxy
+// would take it and then let nobody in.
+func (p *plan) verify(needs []haproxy.Need) {
+	refs := map[string]string{} // of the authorities, by object
+	for _, need := range needs {
+		if need.Use == keymanager.Authorities {
+			refs[need.ObjectID] = need.Ref
+		}
+	}
+	for _, need := range needs {
+		if _, failed := p.failures[need.ObjectID]; failed || need.Use != keymanager.Revocations || refs[need.ObjectID] == "" {
+			continue
+		}
+		lists := p.secrets[haproxy.As(need.Use, need.Ref)]
+		if err := keymanager.VerifyRevocations(lists, p.secrets[haproxy.As(keymanager.Authorities, refs[need.ObjectID])]); err != nil {
+			p.hold(need.ObjectID, lbaas.Errorf(lbaas.Invalid, "Secret %s cannot be used as %s: %s.", keymanager.RefID(need.Ref), need.Use, err))
+		}
+	}
 }
 
 // read reads one secret.

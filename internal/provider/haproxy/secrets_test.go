@@ -3,6 +3,7 @@ package haproxy
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func (s *safe) Material(_ context.Context, projectID, ref string, use keymanager
 func tlsWorld(t *testing.T) (*world, *safe, *lbaas.LoadBalancer) {
 	w := newWorld()
 	s := &safe{
-		has: map[string]string{"certificate a": "A", "certificate b": "B", "CA certificates ca": "CA", "certificate revocation list crl": "CRL"},
+		has: map[string]string{"certificate a": "A", "certificate b": "B", "CA certificates ca": pemFile(t, "ca.pem"), "certificate revocation list crl": pemFile(t, "ca.crl.pem")},
 		err: lbaas.Errorf(lbaas.NotFound, "it is not there"),
 	}
 	w.provider = New(w.engine, w.networks, s, w.provider.opts)
@@ -50,6 +51,15 @@ func tlsWorld(t *testing.T) (*world, *safe, *lbaas.LoadBalancer) {
 	p := lb.Pools[0]
 	p.TLSEnabled, p.TLSContainerRef, p.CATLSContainerRef, p.CRLContainerRef = true, "a", "ca", "crl"
 	return w, s, lb
+}
+
+func pemFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("../../keymanager/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 func contents(spec *enginepb.Spec) []string {
@@ -68,7 +78,7 @@ func TestSecrets(t *testing.T) {
 	if failures := w.failuresOf(t, lb); len(failures) > 0 {
 		t.Fatalf("failures %v", failures)
 	}
-	if diff := cmp.Diff([]string{"A", "B", "CA", "CRL"}, contents(w.engine.done[lb.ID])); diff != "" {
+	if diff := cmp.Diff([]string{pemFile(t, "ca.pem"), pemFile(t, "ca.crl.pem"), "A", "B"}, contents(w.engine.done[lb.ID])); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	slices.Sort(s.read)
@@ -80,7 +90,7 @@ func TestSecrets(t *testing.T) {
 	if failures := w.failuresOf(t, lb); len(failures) > 0 {
 		t.Fatalf("renewed: %v", failures)
 	}
-	if diff := cmp.Diff([]string{"A", "B2", "CA", "CRL"}, contents(w.engine.done[lb.ID])); diff != "" {
+	if diff := cmp.Diff([]string{pemFile(t, "ca.pem"), pemFile(t, "ca.crl.pem"), "A", "B2"}, contents(w.engine.done[lb.ID])); diff != "" {
 		t.Errorf("renewed (-want +got):\n%s", diff)
 	}
 }
@@ -102,6 +112,8 @@ func TestBadSecrets(t *testing.T) {
 			s.err = lbaas.Errorf(lbaas.Forbidden, "it is another's")
 			delete(s.has, "certificate b")
 		}, "tls", "it is another's"},
+		"of other authorities": {func(s *safe, _ *lbaas.LoadBalancer) { s.has["CA certificates ca"] = pemFile(t, "sub.pem") }, "pool",
+			`Secret crl cannot be used as certificate revocation list: the revocation list of "CN=Root" is not signed by any of the CA certificates.`},
 		"of one use of two": {func(_ *safe, lb *lbaas.LoadBalancer) { lb.Pools[0].CATLSContainerRef = "b" }, "pool", "it is not there"},
 	} {
 		w, s, lb := tlsWorld(t)
@@ -125,11 +137,11 @@ func TestBadSecrets(t *testing.T) {
 func TestTwoUses(t *testing.T) {
 	w, s, lb := tlsWorld(t)
 	s.has["CA certificates a"] = "A without its key"
-	lb.Pools[0].CATLSContainerRef = "a"
+	lb.Pools[0].CATLSContainerRef, lb.Pools[0].CRLContainerRef = "a", ""
 	if failures := w.failuresOf(t, lb); len(failures) > 0 {
 		t.Fatalf("failures %v", failures)
 	}
-	if diff := cmp.Diff([]string{"A", "A without its key", "B", "CRL"}, contents(w.engine.done[lb.ID])); diff != "" {
+	if diff := cmp.Diff([]string{"A", "A without its key", "B"}, contents(w.engine.done[lb.ID])); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
