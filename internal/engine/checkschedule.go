@@ -14,8 +14,12 @@ import (
 
 const (
 	// mostChecks is how many members are asked at once, mostOfOne how many of one load balancer: members that do not answer hold their
-	// place until the timeout, and must not keep other load balancers from theirs. A check that finds no place is late.
+	// place until the timeout, which may be days, and must not keep other load balancers from theirs. A check that finds no place is
+	// late.
 	mostChecks, mostOfOne = 4096, 256
+	// fairness is how many times the places of one load balancer have to be free for it to take one more, beyond its first: however many
+	// are greedy, others find some.
+	fairness = 4
 	// openers is how many sockets are opened at once, each by a thread that enters a namespace.
 	openers = 8
 	// mostSpread is within which time the first checks begin, at most: a delay may be long, and nothing is known until then.
@@ -145,7 +149,7 @@ func (s *schedule) begin() (begun []*task, wait time.Duration) {
 		}
 		heap.Pop(&s.due)
 		own := &t.owner.lane
-		if own.running >= mostOfOne {
+		if own.running > 0 && own.running >= min(mostOfOne, (mostChecks-s.running)/fairness) {
 			own.waiting = append(own.waiting, t)
 			continue
 		}

@@ -199,3 +199,40 @@ func TestScheduleIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestScheduleIsFair has more load balancers full of members that do not answer for a day than there are places: the members of others are
+// asked in time, and once the greedy are gone all places are free.
+func TestScheduleIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsked(t)
+		a.slow(24 * time.Hour)
+		var greedy []*balancer
+		for n := range 2 * mostChecks / mostOfOne {
+			var many []string
+			for i := range 2 * mostOfOne {
+				many = append(many, fmt.Sprint(n, "-", i))
+			}
+			greedy = append(greedy, &balancer{id: fmt.Sprint(n)})
+			a.follow(greedy[n], checkOf(1, many...))
+		}
+		pass(10 * time.Second)
+		a.slow(0)
+		a.follow(&balancer{id: "modest"}, checkOf(10, "x", "y"))
+		pass(time.Minute)
+		for _, m := range []string{"x", "y"} {
+			if n := len(a.at[m]); n < 5 {
+				t.Errorf("%s is asked %d times in a minute", m, n)
+			}
+		}
+		for _, b := range greedy {
+			if b.lane.running == 0 {
+				t.Errorf("nobody of %s is asked", b.id)
+			}
+			a.follow(b, nil)
+		}
+		pass(time.Second)
+		if a.running != 0 {
+			t.Errorf("%d places are taken by nobody", a.running)
+		}
+	})
+}
