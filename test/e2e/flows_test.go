@@ -60,3 +60,20 @@ func TestUDPFailover(t *testing.T) {
 	s.wantShares(t, 4, map[string]int{"m1": 2, "m2": 2})
 	s.counted(t, listeners.Stats{TotalConnections: before.TotalConnections + 4, BytesIn: before.BytesIn + 5*29, BytesOut: before.BytesOut + 5*30}, func() {})
 }
+
+// TestPortOfEach has one port number listened on by TCP, UDP and SCTP at once, by one load balancer and one member.
+func TestPortOfEach(t *testing.T) {
+	const port, behind = 53, 5353
+	s := newDatagramSite(t, 1, pools.CreateOpts{})
+	node := s.servers[0].Node
+	serveEcho(t, &harness.Web{Node: node, Name: "echo", Port: behind})
+	node.ServeSCTP(t, behind, "sctp")
+	s.lead(t, "TCP", port, nil, nil, behind, node)
+	s.lead(t, "SCTP", port, nil, nil, behind, node)
+	s.WaitActive(t, s.lb.ID)
+	s.wantShares(t, 2, map[string]int{"m1": 2})
+	echoes(t, s.dial(t, port), "by TCP")
+	if a, err := s.client.Associate(t, 20000, s.lb.VIP, port); err != nil || a.Server != "sctp" {
+		t.Errorf("by SCTP: %+v, %v", a, err)
+	}
+}
