@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -341,4 +343,49 @@ func (s *site) slowClient(t *testing.T) {
 	if !bytes.HasPrefix(all, []byte("HTTP/1.1 200 OK\r\n")) || !bytes.Contains(all, []byte("\r\n\r\n3 ba7816bf")) {
 		t.Errorf("a slow client reads %q", all)
 	}
+}
+
+// TestHTTP2Reload has clients keep connections of HTTP/2 while HAProxy is replaced again and again: each request is answered.
+func TestHTTP2Reload(t *testing.T) {
+	t.Parallel()
+	s, a := tlsSite(t)
+	node := s.Plug(t, s.net)
+	serveWorkload(t, node, 8080, nil)
+	s.lead(t, "TERMINATED_HTTPS", 443, object{"default_tls_container_ref": s.StoreSecret(t, "www", packed(t, a.Issue("www.example.com")))}, nil, 8080, node)
+	s.WaitActive(t, s.lb.ID)
+	client := s.browser(&tls.Config{RootCAs: a.Pool()})
+	client.Transport.(*http.Transport).DisableKeepAlives = false
+	t.Cleanup(client.CloseIdleConnections)
+	var workers sync.WaitGroup
+	var answered atomic.Int64
+	stop := make(chan struct{})
+	for range 4 {
+		workers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				resp, got, err := exchange(client, http.MethodPost, "https://www.example.com/digest", strings.NewReader("abc"))
+				if err != nil || !strings.HasPrefix(got, "3 ba7816bf") || resp.Proto != "HTTP/2.0" {
+					t.Errorf("a request gets %q, %v", got, err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	for i := range 8 {
+		s.reload(t, 100+i)
+		before := answered.Load()
+		harness.Eventually(t, 10*time.Second, func() error {
+			if n := answered.Load() - before; n < 50 {
+				return fmt.Errorf("only %d requests are answered", n)
+			}
+			return nil
+		})
+	}
+	close(stop)
+	workers.Wait()
 }
