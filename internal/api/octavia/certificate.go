@@ -77,10 +77,13 @@ func (a *API) checkNamed(ctx context.Context, by *identity.Actor, projectID stri
 // checkCertificates looks at references, on behalf of whoever is to have them; "" is none.
 func (a *API) checkCertificates(ctx context.Context, by *identity.Actor, projectID string, all []reference) error {
 	var given []keymanager.Reference
+	seen := map[keymanager.Reference]bool{}
 	for _, r := range all {
 		for _, ref := range r.refs {
-			if ref != "" {
-				given = append(given, keymanager.Reference{Ref: ref, Use: r.use, Signers: r.signedBy})
+			one := keymanager.Reference{Ref: ref, Use: r.use, Signers: r.signedBy}
+			if ref != "" && !seen[one] {
+				seen[one] = true
+				given = append(given, one)
 			}
 		}
 	}
