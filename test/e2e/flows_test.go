@@ -77,3 +77,24 @@ func TestPortOfEach(t *testing.T) {
 		t.Errorf("by SCTP: %+v, %v", a, err)
 	}
 }
+
+// TestUDPSwitchedOff switches what a flow goes through off and on: the port is closed meanwhile, also for a flow that there is.
+func TestUDPSwitchedOff(t *testing.T) {
+	s := newDatagramSite(t, 1, pools.CreateOpts{})
+	for _, part := range []struct{ path, noun string }{
+		{"/pools/" + s.lb.PoolID, "pool"}, {"/listeners/" + s.lb.ListenerID, "listener"}, {"/loadbalancers/" + s.lb.ID, "loadbalancer"},
+		{"/pools/" + s.lb.PoolID + "/members/" + s.lb.MemberIDs[0], "member"},
+	} {
+		flow := s.flow(t)
+		mustAsk(t, flow)
+		s.alter(t, part.path, part.noun, object{"admin_state_up": false})
+		s.wantRefused(t)
+		if name, err := harness.Ask(flow, "?"); err == nil {
+			t.Errorf("with the %s off a flow is answered by %s", part.noun, name)
+		}
+		s.alter(t, part.path, part.noun, object{"admin_state_up": true})
+		s.wantShares(t, 2, map[string]int{"m1": 2})
+	}
+	s.alter(t, "/listeners/"+s.lb.ListenerID, "listener", object{"default_pool_id": nil})
+	s.wantRefused(t)
+}

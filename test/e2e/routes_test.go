@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
@@ -46,8 +47,9 @@ func TestMembersBehindRoutes(t *testing.T) {
 	t.Parallel()
 	s := &site{Server: harness.Start(t)}
 	s.Cloud = s.Admin(t)
-	s.net, _ = s.routedNetwork(t, "near", "10.1.0", "192.0.2.0/24", "192.0.2.1", "198.51.100.1")
-	far, _ := s.routedNetwork(t, "far", "10.2.0", "203.0.113.0/24", "203.0.113.1", "198.51.100.1", "192.0.2.1")
+	var near *harness.Node
+	s.net, near = s.routedNetwork(t, "near", "10.1.0", "192.0.2.0/24", "192.0.2.1", "198.51.100.1")
+	far, farther := s.routedNetwork(t, "far", "10.2.0", "203.0.113.0/24", "203.0.113.1", "198.51.100.1", "192.0.2.1")
 	s.client = s.Plug(t, s.net)
 	s.lb = s.BuildTree(t, s.net, harness.Tree{})
 	at := s.Plug(t, far).Serve(t, 8080, "m1")
@@ -70,8 +72,36 @@ func TestMembersBehindRoutes(t *testing.T) {
 		s.alter(t, "/listeners/"+s.lb.ListenerID, "listener", object{"default_pool_id": pool})
 		s.wants(t, test.name, 80, map[string]int{test.want: 2})
 	}
+	s.datagramsBehindRoutes(t, near, farther, far.SubnetID)
 	out, err := exec.Command("ip", "-netns", "qlbaas-"+s.lb.ID, "route", "show", "default").Output()
 	if routes := string(out); err != nil || strings.Count(routes, "\n") != 1 || !strings.Contains(routes, "via 10.1.0.1 ") {
 		t.Errorf("default routes: %v\n%s", err, routes)
+	}
+}
+
+// datagramsBehindRoutes has members of UDP behind the same routes.
+func (s *site) datagramsBehindRoutes(t *testing.T, near, far *harness.Node, farSubnet string) {
+	t.Helper()
+	_, pool := s.lead(t, "UDP", 53, nil, nil, 0)
+	for name, m := range map[string]struct {
+		router  *harness.Node
+		address string
+		subnet  any
+	}{"near": {near, "192.0.2.1", nil}, "far": {far, "203.0.113.1", farSubnet}} {
+		behind := &harness.Node{NetNS: m.router.NetNS, Address: m.address}
+		behind.ServeDatagrams(t, 5353, name)
+		s.create(t, "/pools/"+pool+"/members", "member", object{"address": m.address, "protocol_port": 5353, "subnet_id": m.subnet})
+	}
+	s.WaitActive(t, s.lb.ID)
+	by := map[string]int{}
+	for range 4 {
+		name, err := s.client.AskOnce(t, harness.JoinPort(s.lb.VIP, 53))
+		if err != nil {
+			t.Fatal(err)
+		}
+		by[name]++
+	}
+	if diff := cmp.Diff(map[string]int{"near": 2, "far": 2}, by); diff != "" {
+		t.Errorf("flows of members behind routes (-want +got):\n%s", diff)
 	}
 }
