@@ -33,6 +33,7 @@ type balancer struct {
 	removals   []haproxy.Step // servers that are deleted once they are idle
 	broken     string         // why a person would say that it does not work as applied, when we last looked
 	statuses   map[string]string
+	quiet      time.Time            // until when HAProxy is not polled, for it answers slowly
 	leaving    map[string]time.Time // since when ports leave, by id
 	left       bool                 // a port was found to be needed no more
 	removed    bool                 // no longer in the engine's list

@@ -148,9 +148,13 @@ func (b *balancer) carryOut(steps []haproxy.Step) (done int, err error) {
 // removeIdle deletes the servers that were taken out and have no connection left. The rest is for the next time.
 func (b *balancer) removeIdle() {
 	var busy []haproxy.Step
-	for _, step := range b.removals {
+	for i, step := range b.removals {
 		answer, err := b.ask(step.Command)
-		if err != nil || step.Check(string(answer)) != nil {
+		if err != nil { // nor would it answer the others
+			busy = append(busy, b.removals[i:]...)
+			break
+		}
+		if step.Check(string(answer)) != nil {
 			busy = append(busy, step)
 			continue
 		}

@@ -75,13 +75,25 @@ func (e *Engine) watchServers(ctx context.Context) error {
 				break
 			}
 			if b := e.tryBalancer(id); b != nil {
-				e.poll(b)
+				e.pollInTime(b)
 				b.unlock()
 			}
 		}
 		took = time.Since(began)
 	}
 	return nil
+}
+
+// pollInTime polls, but seldom where that takes long: one HAProxy that does not answer must not keep others from being looked at.
+func (e *Engine) pollInTime(b *balancer) {
+	began := time.Now()
+	if began.Before(b.quiet) {
+		return
+	}
+	e.poll(b)
+	if took := time.Since(began); took > pollPause {
+		b.quiet = time.Now().Add(pace(0, took, time.Minute))
+	}
 }
 
 // keepCounters stores all counters from time to time. It is no part of the look at the servers' health, for which a slow
