@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +18,7 @@ type block struct {
 // writes it. It refuses what HAProxy would expand, or would read on another line.
 func readBack(text string) ([]block, error) {
 	if !utf8.ValidString(text) {
-		return nil, fmt.Errorf("it is not UTF-8")
+		return nil, errors.New("it is not UTF-8")
 	}
 	var all []block
 	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
@@ -40,7 +41,14 @@ func readBack(text string) ([]block, error) {
 
 // readLine reads the words of a line.
 func readLine(line string) (words []string, err error) {
-	word, begun, quote := "", false, byte(0)
+	var word []byte
+	begun, quote := false, byte(0)
+	end := func() {
+		if begun {
+			words = append(words, string(word))
+		}
+		word, begun = word[:0], false
+	}
 	for i := 0; i < len(line); i++ {
 		c := line[i]
 		switch {
@@ -50,42 +58,31 @@ func readLine(line string) (words []string, err error) {
 			if c == quote {
 				quote = 0
 			} else {
-				word += string([]byte{c})
+				word = append(word, c)
 			}
 		case c == '\\' && i+1 == len(line):
-			return nil, fmt.Errorf("it goes on in the next line")
+			return nil, errors.New("it goes on in the next line")
 		case c == '\\':
 			i, begun = i+1, true
-			word += string([]byte{line[i]})
+			word = append(word, line[i])
+		case c == '"' && quote == '"':
+			quote = 0
 		case c == '"' || c == '\'' && quote == 0:
-			begun = true
-			if quote == c {
-				quote = 0
-			} else {
-				quote = c
-			}
+			begun, quote = true, c
 		case c == '$' && quote == '"':
-			return nil, fmt.Errorf("a variable")
+			return nil, errors.New("a variable")
 		case quote == 0 && c == '#':
-			if begun {
-				words = append(words, word)
-			}
+			end()
 			return append(words, line[i:]), nil
 		case quote == 0 && c == ' ':
-			if begun {
-				words = append(words, word)
-			}
-			word, begun = "", false
+			end()
 		default:
-			begun = true
-			word += string([]byte{c})
+			begun, word = true, append(word, c)
 		}
 	}
 	if quote != 0 {
-		return nil, fmt.Errorf("a quote is not closed")
+		return nil, errors.New("a quote is not closed")
 	}
-	if begun {
-		words = append(words, word)
-	}
+	end()
 	return words, nil
 }

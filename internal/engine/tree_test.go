@@ -264,5 +264,7 @@ func (m *maker) monitor(p *lbaas.Pool, n int) (*lbaas.HealthMonitor, bool) {
 		h.HTTPVersion, h.DomainName = pick(m, "", "1.0", "1.1"), pick(m, "", "www.example.com", "_x.example.", "a-b")
 		h.DefaultHTTP()
 		return h
-	}, func(h *lbaas.HealthMonitor) error { return firstError(h.Validate(), m.deployment.ValidateMonitor(p, h)) })
+	}, func(h *lbaas.HealthMonitor) error {
+		return firstError(h.Validate(), m.deployment.ValidateMonitor(p, h))
+	})
 }
