@@ -152,3 +152,32 @@ func TestAlgorithms(t *testing.T) {
 		t.Errorf("twelve clients are all with %v", seen)
 	}
 }
+
+// TestSharedPool takes the listener away by which a pool was checked, while a member is dead: the pool's other listener knows.
+func TestSharedPool(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 2, harness.Tree{Monitor: true})
+	s.create(t, "/listeners", "listener", object{"loadbalancer_id": s.lb.ID, "protocol": "HTTP", "protocol_port": 81,
+		"default_pool_id": s.lb.PoolID})
+	s.WaitActive(t, s.lb.ID)
+	s.WaitOperating(t, s.lb.ID, s.lb.MemberIDs[0], "ONLINE")
+	s.webs[0].Stop()
+	s.WaitOperating(t, s.lb.ID, s.lb.MemberIDs[0], "ERROR")
+	s.alter(t, "/healthmonitors/"+s.lb.MonitorID, "healthmonitor", object{"delay": 60}) // nobody asks again while this goes on
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"off", func() { s.alter(t, "/listeners/"+s.lb.ListenerID, "listener", object{"admin_state_up": false}) }},
+		{"on", func() { s.alter(t, "/listeners/"+s.lb.ListenerID, "listener", object{"admin_state_up": true}) }},
+		{"gone", func() { s.remove(t, "/listeners/"+s.lb.ListenerID) }},
+	} {
+		step.do()
+		if diff := cmp.Diff(map[string]int{"m2": 6}, s.answersAt(81, 6)); diff != "" {
+			t.Errorf("the first listener is %s: the other's answers (-want +got):\n%s", step.name, diff)
+		}
+		if all, err := s.Statuses(t, s.lb.ID); err != nil || all[s.lb.MemberIDs[0]].Operating != "ERROR" {
+			t.Errorf("the first listener is %s: the dead member is %v, %v", step.name, all[s.lb.MemberIDs[0]], err)
+		}
+	}
+}
