@@ -238,3 +238,8 @@ func (s *Store) DeleteContainer(ctx context.Context, id string) error {
 func (s *Store) SetContainerACL(ctx context.Context, id string, acl *keymanager.ACL) error {
 	return s.changeContainer(ctx, id, func(ctx context.Context, tx bun.Tx) error { return setACL(ctx, tx, tableContainers, id, acl) })
 }
+
+// ChangeContainerACL is ChangeSecretACL for a container.
+func (s *Store) ChangeContainerACL(ctx context.Context, id string, fn func(*keymanager.ACL) *keymanager.ACL) error {
+	return s.changeContainer(ctx, id, func(ctx context.Context, tx bun.Tx) error { return changeACL(ctx, tx, tableContainers, id, fn) })
+}

@@ -295,6 +295,20 @@ func (s *Store) SetSecretACL(ctx context.Context, id string, acl *keymanager.ACL
 	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error { return setACL(ctx, tx, tableSecrets, id, acl) })
 }
 
+// ChangeSecretACL is SetSecretACL with what fn makes of the ACL that there is, which it may be asked for again; nil is none.
+func (s *Store) ChangeSecretACL(ctx context.Context, id string, fn func(*keymanager.ACL) *keymanager.ACL) error {
+	return s.changeSecret(ctx, id, func(ctx context.Context, tx bun.Tx) error { return changeACL(ctx, tx, tableSecrets, id, fn) })
+}
+
+func changeACL(ctx context.Context, tx bun.Tx, table, id string, fn func(*keymanager.ACL) *keymanager.ACL) error {
+	var row aclRow
+	err := tx.NewSelect().Table(table).Column("acl_users", "acl_project", "acl_created_at", "acl_updated_at").Where("id = ?", id).Scan(ctx, &row)
+	if err != nil {
+		return fmt.Errorf("read the ACL of %s: %w", id, err)
+	}
+	return setACL(ctx, tx, table, id, fn(row.acl()))
+}
+
 func setACL(ctx context.Context, tx bun.Tx, table, id string, acl *keymanager.ACL) error {
 	if acl != nil {
 		acl.UpdatedAt = now()

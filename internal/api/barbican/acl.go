@@ -15,7 +15,10 @@ import (
 // maxACLUsers bounds the users of an ACL: all of them are read with the object.
 const maxACLUsers = 100
 
-type setACL func(ctx context.Context, id string, acl *keymanager.ACL) error
+type (
+	setACL    func(ctx context.Context, id string, acl *keymanager.ACL) error
+	changeACL func(ctx context.Context, id string, edit func(*keymanager.ACL) *keymanager.ACL) error
+)
 
 // showACL answers with what an ACL says of the one operation that there is, read.
 func showACL(acl *keymanager.ACL) (web.Reply, error) {
@@ -29,8 +32,8 @@ func showACL(acl *keymanager.ACL) (web.Reply, error) {
 	return web.Reply{Status: http.StatusOK, Body: body}, nil
 }
 
-// readACL reads what a request says of an ACL on top of the one that base is. Nil is none.
-func readACL(r *request, base *keymanager.ACL) (*keymanager.ACL, error) {
+// readACL reads what a request makes of an ACL: for nil, which is none, what it says on top of the default.
+func readACL(r *request) (func(base *keymanager.ACL) *keymanager.ACL, error) {
 	b, err := r.readBody("ACL")
 	if err != nil {
 		return nil, err
@@ -41,15 +44,27 @@ func readACL(r *request, base *keymanager.ACL) (*keymanager.ACL, error) {
 		}
 	}
 	read := b.object("read")
-	if err := b.err(); err != nil || read == nil {
-		return base, err
+	if err := b.err(); err != nil {
+		return nil, err
 	}
-	acl := keymanager.DefaultACL()
-	if base != nil {
-		acl = *base
+	if read == nil {
+		return func(base *keymanager.ACL) *keymanager.ACL { return base }, nil
 	}
-	read.readOperation(&acl)
-	return &acl, read.err()
+	given := keymanager.DefaultACL()
+	read.readOperation(&given)
+	return func(base *keymanager.ACL) *keymanager.ACL {
+		acl := given
+		if base != nil {
+			acl = *base
+		}
+		if read.has("project-access") {
+			acl.ProjectAccess = given.ProjectAccess
+		}
+		if read.has("users") {
+			acl.Users = given.Users
+		}
+		return &acl
+	}, read.err()
 }
 
 func (b *body) readOperation(acl *keymanager.ACL) {
@@ -84,13 +99,20 @@ func (b *body) readOperation(acl *keymanager.ACL) {
 	}
 }
 
-// putACL gives an object an ACL: base is what the request is on top of.
-func (r *request) putACL(ctx context.Context, set setACL, id, ref, noun string, base *keymanager.ACL) (web.Reply, error) {
-	acl, err := readACL(r, base)
+// putACL gives an object an ACL in place of the one that it has.
+func (r *request) putACL(ctx context.Context, set setACL, id, ref, noun string) (web.Reply, error) {
+	return r.patchACL(ctx, func(ctx context.Context, id string, edit func(*keymanager.ACL) *keymanager.ACL) error {
+		return set(ctx, id, edit(nil))
+	}, id, ref, noun)
+}
+
+// patchACL changes the ACL that an object has by now.
+func (r *request) patchACL(ctx context.Context, change changeACL, id, ref, noun string) (web.Reply, error) {
+	edit, err := readACL(r)
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if err := set(ctx, id, acl); err != nil {
+	if err := change(ctx, id, edit); err != nil {
 		return web.Reply{}, renamed(err, noun)
 	}
 	return web.Reply{Status: http.StatusOK, Body: map[string]any{"acl_ref": ref + "/acl"}}, nil
@@ -108,11 +130,11 @@ func (a *API) showSecretACL(_ context.Context, _ *request, s *keymanager.Secret)
 }
 
 func (a *API) replaceSecretACL(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
-	return r.putACL(ctx, a.store.SetSecretACL, s.ID, r.secretRef(s.ID), "Secret", nil)
+	return r.putACL(ctx, a.store.SetSecretACL, s.ID, r.secretRef(s.ID), "Secret")
 }
 
 func (a *API) patchSecretACL(ctx context.Context, r *request, s *keymanager.Secret) (web.Reply, error) {
-	return r.putACL(ctx, a.store.SetSecretACL, s.ID, r.secretRef(s.ID), "Secret", s.ACL)
+	return r.patchACL(ctx, a.store.ChangeSecretACL, s.ID, r.secretRef(s.ID), "Secret")
 }
 
 func (a *API) deleteSecretACL(ctx context.Context, _ *request, s *keymanager.Secret) (web.Reply, error) {
@@ -124,11 +146,11 @@ func (a *API) showContainerACL(_ context.Context, _ *request, c *keymanager.Cont
 }
 
 func (a *API) replaceContainerACL(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {
-	return r.putACL(ctx, a.store.SetContainerACL, c.ID, r.containerRef(c.ID), "Container", nil)
+	return r.putACL(ctx, a.store.SetContainerACL, c.ID, r.containerRef(c.ID), "Container")
 }
 
 func (a *API) patchContainerACL(ctx context.Context, r *request, c *keymanager.Container) (web.Reply, error) {
-	return r.putACL(ctx, a.store.SetContainerACL, c.ID, r.containerRef(c.ID), "Container", c.ACL)
+	return r.patchACL(ctx, a.store.ChangeContainerACL, c.ID, r.containerRef(c.ID), "Container")
 }
 
 func (a *API) deleteContainerACL(ctx context.Context, _ *request, c *keymanager.Container) (web.Reply, error) {
