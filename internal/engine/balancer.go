@@ -29,6 +29,7 @@ type balancer struct {
 	draining   []*process // were replaced, and serve the connections that they have
 	counters   counters
 	forwarding forwarding     // of datagrams
+	seen       tableSeen      // of datagrams, when it was last looked at
 	flows      flowCount      // of datagrams, as of late
 	removals   []haproxy.Step // servers that are deleted once they are idle
 	broken     string         // why a person would say that it does not work as applied, when we last looked

@@ -30,6 +30,21 @@ func (f forwarding) same(other forwarding) bool {
 	})
 }
 
+// tableSeen is a table that was looked at and was as wanted, by an engine that need not have made it.
+type tableSeen struct {
+	spec       *enginepb.Spec
+	down       map[string]bool
+	generation uint32 // of the namespace's tables, then
+}
+
+// by is the generation at which the table was seen to be as a Spec and the members' health ask for, or 0.
+func (s tableSeen) by(spec *enginepb.Spec, down map[string]bool) uint32 {
+	if s.spec != spec || !maps.Equal(s.down, down) {
+		return 0
+	}
+	return s.generation
+}
+
 // checkDatagrams refuses listeners that no table of the kernel could be made of. Their ids become names in it.
 func checkDatagrams(listeners []*enginepb.Datagram) error {
 	for _, d := range listeners {
@@ -179,11 +194,7 @@ func (e *Engine) lookAtDatagrams(b *balancer, o *enginepb.Observation) (drift st
 	if len(listeners) == 0 {
 		return ""
 	}
-	known := uint32(0)
-	if b.forwarding.known {
-		known = b.forwarding.generation
-	}
-	is, err := linux.ReadDatagrams(namespaceName(b.id), known)
+	is, err := linux.ReadDatagrams(namespaceName(b.id), b.seen.by(b.record.Spec, b.targetsDown()))
 	if err != nil {
 		is = linux.Datagrams{State: &datagram.State{}}
 	}
@@ -208,7 +219,7 @@ func (b *balancer) tableDrift(is linux.Datagrams, err error) string {
 	if left := datagram.Diff(*is.State, datagram.Plan(b.spec().Datagrams, b.targetsDown())); len(left) > 0 {
 		return fmt.Sprintf("%d changes of the table of datagrams are due", len(left))
 	}
-	b.forwarding.generation = is.Generation
+	b.seen = tableSeen{spec: b.record.Spec, down: b.targetsDown(), generation: is.Generation}
 	return ""
 }
 
@@ -278,7 +289,7 @@ func (b *balancer) countDatagrams() error {
 	if len(listeners) == 0 {
 		return nil
 	}
-	is, err := linux.ReadDatagrams(namespaceName(b.id), b.forwarding.generation)
+	is, err := linux.ReadDatagrams(namespaceName(b.id), b.seen.generation)
 	if errors.Is(err, linux.ErrNoNamespace) {
 		return nil // it is told by others
 	}

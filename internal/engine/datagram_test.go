@@ -205,6 +205,29 @@ func TestActiveFlows(t *testing.T) {
 	}
 }
 
+// TestTableSeen has a table read again when what was wanted of it is not what is wanted now.
+func TestTableSeen(t *testing.T) {
+	spec, other := &enginepb.Spec{}, &enginepb.Spec{}
+	seen := tableSeen{spec: spec, down: map[string]bool{"a": true}, generation: 3}
+	for _, test := range []struct {
+		name string
+		spec *enginepb.Spec
+		down map[string]bool
+		want uint32
+	}{
+		{"another Spec", other, map[string]bool{"a": true}, 0},
+		{"another member is down", spec, map[string]bool{"b": true}, 0},
+		{"the same", spec, map[string]bool{"a": true}, 3},
+	} {
+		if got := seen.by(test.spec, test.down); got != test.want {
+			t.Errorf("%s: generation %d, want %d", test.name, got, test.want)
+		}
+	}
+	if got := (tableSeen{}).by(spec, nil); got != 0 {
+		t.Errorf("nothing was seen: generation %d", got)
+	}
+}
+
 // TestDatagramsRefused wants Specs refused of which no table can be made.
 func TestDatagramsRefused(t *testing.T) {
 	w := newWorld(t)
