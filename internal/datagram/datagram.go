@@ -57,16 +57,18 @@ func Check(listeners []*enginepb.Datagram) error {
 }
 
 // What the listeners of one load balancer may take together: elements of maps, of which the kernel takes some hundred thousand in a
-// second, and choices between a slot's members, of which some ten million are made in a second.
+// second, choices between a slot's members, of which some ten million are made in a second, and rules.
 const (
 	mostSlots   = 2 << 20
 	mostChoices = 256 << 20
+	mostRules   = 128 << 10 // for addresses and ranges
 )
 
 // checkSize refuses what would keep the host busy for long, or fill its memory.
 func checkSize(listeners []*enginepb.Datagram) error {
-	slots, choices := 0, 0
+	slots, choices, rules := 0, 0, 0
 	for _, d := range listeners {
+		rules += len(d.Addresses) + len(d.AllowedCidrs)
 		for _, f := range families(d) {
 			n, members := turnsMost, len(d.Targets)
 			if f.hashes() {
@@ -78,8 +80,8 @@ func checkSize(listeners []*enginepb.Datagram) error {
 			slots, choices = slots+n, choices+n*members
 		}
 	}
-	if slots > mostSlots || choices > mostChoices {
-		return errors.New("these are too many datagram listeners with too many members")
+	if slots > mostSlots || choices > mostChoices || rules > mostRules {
+		return errors.New("these are too many datagram listeners with too many members or ranges")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package datagram
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,11 @@ func TestCheckSize(t *testing.T) {
 		if err := Check(many(test.listeners, test.members)); (err == nil) != test.taken {
 			t.Errorf("%d listeners of %d members: %v", test.listeners, test.members, err)
 		}
+	}
+	ranges := udp(1)
+	ranges.AllowedCidrs = slices.Repeat([]string{"192.0.2.0/24"}, mostRules)
+	if err := Check([]*enginepb.Datagram{ranges}); err == nil {
+		t.Errorf("%d ranges are taken", mostRules)
 	}
 }
 
