@@ -216,14 +216,28 @@ func (d *Dir) once(name string, content func() string) (string, error) {
 	return text, nil
 }
 
-// write replaces a file, which only the directory's owner can read. A crash or a full disk leaves the old one whole.
+// write replaces a file, which only the directory's owner can read. A crash or a full disk leaves the old one whole; when it returns the new
+// one is there to stay, since what is sealed with a key must not outlive it.
 func (d *Dir) write(name, content string) error {
 	temp := name + tempSuffix
 	if err := d.writeTemp(temp, content, true); err != nil {
 		_ = d.root.Remove(temp) // what is left of it is of no use to anybody
 		return explain(d.path, err)
 	}
-	return explain(d.path, d.root.Rename(temp, name))
+	if err := d.root.Rename(temp, name); err != nil {
+		return explain(d.path, err)
+	}
+	return explain(d.path, d.sync())
+}
+
+// sync has the names of the files on the disk.
+func (d *Dir) sync() error {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // writeTemp makes a file; a durable one is on the disk when it returns.
