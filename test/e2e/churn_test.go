@@ -1,15 +1,21 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +30,17 @@ import (
 // churnChanges are made unless PLIMSOLL_CHANGES says how many; a tenth as many are structural. "make bench" makes 1,000.
 const churnChanges = 300
 
+// churnIdle is how long the TLS listener waits for clients. It bounds how long an old process lives: a client of HTTP/2 that was told to
+// go away while it had nothing to ask may keep the connection for as long, as Go's does.
+const churnIdle = 3 * time.Second
+
 // churn is a load balancer under load that is changed all the time: an HTTP listener and one that ends TLS, with a pool each, and a
 // pool to which an L7 policy leads the load or not.
 type churn struct {
 	*site
 	random *rand.Rand
 	loads  map[string]*harness.Load
+	second *secondLoad
 
 	pools  []*churnPool
 	names  []*shown // the certificates that the TLS listener shows
@@ -83,8 +94,9 @@ func newChurn(t *testing.T) *churn {
 		c.names = append(c.names, n)
 	}
 	s.lb.ListenerID = s.front(t, listeners.CreateOpts{Name: "plain", Protocol: listeners.ProtocolHTTP, ProtocolPort: 80, DefaultPoolID: c.pools[0].id})
+	idle := int(churnIdle.Milliseconds())
 	s.front(t, listeners.CreateOpts{
-		Name: "tls", Protocol: listeners.ProtocolTerminatedHTTPS, ProtocolPort: 443, DefaultPoolID: c.pools[1].id,
+		Name: "tls", Protocol: listeners.ProtocolTerminatedHTTPS, ProtocolPort: 443, DefaultPoolID: c.pools[1].id, TimeoutClientData: &idle,
 		DefaultTlsContainerRef: c.names[0].ref, SniContainerRefs: []string{c.names[1].ref},
 	})
 	c.policy = s.create(t, "/l7policies", "l7policy", object{"listener_id": s.lb.ListenerID, "action": "REDIRECT_TO_POOL", "redirect_pool_id": lead})
@@ -119,7 +131,70 @@ func (c *churn) begin(t *testing.T, authority *harness.Authority) {
 		o.Time = 10 * time.Minute
 		c.loads[name] = c.client.Load(t, o)
 	}
+	c.second = c.overHTTP2(t, &tls.Config{RootCAs: authority.Pool()})
 	c.flows(t)
+}
+
+// secondLoad is load by HTTP/2, on a connection that requests share. The client begins another one when it is told to go away, and
+// sends again only what the other side says that it did not look at (RFC 9113, section 8.7).
+type secondLoad struct {
+	answered, failed atomic.Int64
+	last             atomic.Value // the last failure
+	connections      atomic.Int64
+	end              func()
+}
+
+func (c *churn) overHTTP2(t *testing.T, config *tls.Config) *secondLoad {
+	l := &secondLoad{}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			l.connections.Add(1)
+			return c.client.Dial(ctx, network, harness.JoinPort(c.lb.VIP, 443))
+		},
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var workers sync.WaitGroup
+	for range 3 {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				if err := askSecond(client); err != nil {
+					l.failed.Add(1)
+					l.last.Store(err.Error())
+				} else {
+					l.answered.Add(1)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	l.end = func() { cancel(); workers.Wait(); client.CloseIdleConnections() }
+	t.Cleanup(l.end)
+	return l
+}
+
+// askSecond makes a request that net/http does not send again on its own: a POST.
+func askSecond(client *http.Client) error {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://www.example.com/", strings.NewReader("a body"))
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK || answer.ProtoMajor != 2 {
+		return fmt.Errorf("%s %s", answer.Proto, answer.Status)
+	}
+	return nil
+}
+
+func (l *secondLoad) String() string {
+	return fmt.Sprintf("%d answered by %d connections, %d failed, the last one: %v", l.answered.Load(), l.connections.Load(), l.failed.Load(), l.last.Load())
 }
 
 // flows waits until more requests of each kind have been answered: what was done before had time to hurt.
@@ -340,6 +415,9 @@ func (c *churn) unharmed(t *testing.T, when string) {
 			t.Errorf("%s, %s: %v", when, name, r)
 		}
 	}
+	if c.second.failed.Load() > 0 {
+		t.Errorf("%s, HTTP/2: %v", when, c.second)
+	}
 }
 
 // TestChurn changes members, weights, certificates and L7 rules in a mix, then what HAProxy has to be reloaded for, under load: no
@@ -380,6 +458,8 @@ func TestChurn(t *testing.T) {
 	})
 	t.Logf("at most %d HAProxy processes at once; the last old one had ended %v later", c.most, time.Since(start).Round(time.Millisecond))
 	c.unharmed(t, "the end of old processes")
+	c.second.end()
+	t.Logf("HTTP/2: %v", c.second)
 	by := map[string]int{}
 	for _, name := range slices.Sorted(maps.Keys(c.loads)) {
 		r := c.loads[name].Stop()
