@@ -183,6 +183,24 @@ func TestAskTLS(t *testing.T) {
 	}
 }
 
+// TestAskEndless has a member whose answer has no end: its code is all that counts.
+func TestAskEndless(t *testing.T) {
+	l, at := listen(t, local()[0])
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n.\r\n")
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := askHTTP(ctx, asking(typeHTTP, at)); err != nil || ctx.Err() != nil {
+		t.Errorf("it is %v, %v", err, ctx.Err())
+	}
+}
+
 // TestAskEnds has members that take connections and never answer: a check ends with the engine, whatever time it has left.
 func TestAskEnds(t *testing.T) {
 	for _, kind := range []string{typeHTTP, typeHTTPS, typeTLSHello} {

@@ -98,7 +98,8 @@ func (q question) request(c io.ReadWriter) error {
 	if _, err := io.WriteString(c, text+"Connection: close\r\n\r\n"); err != nil {
 		return err
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(c, mostHeader)), nil)
+	// As that to a HEAD, whose body nobody waits for.
+	answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(c, mostHeader)), &http.Request{Method: http.MethodHead})
 	if err != nil {
 		return err
 	}
