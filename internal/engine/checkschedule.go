@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,6 +96,7 @@ func (s *schedule) follow(b *balancer, wanted []*enginepb.Check) (moved []string
 			t.stop()
 		}
 	}
+	b.lane.waiting = slices.DeleteFunc(b.lane.waiting, func(t *task) bool { return t.gone })
 	s.nudge()
 	return moved
 }
@@ -184,13 +186,9 @@ func (s *schedule) carryOut(ctx context.Context, t *task) {
 	s.running--
 	own := &t.owner.lane
 	own.running--
-	for len(own.waiting) > 0 {
-		first := own.waiting[0]
+	if len(own.waiting) > 0 {
+		heap.Push(&s.due, own.waiting[0])
 		own.waiting = own.waiting[1:]
-		if !first.gone {
-			heap.Push(&s.due, first)
-			break
-		}
 	}
 	if !t.gone {
 		t.next = t.next.Add(delay(t.check)) // has passed, where the check took longer

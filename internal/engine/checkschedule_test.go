@@ -200,6 +200,26 @@ func TestScheduleIsBounded(t *testing.T) {
 	})
 }
 
+// TestScheduleForgets changes members for whom there is no place again and again: nothing is kept of those that are gone.
+func TestScheduleForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsked(t)
+		a.slow(24 * time.Hour)
+		b := &balancer{id: "b"}
+		var many []string
+		for i := range mostOfOne {
+			many = append(many, fmt.Sprint(i))
+		}
+		for i := range 10 {
+			a.follow(b, append(checkOf(1, many...), checkOf(5, fmt.Sprint("late-", i))...))
+			pass(10 * time.Second)
+		}
+		if n := len(b.lane.waiting); n != 1 {
+			t.Errorf("%d wait, want 1", n)
+		}
+	})
+}
+
 // TestScheduleIsFair has more load balancers full of members that do not answer for a day than there are places: the members of others are
 // asked in time, and once the greedy are gone all places are free.
 func TestScheduleIsFair(t *testing.T) {
