@@ -4,10 +4,10 @@
 // It has benchmarks only, which "make bench" runs once each; docs/performance.md says what the figures mean. All traffic
 // stays inside network namespaces that package harness makes and takes away again.
 //
-//	make bench                                        # everything but a thousand load balancers, in about six minutes
+//	make bench                                        # everything but a thousand load balancers, in some thirteen minutes
 //	go test -run '^$' -bench Traffic -benchtime 1x ./test/bench
 //	PLIMSOLL_BENCH_LOADBALANCERS=1000 go test -run '^$' -bench Many -benchtime 1x -timeout 30m ./test/bench
 //
-// haproxy.cfg is the HAProxy that the load balancer is compared with: the manual's first example. member.cfg is the web
-// server behind both.
+// haproxy.cfg, tcp.cfg and tls.cfg are the HAProxies that load balancers are compared with, after the manual. member.cfg is the web
+// server behind all.
 package bench

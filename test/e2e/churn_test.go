@@ -28,7 +28,7 @@ import (
 )
 
 // churnChanges are made unless PLIMSOLL_CHANGES says how many; a tenth as many are structural. "make bench" makes 1,000.
-const churnChanges = 300
+const churnChanges = 200
 
 // churnIdle is how long the TLS listener waits for clients. It bounds how long an old process lives: a client of HTTP/2 that was told to
 // go away while it had nothing to ask may keep the connection for as long, as Go's does.
