@@ -70,12 +70,12 @@ func checkSize(listeners []*enginepb.Datagram) error {
 	for _, d := range listeners {
 		rules += len(d.Addresses) + len(d.AllowedCidrs)
 		for _, f := range families(d) {
-			n, members := turnsMost, len(d.Targets)
-			if f.hashes() {
-				n = hashed
+			n, members := 0, len(d.Targets)
+			for _, t := range d.Targets {
+				n += int(t.Weight)
 			}
-			if members == 0 {
-				n = 0
+			if n = min(n, turnsMost+members); f.hashes() && members > 0 {
+				n = hashed
 			}
 			slots, choices = slots+n, choices+n*members
 		}
