@@ -55,6 +55,8 @@ func directives(files known) map[string]map[string]rule {
 			"user": checkUser, "group": checkGroup, "hard-stop-after": any1, "maxconn": any1,
 			"httpclient.ssl.verify":     only("none"),
 			"tune.ssl.default-dh-param": only(strings.Fields(haproxy.DHParameters)[1:]...),
+			"tune.maxrewrite":           only(strings.Fields(haproxy.RewriteSize)[1:]...),
+			"tune.bufsize":              only(strings.Fields(haproxy.BufferSize)[1:]...),
 			"stats":                     only(strings.Fields(haproxy.StatsSocket)[1:]...),
 			"server-state-file":         only(haproxy.StateFile),
 		},

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,20 @@ func HeaderValues() []string {
 // StripSSLHeaders are the words behind the http-request that takes away what a client itself says of its certificate, in every
 // spelling that a member could take for one of ours.
 func StripSSLHeaders() []string { return []string{"del-header", "^x[-_]ssl[-_]", "-m", "reg"} }
+
+// The lines that leave 5 kB of a buffer to what is inserted, four more than HAProxy does by itself, and as much as always to what the
+// client sent. What does not fit beside a body is answered 500, and names in certificates may be long.
+const (
+	RewriteSize = "tune.maxrewrite 5120"
+	BufferSize  = "tune.bufsize 20480"
+)
+
+// tellsOfClients tells whether any listener inserts what is in its clients' certificates.
+func tellsOfClients(lb *lbaas.LoadBalancer) bool {
+	return slices.ContainsFunc(listeners(lb), func(l *lbaas.Listener) bool {
+		return asksClients(l) && slices.ContainsFunc(sslHeaders[:], func(h struct{ name, value string }) bool { return inserts(l, h.name) })
+	})
+}
 
 // inserts tells whether a listener has an insert_headers name switched on.
 func inserts(l *lbaas.Listener, name string) bool {

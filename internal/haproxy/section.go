@@ -51,6 +51,10 @@ func global(lb *lbaas.LoadBalancer, spec *enginepb.Spec, opts Options) *enginepb
 	if endsTLS(lb) {
 		s.add(DHParameters)
 	}
+	if tellsOfClients(lb) {
+		s.add(RewriteSize)
+		s.add(BufferSize)
+	}
 	if n := opts.maxconn(lb, len(spec.Sections)+len(spec.Servers)); n > 0 {
 		s.add("maxconn %d", n)
 	}

@@ -59,6 +59,7 @@ func tlsClientsTree() *lbaas.LoadBalancer {
 	l.ClientAuthentication, l.ClientCATLSContainerRef, l.ClientCRLContainerRef = lbaas.ClientAuthMandatory, refCA, refCRL
 	l = addTLSListener(lb, 2, 444, "")
 	l.ClientAuthentication, l.ClientCATLSContainerRef = lbaas.ClientAuthOptional, refCA
+	l.InsertHeaders = map[string]string{"X-SSL-Client-DN": "true"}
 	return lb
 }
 

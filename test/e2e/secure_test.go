@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/sha1"
 	"crypto/tls"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -86,6 +88,35 @@ func TestClientCertificates(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("headers of a certificate: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestLongNames has a client with long names in its certificate send a body right behind its headers: what is inserted finds its place.
+func TestLongNames(t *testing.T) {
+	t.Parallel()
+	s, _ := tlsSite(t)
+	a := harness.NewAuthority(t, strings.Repeat("An Authority of a Long Name ", 20))
+	node := s.Plug(t, s.net)
+	serveWorkload(t, node, 8080, nil)
+	s.lead(t, "TERMINATED_HTTPS", 443, object{
+		"default_tls_container_ref":   s.StoreSecret(t, "www", packed(t, a.Issue("www.example.com"))),
+		"client_authentication":       "MANDATORY",
+		"client_ca_tls_container_ref": s.StoreText(t, "ca", secrets.OpaqueSecret, a.PEM), "insert_headers": everySSLHeader,
+	}, nil, 8080, node)
+	s.WaitActive(t, s.lb.ID)
+	for _, length := range []int{10, 300, 1000} {
+		c := tls.Client(s.dial(t, 443), &tls.Config{RootCAs: a.Pool(), ServerName: "www.example.com", DynamicRecordSizingDisabled: true,
+			Certificates: []tls.Certificate{a.Issue(strings.Repeat("x", length)).TLS}})
+		_ = c.SetDeadline(time.Now().Add(patience))
+		const size = 40000
+		text := fmt.Sprintf("POST /digest HTTP/1.1\r\nHost: www.example.com\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("b", size))
+		go func() { _, _ = io.WriteString(c, text) }()
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("a name of %d characters: %v, %v", length, resp, err)
+			continue
+		}
+		_ = resp.Body.Close()
 	}
 }
 
