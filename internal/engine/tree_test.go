@@ -38,9 +38,11 @@ func treeID(kind, n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x"
 
 // randomTree is a load balancer as the API lets it pass and as the provider haproxy supports it.
 func randomTree(seed uint64, at place) *lbaas.LoadBalancer {
-	m := &maker{rand.New(rand.NewPCG(seed, 1)), at, lbaas.DefaultDeployment()}
+	m := &maker{randomTreeSource(seed), at, lbaas.DefaultDeployment()}
 	return m.supported(m.loadBalancer())
 }
+
+func randomTreeSource(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
 // supported is lb without what the provider does not support.
 func (m *maker) supported(lb *lbaas.LoadBalancer) *lbaas.LoadBalancer {
@@ -166,7 +168,7 @@ func (m *maker) pool(n int) (*lbaas.Pool, bool) {
 			p.Members = append(p.Members, one)
 		}
 	}
-	if m.oneIn(2) {
+	if m.oneIn(2) && !(m.live && p.TLSEnabled) { // live members have certificates of nobody
 		if h, ok := m.monitor(p, n); ok {
 			p.HealthMonitor = h
 		}
