@@ -53,17 +53,17 @@ func (l *live) decided(at *lbaas.Listener, i int) *lbaas.L7Policy {
 }
 
 func matchesAll(at *lbaas.Listener, p *lbaas.L7Policy, i int) bool {
-	any := false
+	asked := false
 	for _, r := range p.Rules {
 		if !r.AdminStateUp {
 			continue
 		}
-		any = true
+		asked = true
 		if matchesRule(at, r, i) == r.Invert {
 			return false
 		}
 	}
-	return any
+	return asked
 }
 
 // matchesRule tells whether a request is as a rule wants it, inversion aside. No client shows a certificate.
@@ -143,12 +143,12 @@ func (l *live) poolAnswers(at *lbaas.Listener, p *lbaas.Pool) map[string]bool {
 		return nobody
 	}
 	sticky := p.SessionPersistence != nil && p.SessionPersistence.Type == lbaas.PersistSourceIP
-	first, backups, any := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	first, backups, enabled := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, m := range p.Members {
 		if !m.AdminStateUp {
 			continue
 		}
-		any[m.Address.String()] = true
+		enabled[m.Address.String()] = true
 		switch {
 		case m.Weight == 0:
 		case m.Backup:
@@ -165,7 +165,7 @@ func (l *live) poolAnswers(at *lbaas.Listener, p *lbaas.Pool) map[string]bool {
 		chosen = nobody
 	}
 	if sticky {
-		for name := range any {
+		for name := range enabled {
 			chosen[name] = true
 		}
 	}
