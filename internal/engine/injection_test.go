@@ -82,6 +82,9 @@ func pictureOf(lb *lbaas.LoadBalancer) (*picture, error) {
 	return p, nil
 }
 
+// refused tells whether the engine takes nothing of it.
+func (p *picture) refused() bool { return p.bad != nil }
+
 // pictured is pictureOf with its error in the picture.
 func pictured(lb *lbaas.LoadBalancer) *picture {
 	p, err := pictureOf(lb)
@@ -208,7 +211,7 @@ func (in injection) try(value string) error {
 	hostile := fullTree()
 	attributes(hostile)[in.k].set(value)
 	got := pictured(hostile)
-	if in.at.ours() && (got.bad != nil || plainName(value)) {
+	if in.at.ours() && (got.refused() || plainName(value)) {
 		return nil // no tenant can say it, and the engine refuses it; lines are sorted by some ids
 	}
 	if err := got.unread; err != nil {
