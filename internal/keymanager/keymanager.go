@@ -2,7 +2,12 @@
 // how certificates, authorities and revocation lists are read from them. It does no input or output.
 package keymanager
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"plimsoll/lbaas"
+)
 
 // Use is what a listener or a pool wants of a secret.
 type Use int
@@ -37,6 +42,12 @@ type Material struct {
 	Names []string
 	// Fingerprint is the SHA-256 of the leaf (or of all that is in PEM) in lower-case hex.
 	Fingerprint string
+}
+
+// Told tells whether an error of reading a Material is one that the user has to do something about: the secret is not there, not the
+// user's to use, or not what TLS needs. With any other error nothing is known.
+func Told(err error) bool {
+	return errors.Is(err, lbaas.NotFound) || errors.Is(err, lbaas.Forbidden) || errors.Is(err, lbaas.Invalid)
 }
 
 // Status is the state of a secret or container, with Barbican's words.

@@ -192,6 +192,9 @@ func (l *look) balancer(s store.Summary) {
 
 // certificates shows those of as many load balancers as are shown, which need not be the same ones.
 func (l *look) certificates() error {
+	if l.config.LoadBalancers == 0 {
+		return nil
+	}
 	all, err := l.config.Store.AllExpiries(l.ctx)
 	if err != nil {
 		return err

@@ -19,7 +19,6 @@ type Vault interface {
 	Payload(ctx context.Context, id string) (*keymanager.Payload, error)
 	Container(ctx context.Context, id string) (*keymanager.Container, error)
 	ProjectsOf(ctx context.Context, userID string) ([]*identity.Project, error)
-	AllExpiries(ctx context.Context) ([]keymanager.Expiry, error)
 }
 
 // Service reads for TLS what listeners and pools refer to. Its methods may be called concurrently. What Material returns is shared: nobody
@@ -44,7 +43,7 @@ func (s *Service) Check(ctx context.Context, by keymanager.Asker, refs []keymana
 	r := &reading{vault: s.Vault, memory: &s.memory, asker: by, byUser: true}
 	for _, ref := range refs {
 		err := r.check(ctx, ref)
-		if err != nil && !told(err) {
+		if err != nil && !keymanager.Told(err) {
 			return nil, err
 		}
 		if err != nil {
@@ -52,16 +51,6 @@ func (s *Service) Check(ctx context.Context, by keymanager.Asker, refs []keymana
 		}
 	}
 	return bad, nil
-}
-
-// Expiries tells when each certificate and revocation list expires that a listener or pool of any project refers to.
-func (s *Service) Expiries(ctx context.Context) ([]keymanager.Expiry, error) {
-	return s.Vault.AllExpiries(ctx)
-}
-
-// told tells whether the user has to do something about an error.
-func told(err error) bool {
-	return errors.Is(err, lbaas.NotFound) || errors.Is(err, lbaas.Forbidden) || errors.Is(err, lbaas.Invalid)
 }
 
 // reading is how somebody reads what TLS refers to.

@@ -11,8 +11,8 @@ import (
 	"plimsoll/lbaas"
 )
 
-// Secrets reads what listeners and pools refer to. An error that is lbaas.NotFound, lbaas.Forbidden or lbaas.Invalid is for the user to do
-// something about; with any other nothing is known.
+// Secrets reads what listeners and pools refer to. An error that is keymanager.Told is for the user to do something about; with any
+// other nothing is known.
 type Secrets interface {
 	Material(ctx context.Context, projectID, ref string, use keymanager.Use) (*keymanager.Material, error)
 }
@@ -38,7 +38,7 @@ func (p *Provider) gather(ctx context.Context, lb *lbaas.LoadBalancer, plan *pla
 		}
 		switch {
 		case err == nil:
-		case told(err):
+		case keymanager.Told(err):
 			plan.hold(object, err)
 		default:
 			return fmt.Errorf("read %s %s: %w", need.Use, need.Ref, err)
@@ -90,9 +90,4 @@ func (p *plan) hold(id string, err error) {
 	}
 	p.failures[id] = provider.Failure{Permanent: true, Reason: reason}
 	p.held = append(p.held, id)
-}
-
-// told tells whether the user has to do something about an error.
-func told(err error) bool {
-	return errors.Is(err, lbaas.NotFound) || errors.Is(err, lbaas.Forbidden) || errors.Is(err, lbaas.Invalid)
 }
