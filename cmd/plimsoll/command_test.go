@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -60,7 +61,7 @@ func TestHelp(t *testing.T) {
 
 func TestEnable(t *testing.T) {
 	names := func(c config.Config) string {
-		e, err := enable(c, workshop{})
+		e, err := enable(c, workshop{config: c, log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err.Error()
 		}
@@ -87,7 +88,7 @@ func TestEnable(t *testing.T) {
 	}{
 		{"bad driver", with(func(c *config.Config) {
 			c.Providers = []config.ServiceProvider{{Name: "edge", Driver: "nonesuch"}}
-		}), `provider edge: there is no driver "nonesuch": this build has haproxy, noop`},
+		}), `provider edge: there is no driver "nonesuch": this build has avi, haproxy, noop`},
 		{"bad default", with(func(c *config.Config) { c.API.DefaultProvider = "octavia" }),
 			`the default provider "octavia" is not enabled: enabled are haproxy`},
 		{"nothing configured", config.Default(), "haproxy=" + ours + " default haproxy"},
@@ -97,9 +98,35 @@ func TestEnable(t *testing.T) {
 		{"alias and union", with(func(c *config.Config) {
 			c.Providers = []config.ServiceProvider{{Name: "edge", Driver: driverPath, Default: true}}
 		}), "edge=" + ours + "|haproxy=" + ours + " default edge"},
+		{"bad authority", with(func(c *config.Config) {
+			c.Providers = []config.ServiceProvider{{Name: "lab", Driver: "avi"}}
+			c.Avi = map[string]*config.Avi{"lab": {Addresses: []string{"127.0.0.1"}, CAFile: "ca.pem", CA: []byte("x")}}
+		}), "provider lab: option ca_file: ca.pem has no certificate in PEM"},
 	} {
 		if got := names(test.c); got != test.want {
 			t.Errorf("%s: enable gives %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestEnableControllers has two controllers, which no one provider serves.
+func TestEnableControllers(t *testing.T) {
+	c := config.Default()
+	c.Providers = []config.ServiceProvider{{Name: "avi_adc", Driver: "avi_lbaasv2.avi_driver.AviDriver", Default: true}, {Name: "lab", Driver: "avi"}}
+	c.Avi = map[string]*config.Avi{
+		"avi_adc": {Addresses: []string{"127.0.0.1:1"}, User: "admin", Password: "x", APIVersion: "18.1.2", Connections: 1, Timeout: 1},
+		"lab":     {Addresses: []string{"127.0.0.1:2"}, User: "admin", Password: "x", APIVersion: "18.1.2", Connections: 1, Timeout: 1},
+	}
+	e, err := enable(c, workshop{config: c, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.providers["avi_adc"] == nil || e.providers["avi_adc"] == e.providers["lab"] || e.byDefault != "avi_adc" || len(e.faces) != 3 {
+		t.Errorf("enable gives %+v", e)
+	}
+	for _, f := range e.faces[:2] {
+		if f.CheckFlavor == nil {
+			t.Errorf("%s does not judge flavors", f.Name)
 		}
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"plimsoll/internal/config"
 	"plimsoll/internal/linux"
 	"plimsoll/internal/statedir"
 )
@@ -43,19 +42,23 @@ const (
 )
 
 func doctorCommand() *cobra.Command {
-	var stateDir, address string
+	var place serveOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this host lacks, and how to get it",
 		Long: `Doctor looks at everything that Plimsoll needs of a host: programs, rights, the kernel (by trying, when run as root), limits,
-the state directory, the engine and the server's address. It changes nothing. It fails when something that is needed is missing.`,
+the state directory, the engine and the server's address; and the Avi Controllers that the configuration names: whether they answer,
+let the user in and have what load balancers need. It changes nothing. It fails when something that is needed is missing.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return tell(cmd.OutOrStdout(), examine(cmd.Context(), stateDir, address))
+			c, err := place.load()
+			if err != nil {
+				return err
+			}
+			return tell(cmd.OutOrStdout(), append(examine(cmd.Context(), c.StatePath, c.API.Listen()), examineControllers(cmd.Context(), c)...))
 		},
 	}
-	stateDirFlag(cmd, &stateDir)
-	cmd.Flags().StringVar(&address, "listen", config.Default().API.Listen(), "the address that the server is to serve on")
+	place.flags(cmd)
 	return cmd
 }
 

@@ -3,46 +3,64 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/config"
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/provider"
+	"plimsoll/internal/provider/avi"
 	haproxyprovider "plimsoll/internal/provider/haproxy"
 	"plimsoll/internal/provider/noop"
 	"plimsoll/internal/statedir"
+	"plimsoll/internal/store"
 	"plimsoll/lbaas"
 )
 
 // workshop is what providers are made with.
 type workshop struct {
 	engine   enginepb.EngineClient
-	networks haproxyprovider.Networks
-	secrets  haproxyprovider.Secrets
-	host     string
+	networks *store.Store
+	secrets  *barbican.Service
+	projects func(ctx context.Context, id string) (name string, err error)
+	config   config.Config
 	haproxy  haproxy.Options
 	dir      *statedir.Dir
+	log      *slog.Logger
 }
 
 // driver is a provider that this program has.
 type driver struct {
 	face func() provider.Face
-	open func(workshop) provider.Provider
+	open func(w workshop, name string) (provider.Provider, error)
+	// each opens a provider of its own for every name that leads to the driver. Without it they share one.
+	each bool
 }
 
 // drivers are all the providers that this program has, by their own names.
 func drivers() map[string]driver {
 	return map[string]driver{
-		haproxyprovider.Name: {haproxyprovider.Face, func(w workshop) provider.Provider {
-			return haproxyprovider.New(w.engine, w.networks, w.secrets, haproxyprovider.Options{Options: w.haproxy, Host: w.host})
-		}},
-		noop.Name: {noop.Face, func(w workshop) provider.Provider { return noop.New(w.dir.Folder(noop.Folder)) }},
+		avi.Driver:           {face: avi.Face, open: openAvi, each: true},
+		haproxyprovider.Name: {face: haproxyprovider.Face, open: openHAProxy},
+		noop.Name:            {face: noop.Face, open: openNoop},
 	}
 }
+
+func openHAProxy(w workshop, _ string) (provider.Provider, error) {
+	return haproxyprovider.New(w.engine, w.networks, w.secrets, haproxyprovider.Options{Options: w.haproxy, Host: w.config.Host}), nil
+}
+
+func openNoop(w workshop, _ string) (provider.Provider, error) {
+	return noop.New(w.dir.Folder(noop.Folder)), nil
+}
+
+// faced is a provider that has a face of its own, beside that of its driver.
+type faced interface{ Face() provider.Face }
 
 // enabledProviders are the providers that the configuration enables.
 type enabledProviders struct {
@@ -75,19 +93,15 @@ func enable(c config.Config, w workshop) (enabledProviders, error) {
 	e := enabledProviders{providers: map[string]provider.Provider{}, byDefault: c.API.DefaultProvider}
 	opened := map[string]provider.Provider{}
 	add := func(name, driverName, description string) error {
-		own, d, err := findDriver(driverName)
+		p, face, err := open(w, opened, name, driverName)
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
-		if opened[own] == nil {
-			opened[own] = d.open(w)
-		}
-		face := d.face()
 		face.Name = name
 		if description != "" {
 			face.Capabilities.Description = description
 		}
-		e.providers[name] = opened[own]
+		e.providers[name] = p
 		e.faces = append(e.faces, face)
 		return nil
 	}
@@ -112,6 +126,26 @@ func enable(c config.Config, w workshop) (enabledProviders, error) {
 			strings.Join(slices.Sorted(maps.Keys(e.providers)), ", "))
 	}
 	return e, nil
+}
+
+// open returns the provider of a name, which may be one that was opened for another.
+func open(w workshop, opened map[string]provider.Provider, name, driverName string) (provider.Provider, provider.Face, error) {
+	own, d, err := findDriver(driverName)
+	if err != nil {
+		return nil, provider.Face{}, err
+	}
+	if d.each {
+		own += " " + name
+	}
+	if opened[own] == nil {
+		if opened[own], err = d.open(w, name); err != nil {
+			return nil, provider.Face{}, err
+		}
+	}
+	if p, ok := opened[own].(faced); ok {
+		return opened[own], p.Face(), nil
+	}
+	return opened[own], d.face(), nil
 }
 
 // findDriver finds a driver by its own name or by an alias: the path of the driver that a line of neutron_lbaas.conf was

@@ -45,12 +45,17 @@ SIGTERM ends it within five seconds. The engine and the load balancers go on; "p
 			return serve(cmd.Context(), c, cmd.OutOrStdout(), newLog(os.Stderr, c.Debug))
 		},
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+// flags are those of all commands that ask for what a server would be.
+func (o *serveOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.config, "config", "", "the configuration (default "+config.DefaultFile+", if it is there)")
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "the state directory (default "+config.Default().StatePath+")")
 	cmd.Flags().StringVar(&o.listen, "listen", "", "the address to serve on (default "+config.Default().API.Listen()+")")
 	_ = cmd.MarkFlagDirname("state-dir")
 	_ = cmd.MarkFlagFilename("config")
-	return cmd
 }
 
 // load reads the configuration; flags come before it.

@@ -69,7 +69,9 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	defer closer.Close()
-	enabled, err := enable(s.config, workshop{engine: client, networks: st, secrets: &barbican.Service{Vault: st}, host: s.config.Host, haproxy: s.host, dir: s.dir})
+	enabled, err := enable(s.config, workshop{
+		engine: client, networks: st, secrets: &barbican.Service{Vault: st}, projects: projectNames(st), config: s.config, haproxy: s.host, dir: s.dir, log: s.log,
+	})
 	if err != nil {
 		return err
 	}

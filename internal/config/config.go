@@ -41,6 +41,8 @@ type Config struct {
 	CertManager string
 	Metrics     Metrics
 	HAProxy     HAProxy
+	// Avi are the sections of the providers that use Avi Vantage Controllers, by the provider's name.
+	Avi map[string]*Avi
 	// MaxBody bounds the body of a request, in bytes.
 	MaxBody int
 	// MaxSecret bounds what a secret of the key manager keeps, in bytes.

@@ -26,7 +26,11 @@ func Load(name string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(file, data)
+	c, err := Parse(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, c.readAvi(file)
 }
 
 // Parse reads the text of a file; name stands in errors only. Each thing that is wrong is an error, all of them joined.
@@ -44,7 +48,12 @@ func Parse(name string, data []byte) (Config, error) {
 	c := Default()
 	c.Policy = defaultPolicy()
 	d := decoder{name: name, data: data, options: c.options()}
-	for _, section := range f.Sections() {
+	early, late := sections(f)
+	for _, section := range early {
+		d.section(section)
+	}
+	d.addAvi(&c)
+	for _, section := range late {
 		d.section(section)
 	}
 	if len(d.errs) > 0 {
@@ -53,8 +62,39 @@ func Parse(name string, data []byte) (Config, error) {
 	if err := c.check(name); err != nil {
 		return Config{}, err
 	}
+	if err := c.checkAvi(name); err != nil {
+		return Config{}, err
+	}
 	c.Policy = c.Policy.in(filepath.Dir(name))
 	return c, nil
+}
+
+// sections puts those first that say which providers there are, and so which other sections.
+func sections(f *ini.File) (early, late []*ini.Section) {
+	for _, s := range f.Sections() {
+		if s.Name() == "service_providers" || s.Name() == "api_settings" {
+			early = append(early, s)
+		} else {
+			late = append(late, s)
+		}
+	}
+	return early, late
+}
+
+// addAvi makes the sections known of the providers that have one.
+func (d *decoder) addAvi(c *Config) {
+	for _, name := range c.aviProviders() {
+		if d.knows(name) || absent[name] != "" {
+			d.fail("service_providers", "service_provider", "names its provider "+name+", as a section of another meaning is named: choose another name")
+			continue
+		}
+		if c.Avi == nil {
+			c.Avi = map[string]*Avi{}
+		}
+		a := defaultAvi()
+		c.Avi[name] = &a
+		d.options = append(d.options, aviOptions(name, &a)...)
+	}
 }
 
 type decoder struct {
@@ -64,20 +104,36 @@ type decoder struct {
 	errs    []error
 }
 
+// knows tells whether there are options of a section.
+func (d *decoder) knows(section string) bool {
+	return slices.ContainsFunc(d.options, func(o option) bool { return o.section == section })
+}
+
 func (d *decoder) section(s *ini.Section) {
-	known := slices.ContainsFunc(d.options, func(o option) bool { return o.section == s.Name() })
 	switch why, isAbsent := absent[s.Name()]; {
-	case known:
+	case d.knows(s.Name()):
 	case isAbsent:
 		d.fail(s.Name(), "", "is not available in this build: there is no way to use "+why+" yet; remove the section")
 		return
 	default:
-		d.fail(s.Name(), "", "is unknown")
+		d.fail(s.Name(), "", "is unknown"+d.hint(s))
 		return
 	}
 	for _, key := range s.Keys() {
 		d.key(s.Name(), key)
 	}
+}
+
+// hint tells why the section of a provider is not taken for one.
+func (d *decoder) hint(s *ini.Section) string {
+	name := strings.ToLower(s.Name())
+	switch {
+	case !s.HasKey("address"):
+		return ""
+	case d.knows(name):
+		return ": write [" + name + "]"
+	}
+	return ": no line of [service_providers] names a provider " + name + " with the driver " + AviDriver
 }
 
 func (d *decoder) key(section string, key *ini.Key) {

@@ -63,7 +63,6 @@ var absent = map[string]string{
 	"compute":            "a real Nova",
 	"glance":             "a real Glance",
 	"barbican":           "a real Barbican",
-	"avi_adc":            "the provider avi",
 	"haproxy_amphora":    "the provider amphora",
 	"controller_worker":  "the provider amphora",
 	"health_manager":     "the provider amphora",
