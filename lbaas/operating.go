@@ -2,8 +2,10 @@ package lbaas
 
 // Reported is what a data plane says of the parts of a load balancer that it serves. What it does not serve is absent.
 type Reported struct {
-	Listeners map[string]OperatingStatus // Online, or Degraded at the connection limit
-	Members   map[string]OperatingStatus // Online, Broken, Draining, Offline (in maintenance) or NoMonitor
+	// Listeners are Online, Degraded (at the connection limit, or in part), Broken, or Offline while they do not serve yet.
+	Listeners map[string]OperatingStatus
+	// Members are Online, Broken, Draining, Offline (in maintenance) or NoMonitor.
+	Members map[string]OperatingStatus
 }
 
 // RollUp derives the operating statuses of a whole load balancer by object id, from what its data plane reports (API
@@ -90,10 +92,10 @@ func (lb *LoadBalancer) poolStatus(p *Pool, all map[string]OperatingStatus, r Re
 	return Online
 }
 
-// serves tells whether a listener that uses the pool was reported.
+// serves tells whether a listener that uses the pool was reported, and not as one that does not serve.
 func (lb *LoadBalancer) serves(p *Pool, r Reported) bool {
 	for _, l := range lb.ListenersOf(p.ID) {
-		if _, ok := r.Listeners[l.ID]; ok {
+		if s, ok := r.Listeners[l.ID]; ok && s != Offline {
 			return true
 		}
 	}

@@ -46,6 +46,9 @@ func TestRollUp(t *testing.T) {
 		{"listener off", func(lb *LoadBalancer, r *Reported) { lb.Listeners[0].AdminStateUp, *r = false, Reported{} },
 			statuses{"l": Offline, "p": Offline, "m1": Offline, "m2": Offline}},
 		{"listener full", func(_ *LoadBalancer, r *Reported) { r.Listeners["l"] = Degraded }, statuses{"lb": Degraded, "l": Degraded}},
+		{"listener not yet placed", func(_ *LoadBalancer, r *Reported) { *r = Reported{Listeners: statuses{"l": Offline}} },
+			statuses{"l": Offline, "p": Offline, "m1": Offline, "m2": Offline}},
+		{"listener broken", func(_ *LoadBalancer, r *Reported) { r.Listeners["l"] = Broken }, statuses{"l": Broken}},
 		{"policy off", func(lb *LoadBalancer, _ *Reported) { lb.Listeners[0].L7Policies[0].AdminStateUp = false }, statuses{"a": Offline}},
 		{"rule off", func(lb *LoadBalancer, _ *Reported) { lb.Listeners[0].L7Policies[0].Rules[0].AdminStateUp = false }, statuses{"b": Offline}},
 		{"rate limit off", func(lb *LoadBalancer, _ *Reported) {
