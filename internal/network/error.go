@@ -38,22 +38,10 @@ func PortNotFound(id string) *lbaas.Error {
 	return failure(lbaas.NotFound, "PortNotFound", "Port %s could not be found.", id)
 }
 
-// NetworkInUse is the error of deleting a network that has ports.
-func NetworkInUse(id string) *lbaas.Error {
-	return failure(lbaas.Conflict, "NetworkInUse", "Unable to complete operation on network %s. "+
-		"There are one or more ports still in use on the network.", id)
-}
-
 // InvalidSharedSetting is the error of taking a network away from projects that have ports on it.
 func InvalidSharedSetting(id string) *lbaas.Error {
 	return failure(lbaas.Conflict, "InvalidSharedSetting", "Unable to reconfigure sharing settings for network %s. "+
 		"Multiple tenants are using it.", id)
-}
-
-// SubnetInUse is the error of deleting a subnet of which ports have addresses.
-func SubnetInUse(id string) *lbaas.Error {
-	return failure(lbaas.Conflict, "SubnetInUse", "Unable to complete operation on subnet %s: "+
-		"One or more ports have an IP allocation from this subnet.", id)
 }
 
 // ServicePortInUse is the error of deleting a port that belongs to a service.

@@ -191,18 +191,33 @@ func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
 		if err := lockNetwork(ctx, tx, id); err != nil {
 			return err
 		}
-		used, err := tx.NewSelect().Table("ports").Where("network_id = ? AND deleted = ?", id, false).Exists(ctx)
+		users, err := somePorts(ctx, tx.NewSelect().Where("network_id = ? AND deleted = ?", id, false))
 		if err != nil {
-			return fmt.Errorf("look for ports: %w", err)
+			return err
 		}
-		if used {
-			return network.NetworkInUse(id)
+		if len(users) > 0 {
+			return network.NetworkInUse(id, users...)
 		}
 		return erase(ctx, tx,
 			tx.NewDelete().Table("port_addresses").Where("subnet_id IN (SELECT id FROM subnets WHERE network_id = ?)", id),
 			tx.NewDelete().Table("subnets").Where("network_id = ?", id),
 			tx.NewDelete().Table("networks").Where("id = ?", id))
 	})
+}
+
+// somePorts returns what errors tell of ports: of one more than they name, those of Avi first.
+func somePorts(ctx context.Context, of *bun.SelectQuery) ([]*network.Port, error) {
+	var rows []*portRow
+	err := of.Model(&rows).Column("id", "name", "device_owner").
+		OrderExpr("CASE WHEN name LIKE ? THEN 0 ELSE 1 END, name, id", network.AviPorts+"%").Limit(network.FewPorts + 1).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for ports: %w", err)
+	}
+	var ports []*network.Port
+	for _, r := range rows {
+		ports = append(ports, &network.Port{ID: r.ID, Name: r.Name, DeviceOwner: r.DeviceOwner})
+	}
+	return ports, nil
 }
 
 func erase(ctx context.Context, _ bun.Tx, deletes ...*bun.DeleteQuery) error {

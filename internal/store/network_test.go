@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -194,6 +195,22 @@ func TestInUse(t *testing.T) {
 		wantType(t, "subnet with an address", s.DeleteSubnet(ctx, l.subnet.ID), "SubnetInUse")
 		if err := errors.Join(s.DeletePort(ctx, p.ID), s.DeleteSubnet(ctx, l.subnet.ID), s.DeleteNetwork(ctx, l.ID)); err != nil {
 			t.Errorf("delete what is no longer in use: %v", err)
+		}
+	})
+}
+
+func TestInUseTellsThePorts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		l := newLAN(t, s, "10.0.0.0/24")
+		for range network.FewPorts {
+			addPort(t, s, &network.Port{NetworkID: l.ID, Name: "a"})
+		}
+		se := addPort(t, s, &network.Port{NetworkID: l.ID, Name: network.AviPorts + "Data-se"})
+		for what, err := range map[string]error{"subnet": s.DeleteSubnet(ctx, l.subnet.ID), "network": s.DeleteNetwork(ctx, l.ID)} {
+			if err == nil || !strings.Contains(err.Error(), "In use: "+se.ID+" (Avi-Data-se), ") || !strings.Contains(err.Error(), "garbage collection") {
+				t.Errorf("delete the %s: %v, want the ports", what, err)
+			}
 		}
 	})
 }

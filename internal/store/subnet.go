@@ -228,13 +228,13 @@ func (s *Store) DeleteSubnet(ctx context.Context, id string) error {
 		if _, err := lockedSubnet(ctx, tx, id); err != nil {
 			return err
 		}
-		used, err := tx.NewSelect().Table("port_addresses").
-			Where("subnet_id = ? AND port_id IN (SELECT id FROM ports WHERE deleted = ?)", id, false).Exists(ctx)
+		users, err := somePorts(ctx, tx.NewSelect().
+			Where("deleted = ? AND id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", false, id))
 		if err != nil {
-			return fmt.Errorf("look for addresses: %w", err)
+			return err
 		}
-		if used {
-			return network.SubnetInUse(id)
+		if len(users) > 0 {
+			return network.SubnetInUse(id, users...)
 		}
 		return erase(ctx, tx,
 			tx.NewDelete().Table("port_addresses").Where("subnet_id = ?", id),

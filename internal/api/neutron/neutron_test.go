@@ -11,7 +11,7 @@ import (
 func TestBadRequests(t *testing.T) {
 	f := newFixture(t)
 	lan, sub := f.lan("alice", object{"name": "lan"}, "10.0.0.0/24")
-	f.add("alice", "port", object{"network_id": lan, "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []object{{"ip_address": "10.0.0.9"}}})
+	user := f.add("alice", "port", object{"network_id": lan, "name": "web", "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []object{{"ip_address": "10.0.0.9"}}})["id"].(string)
 	const none = "11111111-1111-1111-1111-111111111111"
 	bad := func(text string) refusal { return refusal{400, "HTTPBadRequest", text} }
 	input := func(text string) refusal {
@@ -119,9 +119,9 @@ func TestBadRequests(t *testing.T) {
 		{"bad: new gateway", "PUT subnets/" + sub, object{"subnet": object{"gateway_ip": "10.0.0.30"}},
 			refusal{409, "GatewayConflictWithAllocationPools", "Gateway ip 10.0.0.30 conflicts with allocation pool 10.0.0.2-10.0.0.254."}},
 		{"bad: used subnet", "DELETE subnets/" + sub, nil,
-			refusal{409, "SubnetInUse", "Unable to complete operation on subnet " + sub + ": One or more ports have an IP allocation from this subnet."}},
+			refusal{409, "SubnetInUse", "Unable to complete operation on subnet " + sub + ": One or more ports have an IP allocation from this subnet. In use: " + user + " (web)."}},
 		{"bad: used network", "DELETE networks/" + lan, nil,
-			refusal{409, "NetworkInUse", "Unable to complete operation on network " + lan + ". There are one or more ports still in use on the network."}},
+			refusal{409, "NetworkInUse", "Unable to complete operation on network " + lan + ". There are one or more ports still in use on the network. In use: " + user + " (web)."}},
 
 		{"bad: no network", "POST ports", object{"port": object{}}, bad("Failed to parse request. Required attribute 'network_id' not specified")},
 		{"bad: nobody's", "POST ports", port(none), refusal{404, "NetworkNotFound", "Network " + none + " could not be found."}},
