@@ -1,0 +1,77 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+const (
+	pageSize = "200" // the most that a controller takes
+	maxPages = 1000  // of one list
+)
+
+// page is a part of a list.
+type page struct {
+	Results []Object `json:"results"`
+	Next    string   `json:"next"`
+}
+
+// List returns all objects of a kind that the query finds, whatever the number of pages. References carry names.
+func (c *Client) List(ctx context.Context, t Tenant, kind string, query url.Values) ([]Object, error) {
+	q := url.Values{"page_size": {pageSize}}
+	maps.Copy(q, named)
+	maps.Copy(q, query)
+	var all []Object
+	seen := map[string]bool{}
+	for n := 1; n <= maxPages; {
+		p, err := c.page(ctx, &request{tenant: t, method: http.MethodGet, path: pathOf(kind), query: q})
+		if err != nil {
+			return nil, err
+		}
+		all = unseen(all, p.Results, seen)
+		if p.Next == "" {
+			return all, nil
+		}
+		n = next(p.Next, n)
+		q.Set("page", strconv.Itoa(n))
+	}
+	return nil, fmt.Errorf("list %s: more than %d pages", kind, maxPages)
+}
+
+func (c *Client) page(ctx context.Context, r *request) (page, error) {
+	var p page
+	a, err := c.do(ctx, r)
+	if err != nil {
+		return p, err
+	}
+	return p, a.decode(&p)
+}
+
+// next is the number of the page that an address names. All else of it is not believed: the query is ours, and so is the host.
+func next(address string, now int) int {
+	u, err := url.Parse(address)
+	if err != nil {
+		return now + 1
+	}
+	n, err := strconv.Atoi(u.Query().Get("page"))
+	if err != nil || n <= now {
+		return now + 1
+	}
+	return n
+}
+
+// unseen adds the objects of a page, but for those that moved to it while the earlier ones were read.
+func unseen(all, page []Object, seen map[string]bool) []Object {
+	for _, o := range page {
+		uuid, _ := o["uuid"].(string)
+		if uuid == "" || !seen[uuid] {
+			all = append(all, o)
+		}
+		seen[uuid] = true
+	}
+	return all
+}
