@@ -1,0 +1,62 @@
+package avitest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// answer answers a request that nothing is in the way of.
+func (s *Server) answer(q *request) reply {
+	switch strings.TrimSuffix(q.URL.Path, "/") {
+	case "/login":
+		return s.login(q)
+	case "/logout":
+		return s.logout(q)
+	}
+	if re, ok := s.probe(q.URL.Path); ok {
+		return re
+	}
+	if !q.below("/api/") {
+		return newReply(answer{Status: http.StatusNotFound})
+	}
+	if refused := s.admit(q); refused != nil {
+		return *refused
+	}
+	re := s.api(q)
+	s.renew(q, &re)
+	return re
+}
+
+// api answers a request of somebody who may make it.
+func (s *Server) api(q *request) reply {
+	c := q.call()
+	if c.Kind == "user-token" {
+		return s.userToken(q)
+	}
+	if _, refused := s.model.scope(c); refused != nil {
+		return newReply(*refused)
+	}
+	if kind, ok := strings.CutSuffix(c.Kind, "-inventory"); ok {
+		return newReply(s.inventory(c, kind))
+	}
+	switch {
+	case c.Kind == "analytics":
+		return newReply(s.analytics(c))
+	case c.Action == "runtime" || strings.HasPrefix(c.Action, "runtime/"):
+		return newReply(s.runtimeOf(c))
+	}
+	return s.objects(q, c)
+}
+
+// objects answers a request about objects.
+func (s *Server) objects(q *request, c call) reply {
+	re := newReply(s.model.do(c))
+	if !q.writes() || re.Status >= http.StatusBadRequest {
+		return re
+	}
+	if c.Kind == "tenant" && c.Method == http.MethodPost && q.session != nil {
+		s.sessions.askSwitch(q.session) // recorded before 20.1 only; who is asked looks at that
+	}
+	s.settlePorts(q.Context(), c)
+	return re
+}
