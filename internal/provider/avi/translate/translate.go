@@ -2,6 +2,9 @@
 package translate
 
 import (
+	"cmp"
+	"slices"
+
 	"plimsoll/internal/keymanager"
 	"plimsoll/internal/network"
 	"plimsoll/lbaas"
@@ -47,6 +50,8 @@ type Options struct {
 	OneArm bool
 	// SEGroup refers to the service engine group; "" is left to Avi.
 	SEGroup string
+	// Version is that of the data model in which objects are written, as "18.1.2": TLS 1.3 is known since 18.2.6.
+	Version string
 	// Placement names the networks of a pool's servers. Subnets are by id.
 	Placement bool
 	Subnets   map[string]*network.Subnet
@@ -55,6 +60,110 @@ type Options struct {
 // Certificates are what was read of the key manager, by use and reference. What is not there could not be read.
 type Certificates map[keymanager.Reference]*keymanager.Material
 
+// translation is one load balancer on its way to Avi.
+type translation struct {
+	lb           *lbaas.LoadBalancer
+	certificates Certificates
+	options      Options
+}
+
 // Objects are the objects of a load balancer, each after those that it refers to. The VRF context is not among them: load
 // balancers share it.
-func Objects(lb *lbaas.LoadBalancer, certificates Certificates, o Options) []Object { return nil }
+func Objects(lb *lbaas.LoadBalancer, certificates Certificates, o Options) []Object {
+	t := &translation{lb, certificates, o}
+	var objects []Object
+	for _, l := range lb.Listeners {
+		if _, known := applicationProfiles[l.Protocol]; known {
+			objects = append(objects, t.listener(l)...)
+		}
+	}
+	if objects == nil {
+		return nil
+	}
+	return ordered(merged(append(objects, t.vsvip())))
+}
+
+// kinds are the kinds of object, each after those that it refers to.
+var kinds = []string{VsVip, Certificate, SSLProfile, PKIProfile, Monitor, Persistence, Pool, PolicySet, VirtualService}
+
+// ordered puts objects into the order of their kinds. Within a kind they are in order: authorities before certificates,
+// parents before children.
+func ordered(objects []Object) []Object {
+	slices.SortStableFunc(objects, func(a, b Object) int {
+		return cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind))
+	})
+	return objects
+}
+
+// merged has each object once: several listeners may use a monitor or a certificate, which then stands for what all of
+// them wanted of it.
+func merged(objects []Object) []Object {
+	var all []Object
+	at := map[string]int{}
+	for _, o := range objects {
+		i, again := at[o.UUID]
+		if !again {
+			at[o.UUID] = len(all)
+			all = append(all, o)
+			continue
+		}
+		all[i].Held = all[i].Held || o.Held
+		for _, id := range o.For {
+			if !slices.Contains(all[i].For, id) {
+				all[i].For = append(all[i].For, id)
+			}
+		}
+	}
+	return all
+}
+
+// listener makes all that a listener needs.
+func (t *translation) listener(l *lbaas.Listener) []Object {
+	objects := t.tls(l)
+	for _, o := range owners(l) {
+		for _, p := range t.pools(l) {
+			objects = append(objects, t.pool(p, o)...)
+		}
+		if speaksHTTP(l) {
+			objects = append(objects, t.policySet(o)...)
+		}
+	}
+	return append(objects, t.virtualServices(l)...)
+}
+
+// pools are the pools that requests of a listener may go to, each once.
+func (t *translation) pools(l *lbaas.Listener) []*lbaas.Pool {
+	var all []*lbaas.Pool
+	add := func(id string) {
+		if p := t.lb.Pool(id); p != nil && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	add(l.DefaultPoolID)
+	for _, p := range t.policiesInOrder(l) {
+		if p.Action == lbaas.RedirectToPool {
+			add(p.RedirectPoolID)
+		}
+	}
+	return all
+}
+
+// policies are the L7 policies of a listener that are in force, by position: those that are up and have a rule that is up.
+func policies(l *lbaas.Listener) []*lbaas.L7Policy {
+	if !speaksHTTP(l) {
+		return nil
+	}
+	all := slices.DeleteFunc(slices.Clone(l.L7Policies), func(p *lbaas.L7Policy) bool { return !p.AdminStateUp || len(rules(p)) == 0 })
+	slices.SortStableFunc(all, func(a, b *lbaas.L7Policy) int { return cmp.Compare(a.Position, b.Position) })
+	return all
+}
+
+// rules are the rules of a policy that are in force.
+func rules(p *lbaas.L7Policy) []*lbaas.L7Rule {
+	return slices.DeleteFunc(slices.Clone(p.Rules), func(r *lbaas.L7Rule) bool { return !r.AdminStateUp })
+}
+
+// speaksHTTP tells whether Avi sees the requests of a listener.
+func speaksHTTP(l *lbaas.Listener) bool {
+	return l.Protocol == lbaas.HTTP || l.Protocol == lbaas.TerminatedHTTPS
+}
