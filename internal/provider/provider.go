@@ -105,4 +105,7 @@ type Face struct {
 	CheckFlavor, CheckZone func(ctx context.Context, data map[string]any) error
 	// Unsupported is pure: it names the options of the tree that the provider lacks.
 	Unsupported func(lb *lbaas.LoadBalancer) []OptionError
+	// Remark is pure: it says what of an object is made otherwise than it is written, in sentences for users; "" is nothing. Of a
+	// load balancer, listener or pool only the object itself may be filled in. Nil says nothing of any.
+	Remark func(lbaas.Part) string
 }

@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"plimsoll/lbaas"
 )
@@ -101,4 +102,23 @@ func MonitorLacks(h *lbaas.HealthMonitor) []Lack {
 		when(classes == nil, "expected_codes %s", h.ExpectedCodes)
 	}
 	return lacks
+}
+
+// VersionsLack names what of a list of TLS versions a version of Avi's data model lacks; "" is nothing. A data model of "" lacks nothing that
+// any has. TLSv1.3 beside others goes without saying: clients then agree on the others.
+func VersionsLack(versions []string, model string) string {
+	var known int
+	for _, v := range versions {
+		word, found := sslVersions[v]
+		if !found {
+			return "tls_versions " + v
+		}
+		if word != tls13 || model == "" || atLeast(model, tls13Since) {
+			known++
+		}
+	}
+	if known == 0 && len(versions) > 0 {
+		return "tls_versions " + strings.Join(versions, ", ")
+	}
+	return ""
 }
