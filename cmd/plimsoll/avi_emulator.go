@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"plimsoll/internal/provider/avi/avitest"
+)
+
+// aviPassword is the variable that has the password of an Avi Controller where no flag has: command lines are for all to see.
+const aviPassword = "AVI_PASSWORD"
+
+// emulatorOptions are the flags of "plimsoll avi-emulator".
+type emulatorOptions struct {
+	listen    string
+	user      string
+	password  string
+	version   string
+	lenient   bool
+	tenants   []string
+	placement time.Duration
+	caFile    string
+}
+
+func aviEmulatorCommand() *cobra.Command {
+	var o emulatorOptions
+	cmd := &cobra.Command{
+		Use:   "avi-emulator",
+		Short: "Run a stand-in for an Avi Controller, for rehearsals of the provider avi",
+		Long: `Avi-emulator answers the REST API of an Avi Vantage Controller as recorded controllers did, and more strictly: unknown fields
+and references to what is not there are refused. It has no service engines and carries no traffic: virtual services come up
+after a moment, and servers are up. What it has is gone when it ends.
+
+Its certificate is its own; --ca-file writes it where the option ca_file of a provider can name it. The password can be in
+the variable ` + aviPassword + ` instead of a flag.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:9443", "the address to serve on")
+	f.StringVar(&o.user, "user", avitest.DefaultUser, "who may log in")
+	f.StringVar(&o.password, "password", "", "with which password")
+	f.StringVar(&o.version, "version", avitest.DefaultVersion, "of the controller that it stands in for")
+	f.BoolVar(&o.lenient, "lenient", false, "ignore unknown fields, as real controllers do")
+	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: NAME=ID, where ID is a project's; repeatable")
+	f.DurationVar(&o.placement, "placement", 0, "how long placing a virtual service takes; 0 is not at all")
+	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this file")
+	_ = cmd.MarkFlagFilename("ca-file")
+	cmd.AddCommand(aviShowCommand())
+	return cmd
+}
+
+// options makes flags what the emulator is started with.
+func (o emulatorOptions) options() (avitest.Options, error) {
+	tenants := map[string]string{}
+	for _, text := range o.tenants {
+		name, id, err := parseTenant(text)
+		if err != nil {
+			return avitest.Options{}, err
+		}
+		tenants[name] = id
+	}
+	password := o.password
+	if password == "" {
+		password = os.Getenv(aviPassword)
+	}
+	if password == "" {
+		return avitest.Options{}, &usageError{fmt.Errorf("no password is given: use --password, or the variable %s", aviPassword)}
+	}
+	return avitest.Options{
+		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
+		Placement: o.placement, Instant: o.placement == 0,
+	}, nil
+}
+
+// parseTenant reads NAME=ID. Avi's tenants of projects are named by the project's id, with dashes.
+func parseTenant(text string) (name, id string, err error) {
+	name, id, found := strings.Cut(text, "=")
+	parsed, err := uuid.Parse(strings.TrimPrefix(id, "tenant-"))
+	if !found || name == "" || err != nil {
+		return "", "", &usageError{fmt.Errorf("--tenant %s: want NAME=ID with the id of a project", text)}
+	}
+	return name, "tenant-" + parsed.String(), nil
+}
+
+// run serves until ctx ends.
+func (o emulatorOptions) run(ctx context.Context, out io.Writer) error {
+	options, err := o.options()
+	if err != nil {
+		return err
+	}
+	s, err := avitest.New(options)
+	if err != nil {
+		return err
+	}
+	if o.caFile != "" {
+		if err := os.WriteFile(o.caFile, s.CertPEM, 0o644); err != nil {
+			return fmt.Errorf("write the certificate: %w", closing(s, err))
+		}
+	}
+	fmt.Fprintf(out, "plimsoll: ready on %s\n", s.URL)
+	<-ctx.Done()
+	return s.Close()
+}
+
+// closing ends an emulator because of an error, which it returns.
+func closing(s *avitest.Server, err error) error {
+	_ = s.Close() // what went wrong before is what matters
+	return err
+}
