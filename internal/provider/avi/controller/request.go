@@ -118,7 +118,10 @@ func (c *Client) send(ctx context.Context, n *node, r *request, s *session) (*an
 	bound, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	var sent atomic.Bool
-	bound = httptrace.WithClientTrace(bound, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
+	bound = httptrace.WithClientTrace(bound, &httptrace.ClientTrace{
+		GetConn: func(string) { sent.Store(false) }, // also when net/http found that nothing went over the one before
+		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
+	})
 	req, err := c.build(bound, n, r, s)
 	if err != nil {
 		return nil, &failure{err: err, sent: true}
