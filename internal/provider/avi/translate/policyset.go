@@ -108,7 +108,7 @@ func redirect(p *lbaas.L7Policy, target string) any {
 	}
 	return map[string]any{
 		"protocol":    strings.ToUpper(u.Scheme),
-		"host":        tokens(stringToken(u.Hostname())),
+		"host":        tokens(stringToken(strings.TrimSuffix(u.Host, ":"+u.Port()))),
 		"port":        port(u),
 		"path":        tokens(path...),
 		"keep_query":  prefix,
