@@ -3,6 +3,7 @@ package translate
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"plimsoll/lbaas"
 )
@@ -48,14 +49,17 @@ func (t *translation) domains(o owner) []string {
 	return left
 }
 
-// names are the DNS names of a certificate, or its common name where it has none: clients do not ask for addresses.
+// names are the DNS names of a certificate in lower case, or its common name where it has none: clients do not ask for addresses.
 func (t *translation) names(ref string) []string {
+	m := t.material(ref)
+	if m == nil {
+		return nil
+	}
 	var names []string
-	if m := t.material(ref); m != nil {
-		for _, name := range m.Names {
-			if _, err := netip.ParseAddr(name); err != nil && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+	for _, name := range m.Names {
+		name = strings.ToLower(name)
+		if _, err := netip.ParseAddr(name); err != nil && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	if cn := t.subject(ref); len(names) == 0 && cn != "" {

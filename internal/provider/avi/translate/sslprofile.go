@@ -38,7 +38,7 @@ func (t *translation) sslProfile(s sslProfile) Object {
 	if ciphers != "" {
 		owned["accepted_ciphers"] = ciphers
 	}
-	if suites != "" && atLeast(t.options.Version, tls13Since) {
+	if suites != "" && t.knowsTLS13() {
 		owned["ciphersuites"] = suites
 	}
 	return Object{Kind: SSLProfile, UUID: UUID(SSLProfile, s.id), Alias: alias(name, dashed(s.id)), For: []string{s.id}, Owned: owned}
@@ -55,7 +55,7 @@ func (t *translation) versions(versions []string) []any {
 		}
 		version := map[string]any{"type": word}
 		asked = append(asked, version)
-		if found && (word != tls13 || atLeast(t.options.Version, tls13Since)) {
+		if found && (word != tls13 || t.knowsTLS13()) {
 			known = append(known, version)
 		}
 	}
@@ -72,6 +72,9 @@ func splitCiphers(ciphers string) (others, suites string) {
 	notSuite := func(name string) bool { return !isSuite(name) }
 	return strings.Join(slices.DeleteFunc(slices.Clone(names), isSuite), ":"), strings.Join(slices.DeleteFunc(names, notSuite), ":")
 }
+
+// knowsTLS13 tells whether the data model has TLS 1.3.
+func (t *translation) knowsTLS13() bool { return atLeast(t.options.Version, tls13Since) }
 
 // atLeast tells whether a version is another or later. One that says nothing is the oldest.
 func atLeast(version, other string) bool {

@@ -37,7 +37,8 @@ type Object struct {
 	Owned map[string]any
 	// WriteOnly are fields that the controller does not tell: they are written where any other differs.
 	WriteOnly map[string]any
-	// Held says that it cannot be told what is wanted, since a certificate cannot be read: it stays as it is, and is not made.
+	// Held says that it cannot be told what is wanted, since a certificate cannot be read: it stays as it is, with all that it
+	// refers to, and is not made. What Owned and WriteOnly say of it means nothing.
 	Held bool
 }
 

@@ -160,7 +160,7 @@ func material(leaf *pair, chain ...*pair) *keymanager.Material {
 	for _, ip := range leaf.cert.IPAddresses {
 		m.Names = append(m.Names, ip.String())
 	}
-	if len(m.Names) == 0 {
+	if len(m.Names) == 0 && leaf.cert.Subject.CommonName != "" {
 		m.Names = []string{leaf.cert.Subject.CommonName}
 	}
 	for _, p := range append([]*pair{leaf}, chain...) {

@@ -1,0 +1,33 @@
+package translate
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestNamesAreBounded(t *testing.T) {
+	long := strings.Repeat("ä", 300)
+	for _, got := range []string{bounded(long), alias(long, sessionPool), alias(long, ""), alias("", long)} {
+		if !utf8.ValidString(got) {
+			t.Errorf("%q is no UTF-8", got)
+		}
+	}
+	if n := utf8.RuneCountInString(bounded(long)); n != maxName {
+		t.Errorf("a long name has %d characters", n)
+	}
+	got := alias(long, sessionPool)
+	if n := utf8.RuneCountInString(got); n != maxName || !strings.HasSuffix(got, "ä-"+sessionPool) {
+		t.Errorf("the alias of a long name has %d characters: %s", n, got)
+	}
+}
+
+func TestListenerName(t *testing.T) {
+	lb := sessionTree()
+	lb.Name = ""
+	lb.Listeners[0].Name = ""
+	tr := &translation{lb: lb}
+	if got := tr.listenerName(lb.Listeners[0]); got != "10.0.3.3:80" {
+		t.Errorf("name of what has no name: %q", got)
+	}
+}
