@@ -62,10 +62,13 @@ func (t *translation) names(ref string) []string {
 			names = append(names, name)
 		}
 	}
-	if cn := t.subject(ref); len(names) == 0 && cn != "" {
+	if len(names) > 0 {
+		return names
+	}
+	if cn := t.subject(ref); cn != "" {
 		return []string{cn}
 	}
-	return names
+	return nil
 }
 
 // commonName is what a child is called after: the common name of its certificate, else the first of its names, else the container.
