@@ -33,7 +33,11 @@ type memory struct {
 	objects objects
 	// wanted are the objects that were made as they say: without secrets, and without those that failed or are held.
 	wanted []translate.Object
-	ended  time.Time // when that Apply ended
+	// refused tells that the controller refused some of what was wanted.
+	refused bool
+	ended   time.Time // when that Apply ended
+
+	doubted bool // Observe found something amiss, and no Apply began since
 
 	used int64 // counts up with every use, to find out who was not used for longest
 }
@@ -81,7 +85,7 @@ func (m *memories) doubt(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if k := m.all[id]; k != nil {
-		m.all[id] = &memory{stamp: k.stamp, used: k.used}
+		m.all[id] = &memory{stamp: k.stamp, used: k.used, doubted: true}
 	}
 }
 

@@ -2,14 +2,12 @@
 package avi
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
-	"plimsoll/internal/keymanager"
 	"plimsoll/internal/network"
-	"plimsoll/internal/provider"
 	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/store"
 	"plimsoll/lbaas"
@@ -31,17 +29,18 @@ type Config struct {
 	// ProjectName names a project, for tenants that are made.
 	ProjectName func(ctx context.Context, projectID string) (string, error)
 	Log         *slog.Logger
+
+	// Statistics is what was last told of the counters of a load balancer's listeners, by whatever process. Nil is that nobody knows:
+	// they then begin with what the controller counts itself.
+	Statistics func(ctx context.Context, loadBalancerID string) (map[string]lbaas.Statistics, error)
+	PollEvery  time.Duration // 3 s: how old statuses may be
+	AuditEvery time.Duration // 30 s: how old may be what objects are compared with, and what counters are made of
 }
 
 // Tenants says in which of the controller's tenants load balancers are made.
 type Tenants struct {
 	Single string // the name of the one tenant of all; "" is one for each project: tenant-<project id>
 	Create bool   // make those that are not there
-}
-
-// Secrets reads what listeners and pools refer to. An error that is keymanager.Told is for the user to do something about.
-type Secrets interface {
-	Material(ctx context.Context, projectID, ref string, use keymanager.Use) (*keymanager.Material, error)
 }
 
 // Networks is what the provider needs of the network service. Objects that are not there are lbaas.NotFound.
@@ -52,8 +51,18 @@ type Networks interface {
 
 // Provider makes load balancers on one controller, or cluster. It implements provider.Provider.
 type Provider struct {
-	cfg Config
-	ctl *controller.Client
+	cfg     Config
+	ctl     *controller.Client
+	secrets Secrets
+
+	locks  locks // of load balancers by id, and of what they share
+	memory memories
+	uses   uses
+	waits  waits
+	now    func() time.Time
+
+	watcher *watcher // of what the controller says of load balancers
+	tallies tallies
 }
 
 // New returns a provider. It does not connect before there is something to do.
@@ -62,15 +71,22 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{cfg: cfg, ctl: ctl}, nil
+	p := &Provider{cfg: cfg, ctl: ctl, secrets: cfg.Secrets, now: time.Now, watcher: newWatcher()}
+	if p.secrets == nil {
+		p.secrets = noSecrets{}
+	}
+	return p, nil
 }
 
-// Apply makes the controller's objects what the tree wants.
-func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.Result, error) {
-	return provider.Result{}, errors.ErrUnsupported
-}
+// Close ends the session with the controller.
+func (p *Provider) Close() error { return p.ctl.Close() }
 
-// Remove deletes the objects.
-func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
-	return errors.ErrUnsupported
+// cloud is the name of the cloud that load balancers are made in.
+func (p *Provider) cloud() string { return cmp.Or(p.cfg.Cloud, "Default-Cloud") }
+
+func (p *Provider) log() *slog.Logger {
+	if p.cfg.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return p.cfg.Log
 }

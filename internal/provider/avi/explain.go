@@ -1,0 +1,42 @@
+package avi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"plimsoll/internal/provider/avi/controller"
+	"plimsoll/lbaas"
+)
+
+// A toldError has words for users, and the cause for the log.
+type toldError struct {
+	err  error
+	told *lbaas.Error
+}
+
+func (e *toldError) Error() string { return fmt.Sprintf("%s (%s)", e.told.Text, e.err) }
+
+func (e *toldError) Unwrap() []error { return []error{e.told, e.err} }
+
+// explain says what keeps the controller from being used, and what an operator can do about it. Of any other error only the log tells.
+func (p *Provider) explain(ctx context.Context, lb *lbaas.LoadBalancer, err error) error {
+	if ctx.Err() != nil && !controller.Unreachable(err) {
+		return fmt.Errorf("Avi Controller of provider %s: %w", p.cfg.Name, err)
+	}
+	who := fmt.Sprintf("The Avi Controller %s of provider %s", strings.Join(p.cfg.Controller.Addresses, ", "), p.cfg.Name)
+	text := ""
+	switch {
+	case controller.NoTenant(err):
+		tenant := p.tenant(lb)
+		text = fmt.Sprintf("%s has no tenant %s for project %s. An operator can import it from Keystone, make it, or set create_tenants for this provider.",
+			who, tenant.UUID+tenant.Name, lb.ProjectID)
+	case controller.Denied(err):
+		text = fmt.Sprintf("%s does not let user %s in. An operator can mend user, password or token of this provider.", who, p.cfg.Controller.User)
+	case controller.Unreachable(err):
+		text = who + " does not answer. An operator can see to it that it runs and is reached; `plimsoll doctor` tells more. It is tried again."
+	default:
+		return fmt.Errorf("Avi Controller of provider %s: %w", p.cfg.Name, err)
+	}
+	return &toldError{err, lbaas.Errorf(lbaas.Unavailable, "%s", text)}
+}

@@ -1,0 +1,152 @@
+package avi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"plimsoll/internal/network"
+	"plimsoll/internal/provider/avi/controller"
+	"plimsoll/internal/store"
+	"plimsoll/lbaas"
+)
+
+// defaultPortWait is how long a removal waits for the controller to free its ports, where Config says nothing.
+const defaultPortWait = 30 * time.Second
+
+// waits are the load balancers whose ports are waited for, since when. The zero value has none.
+type waits struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+// start notes that a load balancer waits, and returns since when it does.
+func (w *waits) start(id string, now time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.since == nil {
+		w.since = map[string]time.Time{}
+	}
+	if _, waits := w.since[id]; !waits {
+		w.since[id] = now
+	}
+	return w.since[id]
+}
+
+func (w *waits) end(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.since, id)
+}
+
+// freePorts has the controller free the ports that its service engines had for a load balancer, which it does by itself only after a
+// while: until then its networks cannot be deleted. It waits with a bound, and then leaves the ports to the controller.
+func (j *job) freePorts(ctx context.Context) error {
+	if j.p.cfg.Networks == nil {
+		return nil
+	}
+	left, err := j.leftPorts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		j.p.waits.end(j.lb.ID)
+		return nil
+	}
+	since := j.p.waits.start(j.lb.ID, j.p.now())
+	if j.p.now().Sub(since) >= j.p.portWait() {
+		j.p.waits.end(j.lb.ID)
+		j.p.log().Warn("ports of Avi's service engines are left; until they go their networks cannot be deleted",
+			"load_balancer", j.lb.ID, "ports", names(left))
+		return nil
+	}
+	j.collect(ctx)
+	return lbaas.Errorf(lbaas.Unavailable, "The Avi Controller of provider %s has not freed %s yet. It was asked to; the removal goes on by itself.",
+		j.p.cfg.Name, strings.Join(names(left), ", "))
+}
+
+// leftPorts are the ports of service engines in the subnets that the load balancer used and no other uses.
+func (j *job) leftPorts(ctx context.Context) ([]*network.Port, error) {
+	var left []*network.Port
+	subnets := subnetsOf(j.lb)
+	for _, s := range j.p.uses.get(j.lb.ID).subnets {
+		if !slices.Contains(subnets, s) {
+			subnets = append(subnets, s)
+		}
+	}
+	for _, s := range subnets {
+		if j.p.uses.others(j.lb.ID, func(u use) bool { return slices.Contains(u.subnets, s) }) {
+			continue
+		}
+		ports, err := j.portsIn(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(ports, j.isOthers) {
+			left = append(left, slices.DeleteFunc(ports, func(p *network.Port) bool { return !isEngines(p) })...)
+		}
+	}
+	return left, nil
+}
+
+// portsIn are the ports of a subnet; one that is gone has none.
+func (j *job) portsIn(ctx context.Context, subnetID string) ([]*network.Port, error) {
+	q := store.Query{Filters: []store.Filter{{Attribute: network.FixedIPs, Values: []string{"subnet_id=" + subnetID}}}}
+	ports, err := j.p.cfg.Networks.Ports(ctx, q)
+	if err != nil && !isNotFound(err) {
+		return nil, fmt.Errorf("list the ports of subnet %s: %w", subnetID, err)
+	}
+	return ports, nil
+}
+
+// isOthers tells whether a port is the VIP of another load balancer, whose service engines may be in the same subnet.
+func (j *job) isOthers(p *network.Port) bool {
+	return p.DeviceOwner == network.OwnerLoadBalancer && strings.HasPrefix(p.DeviceID, "lb-") && p.DeviceID != "lb-"+j.lb.ID
+}
+
+// isEngines tells whether a port is one of a service engine.
+func isEngines(p *network.Port) bool {
+	return strings.HasPrefix(p.Name, "Avi-") || strings.Contains(p.Name, "Avi-Data")
+}
+
+func names(ports []*network.Port) []string {
+	var list []string
+	for _, p := range ports {
+		list = append(list, fmt.Sprintf("port %s (%s)", p.ID, p.Name))
+	}
+	return list
+}
+
+// collect asks the controller to free what it has of no use now. It does so by itself later where it will not be asked.
+func (j *job) collect(ctx context.Context) {
+	err := j.forceCollection(ctx)
+	if err != nil {
+		j.p.log().Warn("Avi's garbage collection could not be asked for", "load_balancer", j.lb.ID, "err", err)
+	}
+}
+
+func (j *job) forceCollection(ctx context.Context) error {
+	clouds, err := j.p.ctl.List(ctx, controller.Admin, "cloud", url.Values{"name": {j.p.cloud()}})
+	if err != nil {
+		return fmt.Errorf("look for cloud %s: %w", j.p.cloud(), err)
+	}
+	if len(clouds) == 0 {
+		return fmt.Errorf("there is no cloud %s", j.p.cloud())
+	}
+	path := "cloud/" + url.PathEscape(uuidOf("cloud", clouds[0])) + "/gc"
+	return j.p.ctl.Call(ctx, controller.Admin, "PUT", path, url.Values{"force": {"True"}}, map[string]any{}, nil)
+}
+
+func (p *Provider) portWait() time.Duration {
+	if p.cfg.PortWait == 0 {
+		return defaultPortWait
+	}
+	return p.cfg.PortWait
+}
+
+func isNotFound(err error) bool { return errors.Is(err, lbaas.NotFound) }
