@@ -19,16 +19,20 @@ func perSubnet() Options {
 	return Options{Cloud: "Default-Cloud", VRF: Ref(VRFContext, UUID(VRFContext, sessionSubnet)), OneArm: true}
 }
 
-func TestObjects(t *testing.T) {
+// sample is a load balancer and what else its objects depend on.
+type sample struct {
+	lb           *lbaas.LoadBalancer
+	certificates Certificates
+	options      Options
+}
+
+// samples are the trees of the golden files.
+func samples(t *testing.T) map[string]sample {
 	plain := Options{Cloud: "Default-Cloud", Version: "18.1.2"}
-	tests := map[string]struct {
-		lb           *lbaas.LoadBalancer
-		certificates Certificates
-		options      Options
-	}{
+	return map[string]sample{
 		"session":   {sessionTree(), nil, perSubnet()},
 		"shared":    {sharedTree(), testCertificates(t), plain},
-		"protocols": {manyTree(), testCertificates(t), Options{Cloud: "a cloud", Version: "18.2.10"}},
+		"protocols": {manyTree(), testCertificates(t), Options{Cloud: "Default-Cloud", Version: "18.2.6"}},
 		"off":       {offTree(), testCertificates(t), plain},
 		"ipv6":      {sixTree(), nil, plain},
 		"held":      {sharedTree(), nil, plain},
@@ -36,9 +40,12 @@ func TestObjects(t *testing.T) {
 			Cloud: "Default-Cloud", VRF: NamedRef(VRFContext, "red"), SEGroup: "/api/serviceenginegroup?name=se-group-1",
 		}},
 	}
-	for name, test := range tests {
+}
+
+func TestObjects(t *testing.T) {
+	for name, s := range samples(t) {
 		t.Run(name, func(t *testing.T) {
-			checkGolden(t, name, Objects(test.lb, test.certificates, test.options))
+			checkGolden(t, name, Objects(s.lb, s.certificates, s.options))
 		})
 	}
 }
