@@ -116,6 +116,7 @@ func TestANodeGoesAwayInTheMiddle(t *testing.T) {
 		t.Errorf("%d log-ins at the second, want 1", n)
 	}
 	two.Close()
+	c.http.CloseIdleConnections()
 	if err := c.Delete(t.Context(), tenant, "pool", "p"); !Unreachable(err) || !strings.Contains(err.Error(), one.address()) {
 		t.Errorf("Delete with both gone: %v", err)
 	}
@@ -187,7 +188,7 @@ func TestOneTriesWhileOthersGoOn(t *testing.T) {
 
 func TestSilenceOfAllIsNotThatOfOne(t *testing.T) {
 	f := newFake(t)
-	c, _ := client(t, func(c *Config) { c.Timeout, c.Probe = 300*time.Millisecond, time.Hour }, f)
+	c, _ := client(t, func(c *Config) { c.Timeout, c.Probe = 1500*time.Millisecond, time.Hour }, f)
 	if _, err := c.Session(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -211,6 +212,7 @@ func TestSilenceOfAllIsNotThatOfOne(t *testing.T) {
 			if _, err := c.Get(t.Context(), tenant, "pool", "fast"); err != nil {
 				t.Fatalf("Get of another meanwhile: %v", err)
 			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	if _, err := c.Get(t.Context(), tenant, "pool", "fast"); err != nil || f.logins() != 1 {

@@ -178,6 +178,7 @@ func cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 func hang(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the end of the connection
 	<-r.Context().Done()
+	panic(http.ErrAbortHandler) // an answer might still arrive
 }
 
 // client returns a client of the fakes, whose log is kept.

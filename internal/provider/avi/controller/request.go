@@ -83,8 +83,8 @@ func (c *Client) attempt(ctx context.Context, s *session, r *request) (a *answer
 	case f != nil && ctx.Err() != nil:
 		return nil, false, fmt.Errorf("%s: %w", r, ctx.Err())
 	case f != nil:
-		c.unanswered(s, f, began)
-		return nil, !f.sent || r.reads(), &silence{r.String(), f.err}
+		elsewhere := c.unanswered(s, f, began)
+		return nil, !f.sent || r.reads() && (elsewhere || !f.slow), &silence{r.String(), f.err}
 	case slices.Contains(unready, a.status):
 		c.stumble(s, c.errorOf(a))
 		return nil, r.reads(), c.errorOf(a)
@@ -103,14 +103,16 @@ func (c *Client) attempt(ctx context.Context, s *session, r *request) (a *answer
 const statusSwitch = 419
 
 // unanswered decides what a request that was not answered says of the node: that it is down where it could not be reached or was silent
-// to all, little where a connection was cut, and nothing where only this one took long.
-func (c *Client) unanswered(s *session, f *failure, began time.Time) {
+// to all, little where a connection was cut, and nothing where only this one took long. It tells whether the node is down.
+func (c *Client) unanswered(s *session, f *failure, began time.Time) (down bool) {
 	switch {
 	case !f.sent || f.slow && s.silentSince(began):
 		c.down(s, f.err)
+		return true
 	case !f.slow:
 		c.stumble(s, f.err)
 	}
+	return false
 }
 
 // send makes one HTTP request. Without a session it is one that needs none.
