@@ -2,13 +2,87 @@ package avi
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"plimsoll/internal/provider"
+	"plimsoll/internal/provider/avi/translate"
 	"plimsoll/lbaas"
 )
 
-// Observe tells of many load balancers with one poll of the controller.
+// Observe tells of many load balancers with one poll of the controller. Statuses and counters are as the controller has them, which looks
+// at engines and servers on its own: of a load balancer that was just made it may take a moment until it is ONLINE.
 func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[string]provider.Observation, error) {
-	return nil, errors.ErrUnsupported
+	all := map[string]provider.Observation{}
+	if len(lbs) == 0 {
+		return all, nil
+	}
+	viewOf, err := p.views(ctx, lbs)
+	if err != nil {
+		return nil, fmt.Errorf("observe %d load balancers on %s: %w", len(lbs), p.cfg.Name, err)
+	}
+	for _, lb := range lbs {
+		o, there, err := p.observation(ctx, lb, viewOf(lb))
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			all[lb.ID] = o
+		}
+	}
+	return all, nil
+}
+
+// observation is false of a load balancer that neither this process made nor the controller has. One without listeners has
+// nothing there, and nothing can be wrong with it.
+func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v view) (provider.Observation, bool, error) {
+	was := p.memory.get(lb.ID)
+	if !was.whole && len(lb.Listeners) > 0 && !v.has(lb) {
+		return provider.Observation{}, false, nil
+	}
+	changes, err := p.drifted(ctx, lb, was, v)
+	if err != nil {
+		return provider.Observation{}, false, err
+	}
+	if len(changes) > 0 && !was.doubted {
+		p.memory.doubt(lb.ID)
+		p.log().Info("Avi objects are not as they were made", "load_balancer", lb.ID, "changes", changes)
+	}
+	last := was.done
+	if !was.whole {
+		last = v.audit.newest(lb.ID)
+	}
+	return provider.Observation{
+		Operating:  lb.RollUp(lookout{lb, v.sight}.reported()),
+		Statistics: p.statistics(ctx, lb, v.metrics),
+		Drifted:    len(changes) > 0,
+		Generation: last.generation,
+		Epoch:      last.epoch,
+	}, true, nil
+}
+
+// has tells whether the controller has anything of a load balancer.
+func (v view) has(lb *lbaas.LoadBalancer) bool {
+	if len(v.audit.ours[lb.ID]) > 0 {
+		return true
+	}
+	for _, l := range lb.Listeners {
+		if _, there := v.sight.services[translate.UUID(translate.VirtualService, l.ID)]; there {
+			return true
+		}
+	}
+	return false
+}
+
+// drifted is what is not as it was made. While an Apply is at work, or after one that did not end well, nothing is said: it comes
+// again anyway.
+func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memory, v view) ([]string, error) {
+	switch {
+	case was.whole:
+		return drift(lb, was, v.sight, v.audit), nil
+	case was.doubted:
+		return []string{"it was found changed before"}, nil
+	case was.stamp == stamp{}:
+		return p.unknownDrift(ctx, lb, v.audit)
+	}
+	return nil, nil
 }

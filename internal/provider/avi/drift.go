@@ -1,0 +1,167 @@
+package avi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"plimsoll/internal/provider/avi/controller"
+	"plimsoll/internal/provider/avi/translate"
+	"plimsoll/lbaas"
+)
+
+// audit is what a tenant, or all of them, have of ours.
+type audit struct {
+	began   time.Time
+	objects objects
+	ours    map[string][]key // by load balancer, as the objects' marks say
+}
+
+// list reads all objects of the kinds that load balancers are made of. What has no mark of ours and is not known as one of ours is
+// not kept.
+func (p *Provider) list(ctx context.Context, t controller.Tenant) (*audit, error) {
+	a := &audit{began: time.Now(), objects: objects{}, ours: map[string][]key{}}
+	known := p.memory.keys()
+	for _, kind := range kinds {
+		all, err := p.ctl.List(ctx, t, kind, nil)
+		if err != nil {
+			return nil, fmt.Errorf("list the objects of kind %s: %w", kind, err)
+		}
+		for _, o := range all {
+			k := key{kind, textAt(o, "uuid")}
+			m, marked := markOf(kind, o)
+			if marked {
+				a.ours[m.lb] = append(a.ours[m.lb], k)
+			}
+			if marked || known[k] {
+				a.objects[k] = o
+			}
+		}
+	}
+	return a, nil
+}
+
+// keys are the objects of all load balancers that are remembered.
+func (m *memories) keys() map[key]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[key]bool{}
+	for _, one := range m.all {
+		for k := range one.objects {
+			all[k] = true
+		}
+	}
+	return all
+}
+
+// newest is the stamp of the newest mark on a load balancer's objects.
+func (a *audit) newest(lbID string) stamp {
+	var s stamp
+	for _, k := range a.ours[lbID] {
+		if m, ok := markOf(k.kind, a.objects[k]); ok && s.before(m.stamp) {
+			s = m.stamp
+		}
+	}
+	return s
+}
+
+// drift is what is not as the last Apply left it. It is pure. Nothing is known while an Apply is at work, or of what one did
+// after it was looked.
+func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
+	var all []string
+	if s.began.After(was.ended) {
+		all = vanished(was, s)
+	}
+	if a.began.After(was.ended) {
+		all = append(all, a.changed(was.wanted)...)
+		all = append(all, a.foreign(lb, was)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// vanished are the virtual services and pools that the inventories do not have any more.
+func vanished(was memory, s *sight) []string {
+	var all []string
+	for k := range was.objects {
+		there := true
+		switch k.kind {
+		case translate.VirtualService:
+			_, there = s.services[k.uuid]
+		case translate.Pool:
+			_, there = s.pools[k.uuid]
+		}
+		if !there {
+			all = append(all, k.uuid+" is missing")
+		}
+	}
+	return all
+}
+
+// changed are the objects that are not there, or not as they are wanted.
+func (a *audit) changed(wanted []translate.Object) []string {
+	var all []string
+	for _, w := range wanted {
+		o, there := a.objects[key{w.Kind, w.UUID}]
+		if !there {
+			all = append(all, w.UUID+" is missing")
+			continue
+		}
+		if diff := differs(o, w); len(diff) > 0 {
+			all = append(all, w.UUID+" differs in "+strings.Join(diff, ", "))
+		}
+	}
+	return all
+}
+
+// foreign are objects that say they are the load balancer's and that the last Apply did not leave there, or not so.
+func (a *audit) foreign(lb *lbaas.LoadBalancer, was memory) []string {
+	var all []string
+	for _, k := range a.ours[lb.ID] {
+		m, _ := markOf(k.kind, a.objects[k])
+		switch {
+		case was.objects[k] == nil:
+			all = append(all, k.uuid+" is too many")
+		case was.done.before(m.stamp):
+			all = append(all, k.uuid+" was written for generation "+m.stamp.String())
+		}
+	}
+	return all
+}
+
+// unknownDrift is the drift of a load balancer that this process has not made: it is translated as an Apply would. Certificates are
+// not read for it, so what depends on them is compared at the next Apply only.
+func (p *Provider) unknownDrift(ctx context.Context, lb *lbaas.LoadBalancer, a *audit) ([]string, error) {
+	wanted, err := p.wantedUnread(ctx, lb, a)
+	if err != nil {
+		return nil, err
+	}
+	keep := map[key]bool{}
+	var all []string
+	for _, w := range wanted {
+		keep[key{w.Kind, w.UUID}] = true
+	}
+	all = append(all, a.changed(slices.DeleteFunc(wanted, func(w translate.Object) bool { return w.Held }))...)
+	for _, k := range a.ours[lb.ID] {
+		if !keep[k] && k.kind != translate.Certificate && k.kind != translate.PKIProfile {
+			all = append(all, k.uuid+" is too many")
+		}
+	}
+	return all, nil
+}
+
+// wantedUnread are the objects that a load balancer wants, as far as that can be told without its certificates. Without an anchor it is
+// not settled which VRF context it is in, and all else is missing anyway.
+func (p *Provider) wantedUnread(ctx context.Context, lb *lbaas.LoadBalancer, a *audit) ([]translate.Object, error) {
+	k := key{translate.VsVip, translate.UUID(translate.VsVip, lb.ID)}
+	anchor := a.objects[k]
+	switch {
+	case len(lb.Listeners) == 0:
+		return nil, nil
+	case anchor == nil:
+		return []translate.Object{{Kind: k.kind, UUID: k.uuid}}, nil
+	}
+	return p.job(lb).wanted(ctx, nil, anchor)
+}
