@@ -27,6 +27,9 @@ type emulatorOptions struct {
 	tenants   []string
 	placement time.Duration
 	caFile    string
+
+	network   string
+	portDelay time.Duration
 }
 
 func aviEmulatorCommand() *cobra.Command {
@@ -52,6 +55,8 @@ the variable ` + aviPassword + ` instead of a flag.`,
 	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: NAME=ID, where ID is a project's; repeatable")
 	f.DurationVar(&o.placement, "placement", 0, "how long placing a virtual service takes; 0 is not at all")
 	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this file")
+	f.StringVar(&o.network, "network-url", "", "the network service (before /v2.0) in which service engines have ports; its token is in "+aviNetworkToken)
+	f.DurationVar(&o.portDelay, "port-delay", 15*time.Minute, "until a port that is not used any more goes away")
 	_ = cmd.MarkFlagFilename("ca-file")
 	cmd.AddCommand(aviShowCommand())
 	return cmd
@@ -74,10 +79,14 @@ func (o emulatorOptions) options() (avitest.Options, error) {
 	if password == "" {
 		return avitest.Options{}, &usageError{fmt.Errorf("no password is given: use --password, or the variable %s", aviPassword)}
 	}
-	return avitest.Options{
+	options := avitest.Options{
 		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
-		Placement: o.placement, Instant: o.placement == 0,
-	}, nil
+		Placement: o.placement, Instant: o.placement == 0, PortDelay: o.portDelay, AnyNetwork: true,
+	}
+	if o.network != "" {
+		options.Ports = aviPorts{url: o.network, token: os.Getenv(aviNetworkToken)}
+	}
+	return options, nil
 }
 
 // parseTenant reads NAME=ID. Avi's tenants of projects are named by the project's id, with dashes.
@@ -106,9 +115,28 @@ func (o emulatorOptions) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	fmt.Fprintf(out, "plimsoll: ready on %s\n", s.URL)
-	<-ctx.Done()
+	o.collect(ctx, s)
 	return s.Close()
 }
+
+// collect has garbage collection look after ports from time to time until ctx ends.
+func (o emulatorOptions) collect(ctx context.Context, s *avitest.Server) {
+	tick := time.NewTicker(collectInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.Collect(ctx); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(os.Stderr, "plimsoll: collect ports: %v\n", err)
+			}
+		}
+	}
+}
+
+// collectInterval is short, so that rehearsals need not wait.
+const collectInterval = time.Second
 
 // closing ends an emulator because of an error, which it returns.
 func closing(s *avitest.Server, err error) error {

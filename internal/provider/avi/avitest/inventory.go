@@ -125,7 +125,7 @@ const engineUUID = "se-00000000-0000-4000-8000-000000000001"
 // placed tells whether a virtual service is on a service engine.
 func (sc *scene) placed(uuid string) bool {
 	vs := sc.vs[uuid]
-	return vs != nil && flag(vs, "enabled") && sc.vipEnabled(vs) && sc.placing(vs) == ""
+	return vs != nil && enabled(vs) && sc.vipEnabled(vs) && sc.placing(vs) == ""
 }
 
 func (sc *scene) poolRuntime(uuid string) map[string]any {

@@ -73,8 +73,10 @@ func (s *Server) Objects(tenant, kind string) []map[string]any {
 
 // Object returns an object in whatever tenant, or nil.
 func (s *Server) Object(kind, uuid string) map[string]any {
-	o, _ := s.model.get(kind, uuid)
-	return o
+	if o, ok := s.model.get(kind, uuid); ok {
+		return o
+	}
+	return nil
 }
 
 // Edit changes an object as another user would. The error is the controller's refusal.

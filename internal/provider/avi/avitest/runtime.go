@@ -122,13 +122,13 @@ func text(o map[string]any, key string) string {
 	return t
 }
 
-// flag reads a boolean; true is what the controller assumes of "enabled" where nothing is said.
-func flag(o map[string]any, key string) bool {
-	b, ok := o[key].(bool)
+// enabled tells whether an object is; the controller assumes so where nothing is said.
+func enabled(o map[string]any) bool {
+	b, ok := o["enabled"].(bool)
 	return b || !ok
 }
 
-// maps reads a list of objects.
+// objectsIn reads a list of objects.
 func objectsIn(o map[string]any, key string) []map[string]any {
 	var found []map[string]any
 	list, _ := o[key].([]any)
@@ -171,7 +171,7 @@ func (sc *scene) ofVS(uuid string) operating {
 	if set := sc.server.runtime.stateOfVS(uuid); set != "" {
 		return operating{set, "set by hand"}
 	}
-	if !flag(vs, "enabled") || !sc.vipEnabled(vs) {
+	if !enabled(vs) || !sc.vipEnabled(vs) {
 		return operating{OperDisabled, "Virtual Service is disabled"}
 	}
 	if state := sc.placing(vs); state != "" {
@@ -194,7 +194,7 @@ func (sc *scene) vipOf(vs map[string]any) map[string]any {
 
 func (sc *scene) vipEnabled(vs map[string]any) bool {
 	for _, vip := range objectsIn(sc.vipOf(vs), "vip") {
-		if !flag(vip, "enabled") {
+		if !enabled(vip) {
 			return false
 		}
 	}
@@ -221,7 +221,7 @@ func (sc *scene) ofPool(uuid string) operating {
 	if len(sc.users[uuid]) == 0 {
 		return operating{OperUnused, "Pool is not used by any Virtual Service"}
 	}
-	if !flag(pool, "enabled") {
+	if !enabled(pool) {
 		return operating{OperDisabled, "Pool is disabled"}
 	}
 	if state := sc.poolPlacing(uuid); state != "" {
@@ -252,7 +252,7 @@ func (sc *scene) ofServer(pool string, server map[string]any) operating {
 	switch {
 	case len(sc.users[pool]) == 0:
 		return operating{OperUnused, "Pool is not used by any Virtual Service"}
-	case !flag(server, "enabled") || !flag(sc.pools[pool], "enabled"):
+	case !enabled(server) || !enabled(sc.pools[pool]):
 		return operating{OperDisabled, "Server is disabled"}
 	}
 	if state := sc.poolPlacing(pool); state != "" {
@@ -281,7 +281,7 @@ func (sc *scene) countServers(pool string) serverCount {
 	var n serverCount
 	for _, server := range objectsIn(sc.pools[pool], "servers") {
 		n.all++
-		if flag(server, "enabled") {
+		if enabled(server) {
 			n.enabled++
 		}
 		if sc.ofServer(pool, server).state == OperUp {

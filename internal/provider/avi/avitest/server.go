@@ -21,6 +21,10 @@ type Options struct {
 	Version  string // of the controller (18.2.6)
 	Lenient  bool   // unknown fields are ignored, as recorded controllers do, instead of refused
 
+	// AnyNetwork has a network be there as soon as something refers to its UUID, as if the cloud had told of it. Without it only networks
+	// that were made are.
+	AnyNetwork bool
+
 	Now     func() time.Time  // the controller's clock (time.Now)
 	Tenants map[string]string // those that there are besides admin, by name; the values are UUIDs
 
@@ -100,7 +104,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, Now: o.Now})
+	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, AnyNetwork: o.AnyNetwork, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}

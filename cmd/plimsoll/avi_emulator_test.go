@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAviEmulatorRefuses(t *testing.T) {
+	t.Setenv(aviPassword, "")
+	for _, test := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"avi-emulator", exitUsage, "no password is given"},
+		{"avi-emulator extra", exitUsage, `unknown command "extra"`},
+		{"avi-emulator --password p --tenant demo", exitUsage, "want NAME=ID"},
+		{"avi-emulator --password p --tenant demo=1", exitUsage, "want NAME=ID"},
+		{"avi-emulator --password p --listen 127.0.0.1", exitFailed, "missing port"},
+		{"avi-emulator --password p --listen 127.0.0.1:0 --version next", exitFailed, `version "next"`},
+		{"avi-emulator show", exitUsage, "accepts between 1 and 2"},
+		{"avi-emulator show pool --address nowhere", exitUsage, "want HOST:PORT"},
+		{"avi-emulator show pool --address 192.0.2.1:443", exitUsage, "--ca-file has to name its certificate"},
+		{"avi-emulator show pool --address 127.0.0.1:1", exitFailed, "log in at 127.0.0.1:1"},
+	} {
+		var out strings.Builder
+		if code := run(strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {
+			t.Errorf("plimsoll %s: exit code %d, want %d and %q:\n%s", test.args, code, test.code, test.want, out.String())
+		}
+	}
+}
+
+func TestAviEmulatorServesAndShows(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	const project = "2add0600a0e444684beb9107aa0e2dff"
+	emulator := startServe(t, plimsoll(t, "avi-emulator", "--listen", "127.0.0.1:0", "--password", "avi123", "--tenant", "demo="+project, "--ca-file", ca), dir)
+	show := func(args ...string) (string, error) {
+		cmd := plimsoll(t, append([]string{"avi-emulator", "show", "--address", strings.TrimPrefix(emulator.url, "https://")}, args...)...)
+		cmd.Env = append(cmd.Env, aviPassword+"=avi123")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	want := `+-------+---------------------------------------------+
+| Name  | UUID                                        |
++-------+---------------------------------------------+
+| admin | admin                                       |
+| demo  | tenant-2add0600-a0e4-4468-4beb-9107aa0e2dff |
++-------+---------------------------------------------+
+`
+	if got, err := show("tenant", "--ca-file", ca); err != nil || got != want {
+		t.Errorf("show tenant (%v) (-want +got):\n%s", err, cmp.Diff(want, got))
+	}
+	if got, err := show("tenant", "demo"); err != nil || !strings.Contains(got, "| local ") || !strings.Contains(got, "| False ") {
+		t.Errorf("show tenant demo (%v):\n%s", err, got)
+	}
+	if got, err := show("vrfcontext", "none", "--tenant", "demo"); err == nil || !strings.Contains(got, `there is no vrfcontext "none" in tenant demo`) {
+		t.Errorf("show of what is not there (%v):\n%s", err, got)
+	}
+	if got, err := show("pool", "--password", "wrong"); err == nil || !strings.Contains(got, "Invalid credentials") || strings.Contains(got, "wrong") {
+		t.Errorf("show with a wrong password (%v):\n%s", err, got)
+	}
+	if mode, err := os.Stat(ca); err != nil || mode.Size() == 0 {
+		t.Errorf("the certificate: %v", err)
+	}
+	emulator.stop()
+}
+
+// TestAviPorts asks a network service that is a table.
+func TestAviPorts(t *testing.T) {
+	ports := map[string]any{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /networking/v2.0/subnets/s1", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(`{"subnet": {"network_id": "n1"}}`))
+	})
+	mux.HandleFunc("POST /networking/v2.0/ports", func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Port map[string]any }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Header.Get("X-Auth-Token") != "secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		ports["p1"] = body.Port
+		_, _ = w.Write([]byte(`{"port": {"id": "p1"}}`))
+	})
+	mux.HandleFunc("DELETE /networking/v2.0/ports/p1", func(w http.ResponseWriter, r *http.Request) {
+		delete(ports, "p1")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	neutron := httptest.NewServer(mux)
+	defer neutron.Close()
+	p := aviPorts{url: neutron.URL + "/networking/", token: "secret"}
+	id, err := p.CreatePort(t.Context(), "Avi-Data-1", "s1", "tenant")
+	want := map[string]any{"p1": map[string]any{"name": "Avi-Data-1", "network_id": "n1", "fixed_ips": []any{map[string]any{"subnet_id": "s1"}}}}
+	if diff := cmp.Diff(want, ports); err != nil || id != "p1" || diff != "" {
+		t.Errorf("CreatePort gives %q, %v (-want +got):\n%s", id, err, diff)
+	}
+	for _, id := range []string{"p1", "p2"} {
+		if err := p.DeletePort(t.Context(), id); err != nil || len(ports) > 0 {
+			t.Errorf("DeletePort(%s) gives %v, there is %v", id, err, ports)
+		}
+	}
+	if _, err := p.CreatePort(context.Background(), "Avi-Data-2", "s2", "tenant"); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("CreatePort in a subnet that is not there gives %v", err)
+	}
+}
