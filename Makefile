@@ -68,12 +68,13 @@ bin/tools/golangci-lint: Makefile
 bench: bench-deps ## what a user gets, of the real program; docs/performance.md says what the figures mean
 	PLIMSOLL_CHANGES=1000 $(GO) test -count 1 -run '^TestChurn$$' -v ./test/e2e
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench
+	$(GO) test -count 1 -run '^TestRequests$$' -bench . -benchtime 1x -v ./test/avi
 
 bench-many: bench-deps ## a thousand load balancers on this host
 	PLIMSOLL_BENCH_LOADBALANCERS=1000 $(GO) test -run '^$$' -bench Many -benchtime 1x -timeout 40m ./test/bench
 
 bench-code: test-deps ## what parts of the code cost
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -v '/test/bench$$')
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -Ev '/test/(avi|bench)$$')
 
 bench-size: test-deps ## the API's handlers among a hundred thousand load balancers, on each database
 	$(GO) test -run '^$$' -bench Size -benchmem -timeout 30m ./internal/api/octavia

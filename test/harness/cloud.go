@@ -2,6 +2,8 @@ package harness
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,6 +44,16 @@ func (s *Server) Admin(t testing.TB) *Cloud {
 		env[name] = value
 	}
 	return s.login(t, env["OS_USERNAME"], env["OS_PASSWORD"], env["OS_PROJECT_NAME"])
+}
+
+// Demo logs in as the user that a first start makes for trying things out.
+func (s *Server) Demo(t testing.TB) *Cloud {
+	t.Helper()
+	password, err := os.ReadFile(filepath.Join(s.StateDir, "demo-password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.login(t, "demo", strings.TrimSpace(string(password)), "demo")
 }
 
 // Tenant makes a project, and a user in it who may do with load balancers what its members may.

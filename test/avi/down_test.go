@@ -1,0 +1,107 @@
+package avi
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+
+	"plimsoll/internal/provider/avi/avitest"
+	"plimsoll/test/harness"
+)
+
+// build makes a load balancer with a listener, a pool and members, in one call.
+func build(t testing.TB, c *harness.Cloud, n *harness.Net, provider, name string) *loadbalancers.LoadBalancer {
+	t.Helper()
+	lb, err := loadbalancers.Create(t.Context(), c.LoadBalancer, loadbalancers.CreateOpts{
+		Name: name, VipSubnetID: n.SubnetID, Provider: provider,
+		Listeners: []listeners.CreateOpts{{
+			Name: "web", Protocol: "HTTP", ProtocolPort: 80, DefaultPool: &pools.CreateOpts{
+				Name: "pool", Protocol: "HTTP", LBMethod: "ROUND_ROBIN",
+				Members: []pools.CreateMemberOpts{{Address: "10.1.0.250", ProtocolPort: 80}, {Address: "10.1.0.251", ProtocolPort: 80}},
+			},
+		}},
+	}).Extract()
+	if err != nil {
+		t.Fatalf("create load balancer %s: %v", name, err)
+	}
+	return lb
+}
+
+// TestControllerDown takes the controller away for a while. The API goes on, load balancers say what they wait for, other providers
+// notice nothing, a server starts all the same, and all is done when the controller is back.
+func TestControllerDown(t *testing.T) {
+	w := newWorld(t, avitest.Options{}, creating+"timeout = 2\n")
+	c := w.Demo(t)
+	n := c.CreateNetwork(t, "web", "10.1.0.0/24")
+	changed, doomed := build(t, c, n, "avi_adc", "changed"), build(t, c, n, "avi_adc", "doomed")
+	c.WaitActive(t, changed.ID)
+	c.WaitActive(t, doomed.ID)
+
+	w.emulator.Down(true)
+	made := build(t, c, n, "avi_adc", "made")
+	const port = 81
+	if _, err := listeners.Create(t.Context(), c.LoadBalancer, listeners.CreateOpts{LoadbalancerID: changed.ID, Protocol: "HTTP", ProtocolPort: port, Name: "late"}).Extract(); err != nil {
+		t.Fatalf("a change while the controller is down: %v", err)
+	}
+	if err := loadbalancers.Delete(t.Context(), c.LoadBalancer, doomed.ID, loadbalancers.DeleteOpts{Cascade: true}).ExtractErr(); err != nil {
+		t.Fatalf("a deletion while the controller is down: %v", err)
+	}
+	for _, lb := range []*loadbalancers.LoadBalancer{made, changed, doomed} {
+		waitReason(t, c, lb.ID, w.address)
+	}
+	for i := range 20 { // more than the loop works on at the same time
+		build(t, c, n, "avi_adc", fmt.Sprintf("queued-%d", i))
+	}
+	for range 3 {
+		other := build(t, c, n, "noop", "other")
+		c.WaitActive(t, other.ID)
+		c.Delete(t, other.ID)
+	}
+	w.Stop(t)
+	w.Start(t)
+	waitReason(t, c, made.ID, w.address)
+
+	w.emulator.Down(false)
+	c.WaitActive(t, made.ID)
+	c.WaitActive(t, changed.ID)
+	c.WaitGone(t, doomed.ID)
+	all, err := loadbalancers.List(c.LoadBalancer, loadbalancers.ListOpts{}).AllPages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lbs, err := loadbalancers.ExtractLoadBalancers(all)
+	if err != nil || len(lbs) != 22 {
+		t.Fatalf("%d load balancers, %v, want 22", len(lbs), err)
+	}
+	for _, lb := range lbs {
+		c.WaitActive(t, lb.ID)
+	}
+	if got := w.emulator.Objects(tenant(c.ProjectID), "virtualservice"); len(got) != 23 {
+		t.Errorf("%d virtual services, want one for each listener", len(got))
+	}
+}
+
+// waitReason waits until a load balancer is pending, and says that it waits for the controller.
+func waitReason(t *testing.T, c *harness.Cloud, id, controller string) {
+	t.Helper()
+	harness.Eventually(t, 40*time.Second, func() error {
+		lb, err := loadbalancers.Get(t.Context(), c.LoadBalancer, id).Extract()
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(lb.ProvisioningStatus, "PENDING_") {
+			return errors.New("it is " + lb.ProvisioningStatus)
+		}
+		reason, err := c.Reason(t, "loadbalancers", id)
+		if err == nil && !strings.Contains(reason, controller) {
+			err = fmt.Errorf("the reason is %q, want one that names %s", reason, controller)
+		}
+		return err
+	})
+}
