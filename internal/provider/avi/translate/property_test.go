@@ -89,7 +89,9 @@ func drawPool(t *rapid.T, n int) *lbaas.Pool {
 		})
 	}
 	if rapid.Bool().Draw(t, "monitor") {
-		p.HealthMonitor = &lbaas.HealthMonitor{Object: drawObject(t, number(7, n)), Type: lbaas.MonitorHTTP, Delay: 5, Timeout: 5}
+		p.HealthMonitor = &lbaas.HealthMonitor{
+			Object: drawObject(t, number(7, n)), Type: lbaas.MonitorHTTP, Delay: 5, Timeout: 5, MaxRetries: 3, MaxRetriesDown: 3,
+		}
 	}
 	if rapid.Bool().Draw(t, "persistence") {
 		p.SessionPersistence = &lbaas.SessionPersistence{Type: lbaas.PersistAppCookie, CookieName: "JSESSIONID"}

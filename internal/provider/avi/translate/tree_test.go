@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,7 +131,7 @@ func issue(t testing.TB, by *pair, cn string, names ...string) *pair {
 	copy(seed, cn)
 	p := &pair{key: ed25519.NewKeyFromSeed(seed)}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(int64(len(cn))), Subject: pkix.Name{CommonName: cn}, BasicConstraintsValid: true, IsCA: by == nil,
+		SerialNumber: big.NewInt(int64(len(cn))), Subject: pkix.Name{CommonName: cn}, BasicConstraintsValid: true, IsCA: by == nil || strings.HasSuffix(cn, " CA"),
 		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	for _, name := range names {
