@@ -97,7 +97,7 @@ func (g *merging) value(path, field string, known, wanted any) any {
 	case []any:
 		k, _ := known.([]any)
 		if g.wanted.Kind == translate.VirtualService && path == httpPolicies {
-			return g.policies(k, w)
+			return unlessEmpty(g.policies(k, w))
 		}
 		return g.list(path, field, k, w)
 	case nil:
@@ -153,7 +153,7 @@ func (g *merging) list(path, field string, known, wanted []any) []any {
 	return list
 }
 
-// element merges an element of a list. That of a new one all is new is known already.
+// element merges an element of a list. That of a new one all fields differ need not be told.
 func (g *merging) element(path, field string, known, wanted any, isNew bool) any {
 	diff := g.diff
 	merged := g.value(path, field, known, wanted)
@@ -225,8 +225,9 @@ func keysOf(field string, e map[string]any) []string {
 	case "vip":
 		id, _ := e["vip_id"].(string)
 		return []string{id}
-	case "rules", httpPolicies:
-		return []string{numeral(e["index"])}
+	case "rules":
+		name, _ := e["name"].(string)
+		return []string{name, numeral(e["index"])}
 	case "ca_certs":
 		if text, ok := e[certificateText].(string); ok {
 			return []string{strings.TrimSpace(text)}
