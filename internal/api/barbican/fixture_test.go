@@ -8,10 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"plimsoll/internal/api/barbican"
@@ -74,9 +71,6 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	connection := storetest.Connection(t, store.SQLite)
 	file := strings.TrimPrefix(connection, "sqlite:///")
-	if err := os.WriteFile(file, empty(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := storetest.Reopen(t, connection)
 	s.SetKey(bytes.Repeat([]byte{7}, keymanager.KeySize))
 	handler := barbican.New(barbican.Config{Store: s, Auth: people(), Log: slog.New(slog.DiscardHandler)})
@@ -84,26 +78,6 @@ func newFixture(t testing.TB) *fixture {
 	t.Cleanup(server.Close)
 	return &fixture{t, server.URL + "/key-manager", s, file}
 }
-
-// empty is a database with its tables: making them takes longer than most tests.
-var empty = sync.OnceValue(func() []byte {
-	dir, err := os.MkdirTemp("", "plimsoll-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "empty.db")
-	s, err := store.Open(context.Background(), "sqlite:///"+file, slog.New(slog.DiscardHandler))
-	if err != nil {
-		panic(err)
-	}
-	_ = s.Close()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		panic(err)
-	}
-	return data
-})
 
 // answer is what came back: the object, where it is one, and the text.
 type answer struct {

@@ -16,6 +16,7 @@ import (
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
+	"plimsoll/internal/store/storetest"
 )
 
 const adminPassword = "correct horse"
@@ -31,12 +32,7 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	s, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "plimsoll.db"), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return newFixtureOn(t, s)
+	return newFixtureOn(t, storetest.Open(t, store.SQLite))
 }
 
 func newFixtureOn(t testing.TB, s *store.Store) *fixture {

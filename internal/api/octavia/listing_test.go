@@ -50,8 +50,11 @@ func TestLongLists(t *testing.T) {
 	c := filled(t, 2600, 1000)
 	unbound := *c
 	unbound.serve(octavia.Config{Store: c.store, Networks: c.store, Auth: everybody(), MaxPage: -1})
-	for _, plural := range []string{"loadbalancers", "pools"} {
-		for _, query := range []string{"", "sort=name:desc", "sort=provisioning_status,updated_at:desc", "provisioning_status=ACTIVE&sort=name", "fields=id&sort=admin_state_up"} {
+	for plural, queries := range map[string][]string{
+		"loadbalancers": {"", "sort=provisioning_status,updated_at:desc", "provisioning_status=ACTIVE&fields=id&sort=name"},
+		"pools":         {"fields=id&sort=admin_state_up"},
+	} {
+		for _, query := range queries {
 			var want []string
 			for path := "/" + plural + "?" + query; path != ""; {
 				page, links := c.listed(path, plural)

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +17,7 @@ import (
 	"plimsoll/internal/provider"
 	haproxy "plimsoll/internal/provider/haproxy"
 	"plimsoll/internal/store"
+	"plimsoll/internal/store/storetest"
 	"plimsoll/lbaas"
 )
 
@@ -65,11 +64,7 @@ type cloud struct {
 
 func newCloud(t testing.TB) *cloud {
 	t.Helper()
-	s, err := store.Open(t.Context(), "sqlite:///"+filepath.Join(t.TempDir(), "plimsoll.db"), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := storetest.Open(t, store.SQLite)
 	c := &cloud{t: t, store: s, token: "member"}
 	c.network, c.subnet = c.makeNetwork(mine, "10.0.0.0/24")
 	c.six = c.makeSubnet(mine, c.network.ID, "2001:db8::/64")

@@ -7,7 +7,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"plimsoll/internal/store"
@@ -60,7 +63,11 @@ func Reopen(t testing.TB, connection string) *store.Store {
 func Connection(t testing.TB, engine store.Engine) string {
 	t.Helper()
 	if engine == store.SQLite {
-		return "sqlite:///" + filepath.Join(t.TempDir(), "plimsoll.db")
+		connection := Bare(t, engine)
+		if err := os.WriteFile(strings.TrimPrefix(connection, scheme), empty(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return connection
 	}
 	server, err := shared(engine)
 	if err != nil {
@@ -73,7 +80,7 @@ func Connection(t testing.TB, engine store.Engine) string {
 func Bare(t testing.TB, engine store.Engine) string {
 	t.Helper()
 	if engine == store.SQLite {
-		return Connection(t, engine)
+		return scheme + filepath.Join(t.TempDir(), "plimsoll.db")
 	}
 	server, err := shared(engine)
 	if err != nil {
@@ -81,6 +88,31 @@ func Bare(t testing.TB, engine store.Engine) string {
 	}
 	return connectionTo(t, server, server.create, server.drop)
 }
+
+// scheme begins the connections to files of SQLite.
+const scheme = "sqlite:///"
+
+// empty is a file of SQLite with its tables: making them takes longer than most tests.
+var empty = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "plimsoll-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "empty.db")
+	s, err := store.Open(context.Background(), scheme+file, slog.New(slog.DiscardHandler))
+	if err != nil {
+		panic(err)
+	}
+	if err := s.Close(); err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	return data
+})
 
 func connectionTo(t testing.TB, server *Server, take func() (string, error), give func(string) error) string {
 	t.Helper()
