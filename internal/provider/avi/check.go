@@ -119,7 +119,7 @@ func (p *Provider) checkCloud(ctx context.Context) ([]Finding, error) {
 		return []Finding{{Warn, "cloud", fmt.Sprintf("cloud %s is of type %s, not %s: it does not know OpenStack's subnets and ports", name, kind, openStack),
 			"name a cloud of OpenStack in cloud"}}, nil
 	}
-	imports, said := at(clouds[i], "openstack_configuration", "import_keystone_tenants").(bool)
+	imports, said := inside(clouds[i], "openstack_configuration", "import_keystone_tenants").(bool)
 	if said && !imports && p.cfg.Tenants.Single == "" && !p.cfg.Tenants.Create {
 		return []Finding{{Warn, "cloud", fmt.Sprintf("cloud %s does not import Keystone's projects, and tenants are not to be made", name),
 			"set import_keystone_tenants on the cloud, or create_tenants here"}}, nil
@@ -179,7 +179,7 @@ func (p *Provider) checkVRFs(ctx context.Context) ([]Finding, error) {
 	if err := p.ctl.Call(ctx, controller.Admin, http.MethodGet, "systemconfiguration", nil, nil, &system); err != nil {
 		return nil, fmt.Errorf("read the system configuration: %w", err)
 	}
-	if shared, said := at(system, "global_tenant_config", "se_in_provider_context").(bool); said && !shared {
+	if shared, said := inside(system, "global_tenant_config", "se_in_provider_context").(bool); said && !shared {
 		return []Finding{{Missing, "vrf contexts", "service engines are not managed in the provider context, without which VRF contexts of subnets do not work",
 			"set se_in_provider_context in global_tenant_config of the system configuration"}}, nil
 	}
@@ -188,7 +188,7 @@ func (p *Provider) checkVRFs(ctx context.Context) ([]Finding, error) {
 		return nil, fmt.Errorf("list the tenants: %w", err)
 	}
 	own := slices.DeleteFunc(tenants, func(o controller.Object) bool {
-		shared, said := at(o, "config_settings", "se_in_provider_context").(bool)
+		shared, said := inside(o, "config_settings", "se_in_provider_context").(bool)
 		return !said || shared || p.cfg.Tenants.Single != "" && textAt(o, "name") != p.cfg.Tenants.Single
 	})
 	if len(own) > 0 {

@@ -294,8 +294,8 @@ func serversIn(answer any) map[string]health {
 	return each
 }
 
-// at is what an object has at a path of keys, or nil.
-func at(o map[string]any, path ...string) any {
+// inside is what an object has at a path of keys, or nil.
+func inside(o map[string]any, path ...string) any {
 	for _, key := range path[:len(path)-1] {
 		o, _ = o[key].(map[string]any)
 	}
@@ -304,13 +304,13 @@ func at(o map[string]any, path ...string) any {
 
 // textAt is the text that an object has at a path, or "".
 func textAt(o map[string]any, path ...string) string {
-	s, _ := at(o, path...).(string)
+	s, _ := inside(o, path...).(string)
 	return s
 }
 
 // numberAt is what an object has at a path, 0 where that is no number.
 func numberAt(o map[string]any, path ...string) float64 {
-	switch n := at(o, path...).(type) {
+	switch n := inside(o, path...).(type) {
 	case json.Number:
 		f, _ := n.Float64()
 		return f
