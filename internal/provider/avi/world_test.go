@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -60,7 +61,7 @@ func (w *world) open(change func(*Config)) *Provider {
 	w.t.Helper()
 	cfg := Config{Name: "avi_adc", Controller: controller.Config{
 		Addresses: []string{w.server.Address}, User: w.server.User, Password: w.server.Password, Roots: w.server.Roots, Version: "18.1.2",
-	}}
+	}, PollEvery: time.Nanosecond, AuditEvery: time.Nanosecond}
 	if change != nil {
 		change(&cfg)
 	}
