@@ -1,0 +1,160 @@
+package avi
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"plimsoll/internal/provider/avi/avitest"
+	"plimsoll/internal/provider/avi/translate"
+)
+
+// TestDrift has somebody else change what an Apply made, and the next Apply mend it.
+func TestDrift(t *testing.T) {
+	lb := plain(demoProject, 'a')
+	pool := translate.PoolUUID(lb.Pools[0].ID, lb.Listeners[0].ID)
+	vs := translate.UUID(translate.VirtualService, lb.Listeners[0].ID)
+	monitor := translate.UUID(translate.Monitor, lb.Pools[0].HealthMonitor.ID)
+	vip := translate.UUID(translate.VsVip, lb.ID)
+	for _, test := range []struct {
+		name   string
+		change func(t *testing.T, s *avitest.Server)
+		want   bool
+	}{
+		{"nothing", func(*testing.T, *avitest.Server) {}, false},
+		{"an algorithm", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { o["lb_algorithm"] = "LB_ALGORITHM_RANDOM" })
+		}, true},
+		{"a server taken away", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { o[servers] = o[servers].([]any)[1:] })
+		}, true},
+		{"a server's ratio", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { o[servers].([]any)[0].(map[string]any)["ratio"] = 3 })
+		}, true},
+		{"a pool taken off its virtual service", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.VirtualService, vs, func(o map[string]any) { delete(o, "pool_ref") })
+		}, true},
+		{"a name", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Monitor, monitor, func(o map[string]any) { o["name"] = "mine" })
+		}, true},
+		{"a description", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { o[description] = "mine" })
+		}, true},
+		{"a virtual service deleted", func(_ *testing.T, s *avitest.Server) { s.Drop(translate.VirtualService, vs) }, true},
+		{"an address deleted", func(_ *testing.T, s *avitest.Server) { s.Drop(translate.VsVip, vip) }, true},
+		{"another port to monitor, which is the user's own", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Monitor, monitor, func(o map[string]any) { o["monitor_port"] = 8081 })
+		}, false},
+		{"a profile, which is the user's own", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.VirtualService, vs, func(o map[string]any) { o["weight"] = 3 })
+		}, false},
+		{"the mark alone", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { o[description] = "" })
+		}, false},
+		{"a newer mark", func(t *testing.T, s *avitest.Server) {
+			edit(t, s, translate.Pool, pool, func(o map[string]any) { mark{lb.ID, stamp{1, 9}}.put(translate.Pool, o) })
+		}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newController(t)
+			p := open(t, s, nil)
+			apply(t, p, lb)
+			test.change(t, s)
+			for range 2 { // it stays so until it is mended
+				if o := observe(t, p, lb)[lb.ID]; o.Drifted != test.want {
+					t.Fatalf("drifted: %v, want %v", o.Drifted, test.want)
+				}
+			}
+			if test.name == "a newer mark" { // it is for whoever wrote it
+				return
+			}
+			apply(t, p, lb)
+			if o := observe(t, p, lb)[lb.ID]; o.Drifted {
+				t.Error("drifted after it was mended")
+			}
+		})
+	}
+}
+
+// TestDriftTooMany has an older process leave a pool behind.
+func TestDriftTooMany(t *testing.T) {
+	s := newController(t)
+	lb, longer := plain(demoProject, 'a'), plain(demoProject, 'a')
+	l := *longer.Listeners[0]
+	l.ID, l.ProtocolPort, l.Name = strings.Replace(l.ID, "10", "11", 1), 81, "second"
+	longer.Listeners = append(longer.Listeners, &l)
+	p := open(t, s, nil)
+	apply(t, p, lb)
+	apply(t, open(t, s, nil), longer)
+	if o := observe(t, p, lb)[lb.ID]; !o.Drifted {
+		t.Error("a listener that is too many is not found")
+	}
+	apply(t, p, lb)
+	if o := observe(t, p, lb)[lb.ID]; o.Drifted {
+		t.Error("drifted after it was mended")
+	}
+	if left := s.Object(translate.VirtualService, translate.UUID(translate.VirtualService, l.ID)); left != nil {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestDriftUnknown shows what is compared of a load balancer that another process made: what it can be translated to without
+// certificates.
+func TestDriftUnknown(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(s *avitest.Server, uuid func(kind string) string)
+		want   bool
+	}{
+		{"nothing", func(*avitest.Server, func(string) string) {}, false},
+		{"no address", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.VsVip, uuid(translate.VsVip)) }, true},
+		{"no pool", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.Pool, uuid(translate.Pool)) }, true},
+		{"no virtual service", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.VirtualService, uuid(translate.VirtualService)) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, lb := newController(t), plain(demoProject, 'a')
+			apply(t, open(t, s, nil), lb)
+			test.change(s, func(kind string) string {
+				return map[string]string{
+					translate.VsVip: translate.UUID(kind, lb.ID), translate.Pool: translate.PoolUUID(lb.Pools[0].ID, lb.Listeners[0].ID),
+					translate.VirtualService: translate.UUID(kind, lb.Listeners[0].ID),
+				}[kind]
+			})
+			p := open(t, s, nil)
+			if o, there := observe(t, p, lb)[lb.ID]; !there || o.Drifted != test.want {
+				t.Errorf("there %v, drifted: %v, want %v", there, o.Drifted, test.want)
+			}
+			gone := *lb
+			gone.Listeners, gone.Pools = nil, nil
+			if o := observe(t, p, &gone)[lb.ID]; !o.Drifted {
+				t.Error("what is left of a load balancer that wants nothing is not found")
+			}
+		})
+	}
+}
+
+// TestDriftDuringApply shows that nothing is said of what changes while it is looked at.
+func TestDriftDuringApply(t *testing.T) {
+	s, lb := newController(t), plain(demoProject, 'a')
+	p := open(t, s, nil)
+	apply(t, p, lb)
+	was := p.memory.get(lb.ID)
+	v, err := p.views(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range v(lb).audit.objects {
+		delete(v(lb).audit.objects, k)
+	}
+	if got := drift(lb, was, v(lb).sight, v(lb).audit); len(got) != len(was.wanted) {
+		t.Errorf("drift of what is gone: %v", got)
+	}
+	was.ended = time.Now()
+	if got := drift(lb, was, v(lb).sight, v(lb).audit); len(got) > 0 {
+		t.Errorf("drift of what was made after it was looked: %v", got)
+	}
+	p.memory.begin(lb.ID, stampOf(lb))
+	if o := observe(t, p, lb)[lb.ID]; o.Drifted {
+		t.Error("drifted while an Apply is at work")
+	}
+}
