@@ -25,11 +25,19 @@ func warning[T lbaas.Part](a *API, v view, rows func(context.Context, store.Quer
 	}
 }
 
-// warn says in the reasons of listeners and pools, where they have none, which of their certificates have expired or soon will.
+// warn says in the reasons of parts, where they have none and were asked for, what users should know though nothing is wrong.
 func warn[T lbaas.Part](ctx context.Context, a *API, v view, parts ...T) error {
 	if !v.with(extensionStatusReason) {
 		return nil
 	}
+	if err := warnOfExpiry(ctx, a, parts...); err != nil {
+		return err
+	}
+	return remark(ctx, a, parts...)
+}
+
+// warnOfExpiry says in the reasons of listeners and pools, where they have none, which of their certificates have expired or soon will.
+func warnOfExpiry[T lbaas.Part](ctx context.Context, a *API, parts ...T) error {
 	var refs []string
 	for _, p := range parts {
 		refs = append(refs, concerning(p)...)

@@ -26,7 +26,8 @@ type extensionJSON struct {
 // extensions has a line for each.
 func extensions() []extensionJSON {
 	return []extensionJSON{
-		{extensionStatusReason, "Status reason", "Why an object is in ERROR, or still pending. Ask for it with fields=status_reason or " +
+		{extensionStatusReason, "Status reason", "Why an object is in ERROR, or still pending; else what users should know of it: that a " +
+			"certificate expires, what the provider makes otherwise than it is written. Ask for it with fields=status_reason or " +
 			"with the header " + extensionsHeader + ": status_reason."},
 		{extensionQuotaUsage, "Quota usage", "How much a project has of what its quota bounds. Ask for it with usage=true or with the " +
 			"header " + extensionsHeader + ": quota_usage."},

@@ -123,6 +123,9 @@ func (a *API) showHealthMonitor(ctx context.Context, r *request) (web.Reply, err
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, h); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "healthmonitor", v.of(healthMonitorOf(h, v)))
 }
 

@@ -145,6 +145,9 @@ func (a *API) showL7Policy(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, p); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "l7policy", v.of(l7PolicyOf(p, v)))
 }
 

@@ -103,7 +103,7 @@ func (a *API) listL7Rules(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	q.Filters = append(q.Filters, store.Filter{Attribute: "l7policy_id", Values: []string{p.ID}})
-	return listParts(ctx, r, "rules", q, a.Store.L7Rules, l7RuleOf)
+	return listParts(ctx, r, "rules", q, warning(a, viewOf(r.Request), a.Store.L7Rules), l7RuleOf)
 }
 
 func (a *API) showL7Rule(ctx context.Context, r *request) (web.Reply, error) {
@@ -112,6 +112,9 @@ func (a *API) showL7Rule(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, rule); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "rule", v.of(l7RuleOf(rule, v)))
 }
 

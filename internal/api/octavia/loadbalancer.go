@@ -119,6 +119,9 @@ func (a *API) showLoadBalancer(ctx context.Context, r *request) (web.Reply, erro
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, lb); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "loadbalancer", v.of(loadBalancerOf(lb, v)))
 }
 

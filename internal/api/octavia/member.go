@@ -73,7 +73,7 @@ func (a *API) listMembers(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	q.Filters = append(q.Filters, store.Filter{Attribute: "pool_id", Values: []string{p.ID}})
-	return listParts(ctx, r, "members", q, a.Store.Members, memberOf)
+	return listParts(ctx, r, "members", q, warning(a, viewOf(r.Request), a.Store.Members), memberOf)
 }
 
 // member returns the member that the path names, if it is in that pool and the actor may do what the route does.
@@ -117,6 +117,9 @@ func (a *API) showMember(ctx context.Context, r *request) (web.Reply, error) {
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, m); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "member", v.of(memberOf(m, v)))
 }
 

@@ -72,6 +72,9 @@ func (a *API) showRateLimitPolicy(ctx context.Context, r *request) (web.Reply, e
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, p); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "ratelimitpolicy", v.of(rateLimitPolicyOf(p, v)))
 }
 

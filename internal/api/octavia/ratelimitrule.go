@@ -57,7 +57,7 @@ func (a *API) listRateLimitRules(ctx context.Context, r *request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	q.Filters = append(q.Filters, store.Filter{Attribute: "ratelimitpolicy_id", Values: []string{p.ID}})
-	return listParts(ctx, r, "rules", q, a.Store.RateLimitRules, rateLimitRuleOf)
+	return listParts(ctx, r, "rules", q, warning(a, viewOf(r.Request), a.Store.RateLimitRules), rateLimitRuleOf)
 }
 
 // rateLimitRule returns the rule that the path names, if it is that policy's and the actor may do what the route does.
@@ -87,6 +87,9 @@ func (a *API) showRateLimitRule(ctx context.Context, r *request) (web.Reply, err
 		return web.Reply{}, err
 	}
 	v := viewOf(r.Request)
+	if err := warn(ctx, a, v, rule); err != nil {
+		return web.Reply{}, err
+	}
 	return reply(http.StatusOK, "rule", v.of(rateLimitRuleOf(rule, v)))
 }
 
