@@ -56,7 +56,7 @@ func (sc *scene) row(kind string, config map[string]any, base string) map[string
 	case "virtualservice":
 		row["runtime"] = sc.vsRuntime(uuid)
 		row["health_score"] = health(sc.ofVS(uuid))
-		row["pools"] = sc.refs("pool", sc.poolsUsedBy(uuid), base)
+		row["pools"] = sc.refs("pool", sc.used[uuid], base)
 		row["poolgroups"] = []any{}
 	case "pool":
 		row["runtime"] = sc.poolRuntime(uuid)
@@ -64,18 +64,6 @@ func (sc *scene) row(kind string, config map[string]any, base string) map[string
 		row["virtualservices"] = sc.refs("virtualservice", sc.users[uuid], base)
 	}
 	return row
-}
-
-func (sc *scene) poolsUsedBy(vs string) []string {
-	var found []string
-	for pool, users := range sc.users {
-		for _, user := range users {
-			if user == vs {
-				found = append(found, pool)
-			}
-		}
-	}
-	return found
 }
 
 // refs are references with names, as inventories have them.

@@ -65,9 +65,14 @@ func (s *Server) record(q *request, status int) {
 	s.calls = append(s.calls, c)
 }
 
-// Objects returns the objects of a kind in a tenant (its UUID, or "admin"), oldest first; "*" is all tenants'. References in them are
-// "/api/<kind>/<uuid>".
+// Objects returns the objects of a kind that a tenant owns, named by its UUID or name, oldest first; "*" is all tenants'. References in
+// them are "/api/<kind>/<uuid>", whole numbers are int64.
 func (s *Server) Objects(tenant, kind string) []map[string]any {
+	for _, t := range s.model.list(scope{all: true}, "tenant") {
+		if t["name"] == tenant {
+			tenant = text(t, "uuid")
+		}
+	}
 	return s.model.list(scope{uuid: tenant, all: tenant == "*"}, kind)
 }
 

@@ -89,17 +89,19 @@ type scene struct {
 	pools  map[string]map[string]any
 	vips   map[string]map[string]any
 	users  map[string][]string // virtual services of each pool, through policy sets too
+	used   map[string][]string // and the pools of each of them
 }
 
 func (s *Server) scene() *scene {
 	all := scope{all: true}
 	sc := &scene{
 		server: s, vs: byUUID(s.model.list(all, "virtualservice")), pools: byUUID(s.model.list(all, "pool")),
-		vips: byUUID(s.model.list(all, "vsvip")), users: map[string][]string{},
+		vips: byUUID(s.model.list(all, "vsvip")), users: map[string][]string{}, used: map[string][]string{},
 	}
 	policies := byUUID(s.model.list(all, "httppolicyset"))
 	for uuid, vs := range sc.vs {
-		for _, pool := range poolsOf(vs, policies) {
+		sc.used[uuid] = poolsOf(vs, policies)
+		for _, pool := range sc.used[uuid] {
 			sc.users[pool] = append(sc.users[pool], uuid)
 		}
 	}
