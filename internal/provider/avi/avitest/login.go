@@ -135,3 +135,24 @@ func (s *Server) probe(path string) (reply, bool) {
 	}
 	return newReply(jsonAnswer(http.StatusOK, body)), true
 }
+
+// userAccount answers /api/useraccount: who is logged in, and PUT, which changes the password. Recorded: that answers 200 with no body.
+func (s *Server) userAccount(q *request) reply {
+	switch q.Method {
+	case http.MethodGet:
+		return newReply(jsonAnswer(http.StatusOK, s.account(q)))
+	case http.MethodPut:
+		return s.changePassword(text(q.body, "old_password"), text(q.body, "password"))
+	}
+	return newReply(detail(http.StatusMethodNotAllowed, "Method '"+q.Method+"' not allowed."))
+}
+
+func (s *Server) changePassword(old, changed string) reply {
+	if !s.known(s.User, old) || changed == "" {
+		return errorReply(http.StatusBadRequest, "Invalid password")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.password = changed
+	return newReply(answer{Status: http.StatusOK})
+}

@@ -30,8 +30,11 @@ func (s *Server) answer(q *request) reply {
 // api answers a request of somebody who may make it.
 func (s *Server) api(q *request) reply {
 	c := q.call()
-	if c.Kind == "user-token" {
+	switch c.Kind {
+	case "user-token":
 		return s.userToken(q)
+	case "useraccount":
+		return s.userAccount(q)
 	}
 	if _, refused := s.model.scope(c); refused != nil {
 		return newReply(*refused)

@@ -55,7 +55,7 @@ type Server struct {
 	CertPEM   []byte         // its certificate, which is its own authority
 	Roots     *x509.CertPool // with that certificate
 	User      string
-	Password  string
+	Password  string            // at the start
 	TenantIDs map[string]string // Options.Tenants
 
 	opts     Options
@@ -68,10 +68,11 @@ type Server struct {
 	runtime  *runtime
 	ports    *ports
 
-	mu     sync.Mutex
-	faults []*Injection
-	calls  []Call
-	muted  chan struct{} // closed when the server speaks again; nil while it does
+	mu       sync.Mutex
+	password string
+	faults   []*Injection
+	calls    []Call
+	muted    chan struct{} // closed when the server speaks again; nil while it does
 }
 
 // TB is what Start needs of a test.
@@ -109,7 +110,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		User: o.User, Password: o.Password, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
+		User: o.User, Password: o.Password, password: o.Password, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
 		sessions: newSessions(o.Now), runtime: newRuntime(), ports: &ports{},
 	}
 	if err := s.makeTenants(); err != nil {

@@ -204,7 +204,9 @@ func (s *Server) basicAllowed() bool {
 }
 
 func (s *Server) known(user, password string) bool {
-	right := subtle.ConstantTimeCompare([]byte(password), []byte(s.Password)) == 1
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	right := subtle.ConstantTimeCompare([]byte(password), []byte(s.password)) == 1
 	return user == s.User && right
 }
 

@@ -158,6 +158,11 @@ func TestLaterAnswersSetTheSessionAgain(t *testing.T) {
 		if got := u.do(http.MethodPost, "/api/tenant", map[string]any{"name": "demo"}); (got.cookies["avi-sessionid"] != nil) != test.afterPost {
 			t.Errorf("%s: the answer to the POST of a tenant, %d, sets %v", test.version, got.status, got.cookies)
 		}
+		u.login(s.User, s.Password)
+		demo := text(s.Objects("*", "tenant")[1], "uuid")
+		if got := u.do(http.MethodDelete, "/api/tenant/"+demo, nil); (got.cookies["avi-sessionid"] != nil) != test.afterPost {
+			t.Errorf("%s: the answer to the DELETE of a tenant, %d, sets %v", test.version, got.status, got.cookies)
+		}
 	}
 }
 
@@ -300,6 +305,26 @@ func TestLogout(t *testing.T) {
 	}
 }
 
+func TestPasswordChangeAnswersNothing(t *testing.T) {
+	s := Start(t, Options{})
+	u := loggedIn(t, s)
+	for name, body := range map[string]map[string]any{
+		"bad old password": {"username": s.User, "old_password": "wrong", "password": "new-password"},
+		"bad no password":  {"username": s.User, "old_password": s.Password},
+	} {
+		if got := u.do(http.MethodPut, "/api/useraccount", body); got.status != http.StatusBadRequest {
+			t.Errorf("%s: PUT answers %d %s", name, got.status, got.text)
+		}
+	}
+	got := u.do(http.MethodPut, "/api/useraccount", map[string]any{"username": s.User, "old_password": s.Password, "password": "new-password"})
+	if got.status != http.StatusOK || got.text != "" {
+		t.Errorf("PUT answers %d %q", got.status, got.text)
+	}
+	if old, changed := u.login(s.User, s.Password).status, u.login(s.User, "new-password").status; old != http.StatusUnauthorized || changed != http.StatusOK {
+		t.Errorf("the old password is answered %d, the new one %d", old, changed)
+	}
+}
+
 func TestBasicAuthenticationNeedsNoCSRFToken(t *testing.T) {
 	for _, test := range []struct {
 		version string
@@ -316,6 +341,9 @@ func TestBasicAuthenticationNeedsNoCSRFToken(t *testing.T) {
 		}
 		if id := got.cookies["avi-sessionid"]; got.status == http.StatusCreated && (id == nil || id.Value != "None") {
 			t.Errorf("%s: the answer sets %v", test.version, got.cookies)
+		}
+		if made := len(s.Objects("admin", "pool")); (made == 1) != (got.status == http.StatusCreated) {
+			t.Errorf("%s: tenant admin has %d pools", test.version, made)
 		}
 	}
 	s := Start(t, Options{})
