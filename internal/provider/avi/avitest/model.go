@@ -105,9 +105,6 @@ func refused(err error) answer {
 	return failure(http.StatusInternalServerError, err.Error())
 }
 
-// knows tells whether there is such a kind of object.
-func (m *model) knows(kind string) bool { return m.schema.kinds[kind] != nil }
-
 // scope settles whose objects a call is about and checks its version: an answer that is not nil refuses the call.
 func (m *model) scope(c call) (scope, *answer) {
 	m.mu.Lock()

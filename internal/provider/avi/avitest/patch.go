@@ -61,6 +61,9 @@ func (m *model) apply(verb string, what any, kind *message, o *object, v version
 	if err != nil {
 		return err
 	}
+	if verb == "replace" {
+		clearEmpty(in, data, o)
+	}
 	for name, value := range data {
 		f := kind.fields[name]
 		if verb == "add" && f != nil && f.list {
@@ -69,6 +72,15 @@ func (m *model) apply(verb string, what any, kind *message, o *object, v version
 		o.data[name] = value
 	}
 	return nil
+}
+
+// clearEmpty unsets what is replaced by nothing.
+func clearEmpty(in, data map[string]any, o *object) {
+	for name := range in {
+		if data[name] == nil {
+			delete(o.data, name)
+		}
+	}
 }
 
 // applyDelete removes entries of lists, and resets what is no list to its default.

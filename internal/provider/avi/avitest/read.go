@@ -106,10 +106,10 @@ func tooNew(asked version, name string, brought version) string {
 func (r *reader) finish(msg *message, out map[string]any, at string) error {
 	for _, name := range msg.order {
 		f := msg.fields[name]
-		if out[name] == nil && f.fallback != nil && (!f.list) {
+		if out[name] == nil && f.fallback != nil && !f.list {
 			out[name] = f.fallback
 		}
-		if f.required && !f.readOnly && out[name] == nil && !(msg.path != "" && r.loose) {
+		if f.required && !f.readOnly && out[name] == nil && !r.loose {
 			return wrong(join(at, name), "This field is required.")
 		}
 	}

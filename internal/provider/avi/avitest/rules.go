@@ -30,6 +30,8 @@ func (m *model) check(old, o *object) error {
 		err = checkPolicySet(o)
 	case "vrfcontext":
 		err = checkVRF(old, o)
+	case "tenant":
+		return m.checkTenant(old, o)
 	}
 	if err != nil || old == nil {
 		return err

@@ -54,12 +54,7 @@ func (m *model) sees(tenant string, o *object) bool {
 // ownVRF tells whether a tenant has VRF contexts of its own.
 func (m *model) ownVRF(tenant string) bool {
 	t := m.objects["tenant"][tenant]
-	if t == nil {
-		return false
-	}
-	settings, _ := t.data["config_settings"].(map[string]any)
-	own, _ := settings["tenant_vrf"].(bool)
-	return own
+	return t != nil && settingOf(t, "tenant_vrf")
 }
 
 // defaultVRF is the VRF context of what names none: the tenant's own default, else the global one.
@@ -75,6 +70,33 @@ func (m *model) defaultVRF(tenant string) *object {
 		global = o
 	}
 	return global
+}
+
+// ownDefault tells whether a tenant has a default VRF context of its own.
+func (m *model) ownDefault(tenant string) bool {
+	for _, o := range m.objects["vrfcontext"] {
+		if o.tenant == tenant && o.data["system_default"] == true {
+			return true
+		}
+	}
+	return false
+}
+
+// checkTenant keeps whose VRF contexts a tenant uses while it has objects that are in one.
+func (m *model) checkTenant(old, o *object) error {
+	if old == nil || settingOf(old, "tenant_vrf") == settingOf(o, "tenant_vrf") {
+		return nil
+	}
+	if len(m.owned(old)) > 0 {
+		return bad("tenant_vrf of a tenant with objects cannot be changed")
+	}
+	return nil
+}
+
+func settingOf(t *object, name string) bool {
+	settings, _ := t.data["config_settings"].(map[string]any)
+	on, _ := settings[name].(bool)
+	return on
 }
 
 // tenantCreated gives a new tenant with VRF contexts of its own its default one.

@@ -66,7 +66,7 @@ func (m *model) item(c call, kind *message, v version, s scope) (answer, error) 
 	case http.MethodPatch:
 		return m.patch(c, kind, o, v)
 	}
-	return m.remove(c, kind, o)
+	return m.remove(kind, o)
 }
 
 func notAllowed(c call) answer {
@@ -214,6 +214,9 @@ func (m *model) update(c call, o, next *object, v version) (answer, error) {
 	if err := m.commit(o, next); err != nil {
 		return answer{}, err
 	}
+	if o.kind == "tenant" && !m.ownDefault(o.uuid) {
+		m.tenantCreated(next)
+	}
 	return jsonAnswer(http.StatusOK, m.render(next, view{base: c.Base, names: true, version: v})), nil
 }
 
@@ -243,7 +246,7 @@ func (m *model) keepSecrets(o, next *object) {
 }
 
 // remove answers DELETE.
-func (m *model) remove(c call, kind *message, o *object) (answer, error) {
+func (m *model) remove(kind *message, o *object) (answer, error) {
 	if o.system || kind.singleton {
 		return answer{}, &refusal{http.StatusForbidden, "Cannot delete system default object"}
 	}
