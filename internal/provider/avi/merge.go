@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/provider/avi/translate"
 )
@@ -71,11 +73,17 @@ func (g *merging) fields(path string, known, wanted map[string]any) map[string]a
 	return o
 }
 
-// replaced tells whether a certificate becomes another one: what the controller read in the old one is of no use any more.
+// replaced tells whether a certificate becomes another one, or a rule does something else: what is said besides of the old one is of no
+// use any more.
 func replaced(known, wanted map[string]any) bool {
-	is, _ := known[certificateText].(string)
-	want, ok := wanted[certificateText].(string)
-	return ok && !same(certificateText, is, want)
+	for _, field := range []string{certificateText, "action"} {
+		is, _ := known[field].(string)
+		want, ok := wanted[field].(string)
+		if ok && !same(field, is, want) {
+			return true
+		}
+	}
+	return false
 }
 
 // certificateText is the field that has a certificate as PEM, in an object that has besides what the controller read in it.
@@ -226,8 +234,7 @@ func keysOf(field string, e map[string]any) []string {
 		id, _ := e["vip_id"].(string)
 		return []string{id}
 	case "rules":
-		name, _ := e["name"].(string)
-		return []string{name, numeral(e["index"])}
+		return []string{ruleKey(e)}
 	case "ca_certs":
 		if text, ok := e[certificateText].(string); ok {
 			return []string{strings.TrimSpace(text)}
@@ -237,6 +244,12 @@ func keysOf(field string, e map[string]any) []string {
 		return []string{placementKey(e)}
 	}
 	return nil
+}
+
+// ruleKey is the id of the L7 policy that a rule stands for, with which its name ends. Its index may be another's by now.
+func ruleKey(e map[string]any) string {
+	name, _ := e["name"].(string)
+	return name[max(0, len(name)-len(uuid.Nil.String())):]
 }
 
 // servers is the field of a pool that has its members.

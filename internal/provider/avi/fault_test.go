@@ -1,0 +1,210 @@
+package avi
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plimsoll/internal/provider/avi/avitest"
+	"plimsoll/internal/provider/avi/translate"
+)
+
+// picture is all that the controller has in a tenant, without what says when it was written.
+func (w *world) picture(tenant string) map[string]string {
+	all := map[string]string{}
+	for _, kind := range append([]string{translate.VRFContext}, kinds...) {
+		for _, o := range w.server.Objects(tenant, kind) {
+			for _, field := range []string{"_last_modified", "redis_db", "tls_ticket_key"} { // different each time
+				delete(o, field)
+			}
+			all[textAt(o, "uuid")] = asJSON(w.t, o)
+		}
+	}
+	return all
+}
+
+// stage is one step of a saga, and what the controller has after it when nothing goes wrong.
+type stage struct {
+	name    string
+	run     func(p *Provider) error
+	calls   []avitest.Call
+	picture map[string]string
+}
+
+// stages are those of a saga: each chapter, and the end.
+func (s *saga) stages(t *testing.T) []*stage {
+	var all []*stage
+	for chapter := range chapters {
+		all = append(all, &stage{name: fmt.Sprintf("chapter %d", chapter), run: func(p *Provider) error {
+			result, err := p.Apply(t.Context(), s.tree(chapter))
+			if err == nil && len(result.Failures) > 0 {
+				err = fmt.Errorf("failures %v", result.Failures)
+			}
+			return err
+		}})
+	}
+	last := s.tree(chapters - 1)
+	last.Progress.Generation++
+	return append(all, &stage{name: "the end", run: func(p *Provider) error { return p.Remove(t.Context(), last) }})
+}
+
+// mishap is a fault that every so manieth request of a saga meets.
+type mishap struct {
+	name   string
+	kind   avitest.Kind
+	stride int
+	crash  bool // another process goes on
+}
+
+// mishaps are those that are tried. A session that ends and a controller that is not ready are the client's to get over, and are met more
+// rarely.
+var mishaps = []mishap{
+	{"lost answer", avitest.CutAfterWrite, 1, false},
+	{"lost answer and crash", avitest.CutAfterWrite, 3, true},
+	{"cut connection", avitest.CutBefore, 2, false},
+	{"torn answer", avitest.CutWithin, 5, false},
+	{"error", avitest.ServerError, 1, false},
+	{"not ready", avitest.Unavailable, 7, false},
+	{"stale", avitest.Stale, 1, false},
+	{"session over", avitest.Unauthorized, 7, false},
+	{"session switched", avitest.SwitchSession, 7, false},
+}
+
+// TestSingleFaults meets a fault at each request of each step of a load balancer's life. The step is done again where it says that it did
+// not come to its end; then all is as if nothing had happened: nothing twice, nothing orphaned.
+func TestSingleFaults(t *testing.T) {
+	s := newSaga(t)
+	stages := s.stages(t)
+	t.Run("none", func(t *testing.T) { s.cleanly(t, stages) })
+	for _, m := range mishaps {
+		t.Run(m.name, func(t *testing.T) {
+			w, change := s.world(t)
+			for n := range mostCalls(stages) {
+				if n%m.stride > 0 {
+					continue
+				}
+				w.provider = w.open(change)
+				for _, stage := range stages {
+					w.mishap(t, m, stage, n, change)
+				}
+			}
+		})
+	}
+}
+
+// world is one that the saga plays in: a project whose subnets have VRF contexts of their own.
+func (s *saga) world(t *testing.T) (*world, func(*Config)) {
+	change := func(c *Config) { c.Secrets, c.VRFPerSubnet, c.Controller.Probe = s.secrets, true, time.Nanosecond }
+	return worldOf(t, avitest.Options{}, change), change
+}
+
+// cleanly plays the stages without any fault and notes what comes of each.
+func (s *saga) cleanly(t *testing.T, stages []*stage) {
+	w, _ := s.world(t)
+	empty := w.picture(projectTenant)
+	for _, stage := range stages {
+		w.server.ResetCalls()
+		if err := stage.run(w.provider); err != nil {
+			t.Fatalf("%s: %v", stage.name, err)
+		}
+		stage.calls, stage.picture = w.server.Calls(), w.picture(projectTenant)
+		t.Logf("%s: %d requests, %d objects", stage.name, len(stage.calls), len(stage.picture))
+	}
+	if diff := cmp.Diff(empty, w.picture(projectTenant)); diff != "" {
+		t.Errorf("left in the end:\n%s", diff)
+	}
+}
+
+func mostCalls(stages []*stage) int {
+	most := 0
+	for _, s := range stages {
+		most = max(most, len(s.calls))
+	}
+	return most
+}
+
+// mishap plays a stage with a fault at its nth request, if it has so many. Only what changes an object can be stale.
+func (w *world) mishap(t *testing.T, m mishap, stage *stage, n int, change func(*Config)) {
+	t.Helper()
+	if n >= len(stage.calls) || m.kind == avitest.Stale && stage.calls[n].Method != "PUT" {
+		if err := stage.run(w.provider); err != nil {
+			t.Fatalf("%s without a fault: %v", stage.name, err)
+		}
+		return
+	}
+	in := w.server.Inject(avitest.Fault{Skip: n, Kind: m.kind})
+	w.again(t, stage, func() {
+		if m.crash {
+			w.provider = w.open(change)
+		}
+	})
+	if in.Hits() != 1 {
+		t.Errorf("%s: %d requests failed", stage.name, in.Hits())
+	}
+	w.server.ClearFaults()
+	if diff := cmp.Diff(stage.picture, w.picture(projectTenant)); diff != "" {
+		t.Fatalf("%s with a fault at %s (-without +with):\n%s", stage.name, stage.calls[n], diff)
+	}
+}
+
+// again runs a stage until it comes to its end, which may take one more try only.
+func (w *world) again(t *testing.T, stage *stage, between func()) {
+	t.Helper()
+	err := stage.run(w.provider)
+	if err == nil {
+		return
+	}
+	between()
+	if next := stage.run(w.provider); next != nil {
+		t.Fatalf("%s: %v, and then again: %v", stage.name, err, next)
+	}
+}
+
+// TestUnchanged: what is as it is wanted costs no write, and nothing at all while it is remembered.
+func TestUnchanged(t *testing.T) {
+	s := newSaga(t)
+	w := worldOf(t, avitest.Options{}, nil)
+	w.provider = w.open(func(c *Config) { c.Secrets, c.VRFPerSubnet = s.secrets, true })
+	lb := s.tree(1)
+	for _, step := range []struct {
+		name  string
+		next  int64 // generations
+		other bool  // process
+	}{{"first", 0, false}, {"same tree again", 0, false}, {"same in the next generation", 1, false}, {"of another process", 1, true}} {
+		lb.Progress.Generation += step.next
+		if step.other {
+			w.provider = w.open(func(c *Config) { c.Secrets, c.VRFPerSubnet = s.secrets, true })
+		}
+		w.server.ResetCalls()
+		result, err := w.provider.Apply(t.Context(), lb)
+		if err != nil || len(result.Failures) > 0 {
+			t.Fatal(step.name, err, result.Failures)
+		}
+		reads, writes := 0, 0
+		for _, c := range w.server.Calls() {
+			if c.Method == "GET" {
+				reads++
+			} else {
+				writes++
+			}
+		}
+		if step.name != "first" && (writes > 0 || result.Method != "unchanged") {
+			t.Errorf("%s: %d writes, %s: %s", step.name, writes, result.Method, lines(w.server.Calls()))
+		}
+		if step.next == 1 && !step.other && reads > 0 {
+			t.Errorf("%s: %d reads", step.name, reads)
+		}
+	}
+}
+
+func lines(calls []avitest.Call) string {
+	var all []string
+	for _, c := range calls {
+		all = append(all, c.String())
+	}
+	return "\n" + strings.Join(all, "\n")
+}
+
