@@ -61,8 +61,6 @@ func TestCheck(t *testing.T) {
 		}, map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK, "vrf contexts": Warn}, "engines of their own cannot have VRF contexts of subnets: demo"},
 		{"another type of cloud", nil, setCloud(func(o map[string]any) { o["vtype"] = "CLOUD_VCENTER" }),
 			map[string]Verdict{"login": OK, "version": OK, "cloud": Warn, "tenants": OK}, "CLOUD_VCENTER"},
-		{"no verification", func(c *Config) { c.Controller.Insecure = true }, nil,
-			map[string]Verdict{"login": OK, "version": OK, "certificate": Warn, "cloud": OK, "tenants": OK}, "cert_verify"},
 		{"all well", func(c *Config) { c.VRFPerSubnet = true }, nil,
 			map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK, "vrf contexts": OK}, ""},
 		{"one tenant", func(c *Config) { c.Tenants.Single = "demo" }, nil, map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK}, ""},

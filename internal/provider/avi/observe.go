@@ -73,15 +73,15 @@ func (v view) has(lb *lbaas.LoadBalancer) bool {
 	return false
 }
 
-// drifted is what is not as it was made. While an Apply is at work, or after one that did not end well, nothing is said: it comes
-// again anyway.
+// drifted is what is not as it was made. While an Apply is at work, or is yet to come, nothing is said, nor after one that did not end
+// well: it comes again anyway.
 func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memory, v view) ([]string, error) {
 	switch {
 	case was.whole:
 		return drift(lb, was, v.sight, v.audit), nil
 	case was.doubted:
 		return []string{"it was found changed before"}, nil
-	case was.stamp == stamp{}:
+	case was.stamp == stamp{} && lb.Progress.Status() == lbaas.Active:
 		return p.unknownDrift(ctx, lb, v.audit)
 	}
 	return nil, nil

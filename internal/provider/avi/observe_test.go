@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -272,5 +273,35 @@ func TestObserveSilence(t *testing.T) {
 	cancel()
 	if _, err := p.Observe(ctx, []*lbaas.LoadBalancer{lb}); err == nil {
 		t.Error("Observe goes on without a context")
+	}
+}
+
+// TestObserveTogether has many ask at the same time, while one changes: they share what one of them asks.
+func TestObserveTogether(t *testing.T) {
+	s := newController(t)
+	p := open(t, s, func(c *Config) { c.PollEvery, c.AuditEvery = time.Hour, time.Hour })
+	a, b := plain(demoProject, 'a'), plain(otherProject, 'b')
+	apply(t, p, a, b)
+	s.SetServer(translate.PoolUUID(a.Pools[0].ID, a.Listeners[0].ID), "10.0.3.11:8080", "OPER_DOWN")
+	s.ResetCalls()
+	var group sync.WaitGroup
+	for i := range 16 {
+		group.Go(func() {
+			lb := []*lbaas.LoadBalancer{a, b}[i%2]
+			seen, err := p.Observe(t.Context(), []*lbaas.LoadBalancer{lb})
+			if err != nil || len(seen) != 1 {
+				t.Errorf("Observe: %v, %v", seen, err)
+			}
+		})
+	}
+	group.Wait()
+	polls := 0
+	for _, path := range paths(s) {
+		if path == "GET virtualservice-inventory" {
+			polls++
+		}
+	}
+	if polls != 1 {
+		t.Errorf("%d polls, want 1", polls)
 	}
 }
