@@ -27,6 +27,7 @@ type emulatorOptions struct {
 	tenants   []string
 	placement time.Duration
 	caFile    string
+	failEvery int
 
 	network   string
 	portDelay time.Duration
@@ -55,6 +56,7 @@ the variable ` + aviPassword + ` instead of a flag.`,
 	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: NAME=ID, where ID is a project's; repeatable")
 	f.DurationVar(&o.placement, "placement", 0, "how long placing a virtual service takes; 0 is not at all")
 	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this file")
+	f.IntVar(&o.failEvery, "fail-every", 0, "have each so many requests fail, in all ways in turn: refused, cut, stale, logged out")
 	f.StringVar(&o.network, "network-url", "", "the network service (before /v2.0) in which service engines have ports; its token is in "+aviNetworkToken)
 	f.DurationVar(&o.portDelay, "port-delay", 15*time.Minute, "until a port that is not used any more goes away")
 	_ = cmd.MarkFlagFilename("ca-file")
@@ -81,7 +83,7 @@ func (o emulatorOptions) options() (avitest.Options, error) {
 	}
 	options := avitest.Options{
 		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
-		Placement: o.placement, Instant: o.placement == 0, PortDelay: o.portDelay, AnyNetwork: true,
+		Placement: o.placement, Instant: o.placement == 0, PortDelay: o.portDelay, AnyNetwork: true, FailEvery: o.failEvery,
 	}
 	if o.network != "" {
 		options.Ports = aviPorts{url: o.network, token: os.Getenv(aviNetworkToken)}

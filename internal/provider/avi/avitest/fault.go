@@ -86,7 +86,26 @@ func (s *Server) fault(q *request) (Fault, bool) {
 			return in.fault, true
 		}
 	}
-	return Fault{}, false
+	return s.failEvery(q)
+}
+
+// turns are the faults of Options.FailEvery, one after the other.
+var turns = []Kind{CutAfterWrite, ServerError, Unauthorized, CutBefore, SwitchSession, Unavailable, CutWithin, Stale}
+
+// failEvery fails each so many requests below /api, if the options say so. Only writes are stale.
+func (s *Server) failEvery(q *request) (Fault, bool) {
+	if s.opts.FailEvery <= 0 || !q.below("/api/") {
+		return Fault{}, false
+	}
+	s.asked++
+	if s.asked%s.opts.FailEvery != 0 {
+		return Fault{}, false
+	}
+	kind := turns[s.asked/s.opts.FailEvery%len(turns)]
+	if kind == Stale && q.Method != http.MethodPut {
+		kind = ServerError
+	}
+	return Fault{Kind: kind}, true
 }
 
 // takes counts a request that matches, and says whether it fails.

@@ -112,6 +112,22 @@ func TestFaultsCount(t *testing.T) {
 	}
 }
 
+func TestFailEvery(t *testing.T) {
+	s := Start(t, Options{FailEvery: 2})
+	var got []int // 0: no answer
+	for range 2 * len(turns) {
+		told, err := loggedIn(t, s).try(http.MethodPut, "/api/pool/pool-none", map[string]any{"name": "p"})
+		if err != nil {
+			told.status = 0
+		}
+		got = append(got, told.status)
+	}
+	want := []int{404, 500, 404, 401, 404, 0, 404, 419, 404, 503, 404, 0, 404, 412, 404, 0}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("each second request fails (-want +got):\n%s", diff)
+	}
+}
+
 func TestDown(t *testing.T) {
 	s := Start(t, Options{})
 	u := loggedIn(t, s)

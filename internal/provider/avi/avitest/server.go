@@ -31,6 +31,8 @@ type Options struct {
 	Instant   bool          // virtual services are placed at once; Start sets it unless Placement says otherwise
 	Placement time.Duration // how long placing takes (4 s)
 
+	FailEvery int // each so many requests fail, in all ways in turn; 0 is none
+
 	Ports     Ports         // of the network service; without it service engines have none
 	PortDelay time.Duration // until garbage collection frees a port that is not used any more (15 min)
 }
@@ -71,6 +73,7 @@ type Server struct {
 	mu       sync.Mutex
 	password string
 	faults   []*Injection
+	asked    int // for Options.FailEvery
 	calls    []Call
 	muted    chan struct{} // closed when the server speaks again; nil while it does
 }
