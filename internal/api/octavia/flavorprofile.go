@@ -20,6 +20,7 @@ func readFlavorProfile(f *form, p *lbaas.FlavorProfile) {
 	f.text("name", &p.Name)
 	f.text("provider_name", &p.Provider)
 	f.text("flavor_data", &p.Data)
+	p.Data = fromPython(p.Data)
 	if f.create {
 		f.require("name", "provider_name", "flavor_data")
 	}

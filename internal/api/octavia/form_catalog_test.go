@@ -86,16 +86,20 @@ func tryCatalogForm(t *testing.T, noun string, f *form, read func(f *form) (func
 
 // FuzzProfileData feeds anything to the reader of profiles' data: it is an object, or the error is the user's.
 func FuzzProfileData(f *testing.F) {
-	for _, text := range []string{"", "{}", "null", "[]", `{"a":1}`, `{"a":{"b":[null,true]}} `, `{"a":1}{}`, `{"a":1e999}`, "\x00", "{\"\xff\":1}"} {
+	for _, text := range []string{"", "{}", "null", "[]", `{"a":1}`, `{"a":{"b":[null,true]}} `, `{"a":1}{}`, `{"a":1e999}`, "\x00", "{\"\xff\":1}", "{'a': ['b', True, None, 1.5]}"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		data, err := parseData("flavor_data", text)
+		read := fromPython(text)
+		if json.Valid([]byte(text)) && read != text {
+			t.Errorf("JSON %q becomes %q", text, read)
+		}
+		data, err := parseData("flavor_data", read)
 		if err != nil {
 			userError(t, "data", err)
 			return
 		}
-		if data == nil || !json.Valid([]byte(text)) {
+		if data == nil || !json.Valid([]byte(read)) {
 			t.Errorf("%q gives %v", text, data)
 		}
 		topology(data) // which anything may be
