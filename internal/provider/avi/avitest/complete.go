@@ -20,11 +20,7 @@ func (m *model) complete(o *object) {
 			delete(o.data, "vip")
 		}
 	case "pool":
-		m.refer(o, "vrf_ref", m.defaultVRF(o.tenant))
-		o.data["servers"] = withHostnames(o.data["servers"])
-		if o.data["servers"] == nil {
-			delete(o.data, "servers")
-		}
+		m.completePool(o)
 	case "sslkeyandcertificate":
 		completeCertificate(o, m.opts.Now())
 	case "tenant":
@@ -69,6 +65,17 @@ func (m *model) completeVS(o *object) {
 			name = "System-Standard-PFS"
 		}
 		m.refer(o, "ssl_profile_ref", m.builtin("sslprofile", name))
+	}
+}
+
+func (m *model) completePool(o *object) {
+	m.refer(o, "vrf_ref", m.defaultVRF(o.tenant))
+	if o.data["lb_algorithm"] == "LB_ALGORITHM_CONSISTENT_HASH" && o.data["lb_algorithm_hash"] == nil {
+		o.data["lb_algorithm_hash"] = "LB_ALGORITHM_CONSISTENT_HASH_SOURCE_IP_ADDRESS"
+	}
+	o.data["servers"] = withHostnames(o.data["servers"])
+	if o.data["servers"] == nil {
+		delete(o.data, "servers")
 	}
 }
 

@@ -53,7 +53,7 @@ func TestFilters(t *testing.T) {
 // TestBadQueries are refused: a misspelt filter would select everything.
 func TestBadQueries(t *testing.T) {
 	b := newBench(t, modelOptions{})
-	for query, status := range map[string]int{"page_size=0": 400, "page_size=201": 400, "page_size=x": 400, "page=0": 400, "page=x": 400, "page=2": 404, "nmae=x": 400} {
+	for query, status := range map[string]int{"page_size=0": 400, "page_size=201": 400, "page_size=x": 400, "page=0": 400, "page=x": 400, "page=2": 404, "title=x": 400} {
 		if got, _ := b.ask(http.MethodGet, "pool?"+query, "", nil); got != status {
 			t.Errorf("%s answers %d, want %d", query, got, status)
 		}

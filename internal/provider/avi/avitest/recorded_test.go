@@ -258,8 +258,8 @@ func TestSSLVS(t *testing.T) {
 		}
 	}
 	want(t, "key_params", any(js{"algorithm": "SSL_KEY_ALGORITHM_RSA", "rsa_params": js{"key_size": "SSL_KEY_2048_BITS", "exponent": 65537.}}), read["key_params"])
-	if print := part["fingerprint"].(string); !strings.HasPrefix(print, "SHA1 Fingerprint=") || !strings.HasSuffix(print, "\n") || len(print) != len("SHA1 Fingerprint=")+60 {
-		t.Errorf("fingerprint %q", print)
+	if line := part["fingerprint"].(string); !strings.HasPrefix(line, "SHA1 Fingerprint=") || !strings.HasSuffix(line, "\n") || len(line) != len("SHA1 Fingerprint=")+60 {
+		t.Errorf("fingerprint %q", line)
 	}
 	for _, field := range []string{"fingerprint", "certificate", "public_key"} {
 		delete(part, field)

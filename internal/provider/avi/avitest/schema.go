@@ -110,8 +110,11 @@ func (s *schema) read(text string) error {
 			continue
 		}
 		f, err := readField(words)
-		if err != nil || m == nil {
+		if err != nil {
 			return fmt.Errorf("line %d: %w", i+1, err)
+		}
+		if m == nil {
+			return fmt.Errorf("line %d: %s is in no kind and no message", i+1, f.name)
 		}
 		m.add(f)
 	}
