@@ -82,7 +82,7 @@ func httpRule(p *lbaas.L7Policy, index int64, o owner) map[string]any {
 		}
 	case lbaas.RedirectToPool:
 		rule["switching_action"] = map[string]any{
-			"action": "HTTP_SWITCHING_SELECT_POOL", "pool_ref": Ref(Pool, PoolUUID(p.RedirectPoolID, o.id)),
+			"action": "HTTP_SWITCHING_SELECT_POOL", "status_code": nil, "pool_ref": Ref(Pool, PoolUUID(p.RedirectPoolID, o.id)),
 		}
 	case lbaas.RedirectToURL:
 		rule["redirect_action"] = redirect(p, p.RedirectURL)

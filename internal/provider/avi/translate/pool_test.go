@@ -13,23 +13,41 @@ import (
 	"plimsoll/lbaas"
 )
 
-// TestPools compares pools of all kinds, and what they refer to, with golden files.
-func TestPools(t *testing.T) {
-	plain := Options{Cloud: "Default-Cloud", Version: "18.2.10"}
-	tests := map[string]struct {
-		lb           *lbaas.LoadBalancer
-		certificates Certificates
-		options      Options
-	}{
+// poolSamples are pools of all kinds, and what they refer to.
+func poolSamples(t *testing.T) map[string]sample {
+	t.Helper()
+	plain := Options{Cloud: "Default-Cloud", Version: "18.2.6"}
+	return map[string]sample{
 		"pools":         {poolsTree(), nil, plain},
 		"monitors":      {monitorsTree(), nil, plain},
 		"pool-tls":      {poolTLSTree(), poolCertificates(t), plain},
 		"pool-tls-held": {poolTLSTree(), testCertificates(t), plain},
 		"placement":     {placementTree(), nil, Options{Cloud: "Default-Cloud", Placement: true, Subnets: testSubnets()}},
 	}
-	for name, test := range tests {
+}
+
+func TestPools(t *testing.T) {
+	for name, s := range poolSamples(t) {
 		t.Run(name, func(t *testing.T) {
-			checkGolden(t, name, below(Objects(test.lb, test.certificates, test.options)))
+			checkGolden(t, name, below(Objects(s.lb, s.certificates, s.options)))
+		})
+	}
+}
+
+// TestControllerTakesPools shows the same to the emulated controller, and policy sets too.
+func TestControllerTakesPools(t *testing.T) {
+	all := poolSamples(t)
+	for name, lb := range l7Samples() {
+		all[name] = sample{lb, testCertificates(t), Options{Cloud: "Default-Cloud", Version: "18.2.6"}}
+	}
+	for name, s := range all {
+		t.Run(name, func(t *testing.T) {
+			ctl := connect(t, s.options.Version)
+			prepare(t, ctl)
+			for id, subnet := range testSubnets() {
+				create(t, ctl, Object{Kind: "network", UUID: subnet.NetworkID, Owned: map[string]any{"name": "network of " + id}})
+			}
+			makeAndDelete(t, ctl, Objects(s.lb, s.certificates, s.options))
 		})
 	}
 }
