@@ -1,6 +1,7 @@
 package avi
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,10 @@ import (
 	"plimsoll/test/harness"
 )
 
-func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "4") // they wait for one another's programs, most of the time
+	os.Exit(harness.Main(m))
+}
 
 // configuration has the lines of the driver's documents. The other provider makes nothing.
 const configuration = `

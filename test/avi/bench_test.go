@@ -168,6 +168,7 @@ func looking(c avitest.Call) bool {
 // TestRequests counts what the documents' session costs the controller: no step more than with the original driver, where
 // that did not leave something undone.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	s := newStepwise(t)
 	ours, theirs := 0, 0
 	for _, st := range steps() {

@@ -18,6 +18,7 @@ import (
 
 // TestUsersChanges changes on the controller what LBaaS does not say, and what it does. The former survives, the latter does not.
 func TestUsersChanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, avitest.Options{}, creating+"[reconcile]\naudit_interval = 1\n")
 	c := w.Demo(t)
 	lb := build(t, c, c.CreateNetwork(t, "web", "10.1.0.0/24"), "avi_adc", "web")
@@ -52,6 +53,7 @@ func TestUsersChanges(t *testing.T) {
 
 // TestStatuses has a server fail and a virtual service count.
 func TestStatuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, avitest.Options{}, creating+"[reconcile]\naudit_interval = 1\n")
 	c := w.Demo(t)
 	lb := build(t, c, c.CreateNetwork(t, "web", "10.1.0.0/24"), "avi_adc", "web")
@@ -81,6 +83,7 @@ func TestStatuses(t *testing.T) {
 
 // TestRefusal has the controller refuse one listener. It is in ERROR with the controller's words, and the others work.
 func TestRefusal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, avitest.Options{}, creating)
 	c := w.Demo(t)
 	lb := build(t, c, c.CreateNetwork(t, "web", "10.1.0.0/24"), "avi_adc", "web")

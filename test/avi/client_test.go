@@ -1,6 +1,8 @@
 package avi
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -30,13 +32,26 @@ func (p prompt) run(t *testing.T, words ...string) string {
 	t.Helper()
 	const mark = "end of the command"
 	for i, w := range words {
-		if w == "" || strings.ContainsAny(w, ` "'{}[]()<>|;&*?$!#\`) {
+		if w == "" || strings.ContainsAny(w, ` "{}[]()<>|;&*?$!#\`) {
 			// The prompt takes lines apart twice.
 			words[i] = "'" + regexp.MustCompile(`[^\w]`).ReplaceAllString(w, `\$0`) + "'"
 		}
 	}
 	out, _ := p.Run(t, strings.Join(words, " ")+"\n!echo "+mark, mark, commandTime)
 	return strings.TrimSpace(out)
+}
+
+// once runs a command of its own, for words with quotes in them, which the prompt does not take.
+func once(env []string, words ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "openstack", words...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%s%v", out, err)
+	}
+	return string(out)
 }
 
 // value types a command that shows an object, or makes one, and returns a column of it.

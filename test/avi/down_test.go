@@ -33,9 +33,16 @@ func build(t testing.TB, c *harness.Cloud, n *harness.Net, provider, name string
 	return lb
 }
 
-// TestControllerDown takes the controller away for a while. The API goes on, load balancers say what they wait for, other providers
-// notice nothing, a server starts all the same, and all is done when the controller is back.
+// TestControllerDown takes the controller away for a while, once so that it refuses connections, once so that it does not answer. The API goes
+// on, load balancers say what they wait for, other providers notice nothing, a server starts all the same, and all is done when
+// the controller is back.
 func TestControllerDown(t *testing.T) {
+	t.Parallel()
+	t.Run("refuses", func(t *testing.T) { t.Parallel(); controllerDown(t, (*avitest.Server).Down) })
+	t.Run("is silent", func(t *testing.T) { t.Parallel(); controllerDown(t, (*avitest.Server).Mute) })
+}
+
+func controllerDown(t *testing.T, away func(*avitest.Server, bool)) {
 	w := newWorld(t, avitest.Options{}, creating+"timeout = 2\n")
 	c := w.Demo(t)
 	n := c.CreateNetwork(t, "web", "10.1.0.0/24")
@@ -43,17 +50,10 @@ func TestControllerDown(t *testing.T) {
 	c.WaitActive(t, changed.ID)
 	c.WaitActive(t, doomed.ID)
 
-	w.emulator.Down(true)
-	made := build(t, c, n, "avi_adc", "made")
-	const port = 81
-	if _, err := listeners.Create(t.Context(), c.LoadBalancer, listeners.CreateOpts{LoadbalancerID: changed.ID, Protocol: "HTTP", ProtocolPort: port, Name: "late"}).Extract(); err != nil {
-		t.Fatalf("a change while the controller is down: %v", err)
-	}
-	if err := loadbalancers.Delete(t.Context(), c.LoadBalancer, doomed.ID, loadbalancers.DeleteOpts{Cascade: true}).ExtractErr(); err != nil {
-		t.Fatalf("a deletion while the controller is down: %v", err)
-	}
-	for _, lb := range []*loadbalancers.LoadBalancer{made, changed, doomed} {
-		waitReason(t, c, lb.ID, w.address)
+	away(w.emulator, true)
+	made := change(t, c, n, changed.ID, doomed.ID)
+	for _, id := range []string{made, changed.ID, doomed.ID} {
+		waitReason(t, c, id, w.address)
 	}
 	for i := range 20 { // more than the loop works on at the same time
 		build(t, c, n, "avi_adc", fmt.Sprintf("queued-%d", i))
@@ -65,24 +65,42 @@ func TestControllerDown(t *testing.T) {
 	}
 	w.Stop(t)
 	w.Start(t)
-	waitReason(t, c, made.ID, w.address)
+	waitReason(t, c, made, w.address)
 
-	w.emulator.Down(false)
-	c.WaitActive(t, made.ID)
-	c.WaitActive(t, changed.ID)
+	away(w.emulator, false)
 	c.WaitGone(t, doomed.ID)
+	converged(t, w, c, 22)
+}
+
+// change makes a load balancer, changes one and deletes one, and returns the one that it made.
+func change(t *testing.T, c *harness.Cloud, n *harness.Net, changed, doomed string) string {
+	t.Helper()
+	made := build(t, c, n, "avi_adc", "made")
+	_, err := listeners.Create(t.Context(), c.LoadBalancer, listeners.CreateOpts{LoadbalancerID: changed, Protocol: "HTTP", ProtocolPort: 81, Name: "late"}).Extract()
+	if err != nil {
+		t.Fatalf("a change while the controller is down: %v", err)
+	}
+	if err := loadbalancers.Delete(t.Context(), c.LoadBalancer, doomed, loadbalancers.DeleteOpts{Cascade: true}).ExtractErr(); err != nil {
+		t.Fatalf("a deletion while the controller is down: %v", err)
+	}
+	return made.ID
+}
+
+// converged waits until so many load balancers are there, each with a listener and one of them with two.
+func converged(t *testing.T, w *world, c *harness.Cloud, count int) {
+	t.Helper()
 	all, err := loadbalancers.List(c.LoadBalancer, loadbalancers.ListOpts{}).AllPages(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	lbs, err := loadbalancers.ExtractLoadBalancers(all)
-	if err != nil || len(lbs) != 22 {
-		t.Fatalf("%d load balancers, %v, want 22", len(lbs), err)
+	if err != nil || len(lbs) != count {
+		t.Fatalf("%d load balancers, %v, want %d", len(lbs), err, count)
 	}
 	for _, lb := range lbs {
 		c.WaitActive(t, lb.ID)
 	}
-	if got := w.emulator.Objects(tenant(c.ProjectID), "virtualservice"); len(got) != 23 {
+	if got := w.emulator.Objects(tenant(c.ProjectID), "virtualservice"); len(got) != count+1 {
 		t.Errorf("%d virtual services, want one for each listener", len(got))
 	}
 }

@@ -56,6 +56,7 @@ func (n *neutron) DeletePort(ctx context.Context, id string) error {
 // TestPorts deletes load balancers of which service engines have ports. As long as these are there the deletion waits and says for which, and the
 // subnet cannot go; garbage collection that is forced takes them away.
 func TestPorts(t *testing.T) {
+	t.Parallel()
 	network := &neutron{}
 	w := newWorld(t, avitest.Options{Ports: network}, creating+"port_wait = 600\n")
 	network.cloud.Store(w.Admin(t))

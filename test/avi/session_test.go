@@ -26,7 +26,8 @@ type session struct {
 
 // TestSession goes through the documents' session with the real client, against both programs.
 func TestSession(t *testing.T) {
-	s := &session{world: newProcesses(t, creating+"vrf_context_per_subnet=True\n")}
+	t.Parallel()
+	s := &session{world: newProcesses(t, creating+"vrf_context_per_subnet=True\n[DEFAULT]\ndebug=True\n")}
 	s.demo = s.Demo(t)
 	s.subnet = s.demo.CreateNetwork(t, "data4snw", "10.0.3.0/24").SubnetID
 	s.user = newPrompt(t, s.demo)
@@ -36,6 +37,9 @@ func TestSession(t *testing.T) {
 	s.children(t)
 	s.deletions(t, listener)
 	s.end(t)
+	if log := s.Log(); strings.Contains(log, "avi123") || strings.Contains(log, "PRIVATE KEY") || !strings.Contains(log, "avi_adc") {
+		t.Error("the log has secrets, or nothing of the controller")
+	}
 }
 
 // shown are the names of all objects of a kind in the tenant demo.
@@ -199,22 +203,23 @@ func (s *session) end(t *testing.T) {
 
 // TestFlavors gives load balancers the service engine group and the VRF contexts of flavors, whose data are written as in the documents.
 func TestFlavors(t *testing.T) {
+	t.Parallel()
 	w := newProcesses(t, creating)
 	w.make(t, "serviceenginegroup", "se-group-1")
 	w.make(t, "vrfcontext", "blue")
-	admin, demo := newPrompt(t, w.Admin(t)), w.Demo(t)
-	user := newPrompt(t, demo)
+	admin, demo := w.Admin(t), w.Demo(t)
+	operator, user := newPrompt(t, admin), newPrompt(t, demo)
 	subnet := demo.CreateNetwork(t, "vip4snw", "10.0.4.0/24").SubnetID
 	for name, data := range map[string]string{
 		"SEG1": "{'se_group_ref': '/api/serviceenginegroup?name=se-group-1'}", "BLUE": `{"vrf_ref": "/api/vrfcontext?name=blue"}`,
 		"DEDICATED_VRF_CONTEXT": "{'vrf_context_per_subnet': 'True'}", "NONE": "{'vrf_context_per_subnet': 'False'}",
 	} {
-		admin.run(t, "loadbalancer", "flavorprofile", "create", "--name", name, "--provider", "avi_lbaasv2.avi_driver.AviDriver", "--flavor-data", data)
-		if got := admin.value(t, "name", "loadbalancer", "flavor", "create", "--name", name, "--flavorprofile", name, "--enable"); got != name {
-			t.Fatalf("flavor %s: %s", name, got)
+		made := once(admin.Env(), "loadbalancer", "flavorprofile", "create", "--name", name, "--provider", "avi_lbaasv2.avi_driver.AviDriver", "--flavor-data", data)
+		if got := operator.value(t, "name", "loadbalancer", "flavor", "create", "--name", name, "--flavorprofile", name, "--enable"); got != name {
+			t.Fatalf("flavor %s: %s\n%s", name, got, made)
 		}
 	}
-	out := admin.run(t, "loadbalancer", "flavorprofile", "create", "--name", "bad", "--provider", "avi_adc", "--flavor-data", "{'se_group_ref': '/api/serviceenginegroup?name=nonesuch'}")
+	out := once(admin.Env(), "loadbalancer", "flavorprofile", "create", "--name", "bad", "--provider", "avi_adc", "--flavor-data", "{'se_group_ref': '/api/serviceenginegroup?name=nonesuch'}")
 	if !strings.Contains(out, "nonesuch") {
 		t.Errorf("a profile with a group that is not there: %s", out)
 	}
@@ -262,6 +267,7 @@ func (w *world) client(t testing.TB) *controller.Client {
 
 // TestDoctor asks a controller that is well, and one with another password.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	w := newProcesses(t, creating)
 	out, _ := w.Try("doctor", "--config", w.configFile(t, "avi123", w.caFile), "--state-dir", w.StateDir, "--listen", "127.0.0.1:0")
 	if !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {

@@ -11,6 +11,7 @@ import (
 
 // TestMissingTenant waits for a tenant that the controller's administrator makes later.
 func TestMissingTenant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, avitest.Options{}, "")
 	c := w.Demo(t)
 	lb := build(t, c, c.CreateNetwork(t, "web", "10.1.0.0/24"), "avi_adc", "web")
@@ -25,12 +26,12 @@ func TestMissingTenant(t *testing.T) {
 
 // TestSingleTenant has the load balancers of two projects in one tenant, where their objects have the same names.
 func TestSingleTenant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, avitest.Options{Tenants: map[string]string{"Load Balancers": "tenant-" + uuid.NewString()}}, "tenant_mapping = single:Load Balancers\n")
 	for _, name := range []string{"red", "blue"} {
 		c := w.Tenant(t, name)
 		lb := build(t, c, c.CreateNetwork(t, "web", "10.1.0.0/24"), "avi_adc", "web")
 		c.WaitActive(t, lb.ID)
-		t.Cleanup(func() { c.Delete(t, lb.ID) })
 	}
 	names := map[any]bool{}
 	for _, o := range w.emulator.Objects(w.emulator.TenantIDs["Load Balancers"], "virtualservice") {
