@@ -76,7 +76,7 @@ func NewBindings(cfg BindingsConfig) *Bindings {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Bindings{
-		cfg: cfg, queue: newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}),
+		cfg: cfg, queue: newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}, cfg.Workers),
 		scanNow: make(chan struct{}, 1), auditNow: make(chan struct{}, 1),
 	}
 }

@@ -22,7 +22,7 @@ type Config struct {
 	Log       *slog.Logger
 	Stepped   func(Step) // told of every Apply and Remove; may be nil
 
-	Workers       int           // 8: load balancers in work at the same time
+	Workers       int           // 8: load balancers of each provider that are in work at the same time
 	LeaseTTL      time.Duration // 15 s
 	ScanEvery     time.Duration // 2 s: looks for pending load balancers that no hint named
 	AuditEvery    time.Duration // 30 s
@@ -50,7 +50,7 @@ func New(cfg Config) *Loop {
 	cfg.defaults()
 	l := &Loop{
 		cfg:       cfg,
-		queue:     newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}),
+		queue:     newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}, cfg.Workers),
 		memory:    newMemory(),
 		observers: map[string]*observer{},
 		scanNow:   make(chan struct{}, 1),
@@ -107,7 +107,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		g.Go(func() error { return o.run(ctx) })
 		g.Go(func() error { return o.watch(ctx) })
 	}
-	for range l.cfg.Workers {
+	for range l.cfg.Workers * max(1, len(l.cfg.Providers)) { // so that there is one left for each that finds room
 		g.Go(func() error { l.work(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -126,10 +126,12 @@ func (l *Loop) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if l.step(ctx, id) {
+		switch l.step(ctx, id) {
+		case again:
 			l.queue.Retry(id)
-		} else {
+		case done:
 			l.queue.Done(id)
+		case waits: // the queue has it
 		}
 	}
 }

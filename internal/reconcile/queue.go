@@ -7,16 +7,18 @@ import (
 
 // queue hands keys to workers. A key is in it once however often it is added, no two workers have the same key, and a
 // key that is added while a worker has it comes back when the worker is done. No timer stands between an Add and the Get
-// that it answers; only what failed waits.
+// that it answers; only what failed waits, and what finds no room in its gate.
 type queue struct {
 	backoff backoff
+	room    int // in each gate
 
 	mu      sync.Mutex
-	some    sync.Cond // a key became ready, or the queue closed
-	lanes   [2][]entry
+	some    sync.Cond              // a key became ready, there is room for one, or the queue closed
+	open    gate                   // of the ready keys whose gate is not known
+	gates   map[string]*gate       // of those that are in work, or that found no room
 	ready   map[string]place       // of each ready key
 	pushed  int                    // entries so far
-	working map[string]bool        // true once the key was added again
+	working map[string]*work       // of each key that a worker has
 	later   map[string]*time.Timer // pauses
 	tries   map[string]int         // failures in a row
 	closed  bool
@@ -39,13 +41,24 @@ type entry struct {
 type place struct {
 	lane lane
 	seq  int
+	gate *gate
 }
 
-func newQueue(b backoff) *queue {
+// work is on a key that a worker has.
+type work struct {
+	place place // that the key had
+	again bool  // it was added since
+	gate  *gate // in which it has room, or nil
+}
+
+// newQueue returns a queue whose gates have room for so many keys each.
+func newQueue(b backoff, room int) *queue {
 	q := &queue{
 		backoff: b,
+		room:    room,
 		ready:   map[string]place{},
-		working: map[string]bool{},
+		working: map[string]*work{},
+		gates:   map[string]*gate{},
 		later:   map[string]*time.Timer{},
 		tries:   map[string]int{},
 	}
@@ -58,8 +71,8 @@ func (q *queue) Add(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wake(key)
-	if _, busy := q.working[key]; busy {
-		q.working[key] = true
+	if w := q.working[key]; w != nil {
+		w.again = true
 		return
 	}
 	q.push(key, fast)
@@ -92,12 +105,22 @@ func (q *queue) Get() (string, bool) {
 		if q.closed {
 			return "", false
 		}
-		if key, ok := q.pop(); ok {
-			q.working[key] = false
-			return key, true
+		if e, ok := q.pop(); ok {
+			q.begin(e)
+			return e.key, true
 		}
 		q.some.Wait()
 	}
+}
+
+// begin gives a key to a worker, with the room that it waited for.
+func (q *queue) begin(e entry) {
+	w := &work{place: e.place}
+	if g := e.place.gate; g != &q.open {
+		g.busy++
+		w.gate = g
+	}
+	q.working[e.key] = w
 }
 
 // Done ends the work on a key, which succeeded.
@@ -127,25 +150,26 @@ func (q *queue) Close() {
 		q.wake(key)
 	}
 	clear(q.ready)
-	q.lanes = [2][]entry{}
+	clear(q.gates)
+	q.open = gate{}
 	q.some.Broadcast()
 }
 
 // busy tells whether a key is ready, in work or pausing.
 func (q *queue) busy(key string) bool {
 	_, ready := q.ready[key]
-	_, working := q.working[key]
-	return ready || working || q.later[key] != nil
+	return ready || q.working[key] != nil || q.later[key] != nil
 }
 
 // end takes a key from its worker and tells whether it is ready again since it was added meanwhile.
 func (q *queue) end(key string) bool {
-	again := q.working[key]
+	w := q.working[key]
 	delete(q.working, key)
-	if again {
+	q.leave(w.gate)
+	if w.again {
 		q.push(key, fast)
 	}
-	return again
+	return w.again
 }
 
 // push makes a key ready, or moves it from the slow lane to the fast one; its old entry goes stale.
@@ -153,28 +177,38 @@ func (q *queue) push(key string, in lane) {
 	if q.closed {
 		return
 	}
-	if was, ok := q.ready[key]; ok && was.lane <= in {
+	was, ok := q.ready[key]
+	if ok && was.lane <= in {
 		return
 	}
+	at := &q.open
+	if ok {
+		at = was.gate
+	}
 	q.pushed++
-	e := entry{key, place{in, q.pushed}}
-	q.ready[key] = e.place
-	q.lanes[in] = append(q.lanes[in], e)
+	q.put(entry{key, place{in, q.pushed, at}})
+}
+
+// put makes a key ready at a place.
+func (q *queue) put(e entry) {
+	q.ready[e.key] = e.place
+	e.place.gate.insert(e)
 	q.some.Signal()
 }
 
-func (q *queue) pop() (string, bool) {
-	for in := range q.lanes {
-		for len(q.lanes[in]) > 0 {
-			e := q.lanes[in][0]
-			q.lanes[in] = q.lanes[in][1:]
-			if q.ready[e.key] == e.place {
-				delete(q.ready, e.key)
-				return e.key, true
-			}
+// pop takes the first key for which there is room.
+func (q *queue) pop() (first entry, ok bool) {
+	first, ok = q.head(&q.open)
+	for _, g := range q.gates {
+		if e, some := q.head(g); some && g.busy < q.room && (!ok || e.place.before(first.place)) {
+			first, ok = e, true
 		}
 	}
-	return "", false
+	if ok {
+		first.place.gate.shift(first.place.lane)
+		delete(q.ready, first.key)
+	}
+	return first, ok
 }
 
 // pause makes a key ready once d has passed.

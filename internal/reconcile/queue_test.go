@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,51 +16,117 @@ import (
 
 var quick = backoff{first: time.Second, cap: 8 * time.Second}
 
-// model is what a queue should be: the ready keys in order, without any of its machinery.
+// model is what a queue should be: the ready keys in order, without any of its machinery. The gate of a key is its name's first letter.
 type model struct {
-	fast, slow []string
-	working    map[string]bool
-	pausing    map[string]bool
+	ready   []item // in the order in which they are taken
+	next    int
+	working map[string]*hand
+	pausing map[string]bool
 }
 
-func (m *model) ready(key string) bool {
-	return slices.Contains(m.fast, key) || slices.Contains(m.slow, key)
+// item is a ready key; waits tells that it found no room.
+type item struct {
+	key   string
+	lane  lane
+	seq   int
+	waits bool
+}
+
+// hand is a key in work: as it was, whether it was added since, and whether it has room.
+type hand struct {
+	item
+	again, room bool
+}
+
+const modelRoom = 2
+
+func (m *model) index(key string) int {
+	return slices.IndexFunc(m.ready, func(i item) bool { return i.key == key })
 }
 
 func (m *model) busy(key string) bool {
-	_, working := m.working[key]
-	return m.ready(key) || working || m.pausing[key]
+	return m.index(key) >= 0 || m.working[key] != nil || m.pausing[key]
+}
+
+func (m *model) put(i item) {
+	m.ready = append(m.ready, i)
+	slices.SortFunc(m.ready, func(a, b item) int { return cmp.Or(cmp.Compare(a.lane, b.lane), cmp.Compare(a.seq, b.seq)) })
+}
+
+func (m *model) push(key string, in lane, waits bool) {
+	m.next++
+	m.put(item{key, in, m.next, waits})
 }
 
 func (m *model) add(key string) {
 	delete(m.pausing, key)
-	if _, ok := m.working[key]; ok {
-		m.working[key] = true
+	if w := m.working[key]; w != nil {
+		w.again = true
 		return
 	}
-	m.slow = slices.DeleteFunc(m.slow, func(k string) bool { return k == key })
-	if !slices.Contains(m.fast, key) {
-		m.fast = append(m.fast, key)
+	i := m.index(key)
+	switch {
+	case i < 0:
+		m.push(key, fast, false)
+	case m.ready[i].lane == slow:
+		waits := m.ready[i].waits
+		m.ready = slices.Delete(m.ready, i, i+1)
+		m.push(key, fast, waits)
 	}
+}
+
+// room tells whether a gate has room.
+func (m *model) room(key string) bool {
+	n := 0
+	for k, w := range m.working {
+		if k[0] == key[0] && w.room {
+			n++
+		}
+	}
+	return n < modelRoom
+}
+
+// first is the index of the key that is taken next, or -1.
+func (m *model) first() int {
+	return slices.IndexFunc(m.ready, func(i item) bool { return !i.waits || m.room(i.key) })
 }
 
 func (m *model) take() string {
-	from := &m.fast
-	if len(m.fast) == 0 {
-		from = &m.slow
+	i := m.first()
+	it := m.ready[i]
+	m.ready = slices.Delete(m.ready, i, i+1)
+	m.working[it.key] = &hand{item: it, room: it.waits}
+	return it.key
+}
+
+func (m *model) enter(key string) bool {
+	w := m.working[key]
+	if w.room {
+		return true
 	}
-	key := (*from)[0]
-	*from = (*from)[1:]
-	m.working[key] = false
-	return key
+	if w.again && w.lane == slow {
+		m.next++
+		w.lane, w.seq = fast, m.next
+	}
+	before := slices.ContainsFunc(m.ready, func(i item) bool {
+		return i.waits && i.key[0] == key[0] && (i.lane < w.lane || i.lane == w.lane && i.seq < w.seq)
+	})
+	if m.room(key) && !before {
+		w.room = true
+		return true
+	}
+	delete(m.working, key)
+	w.waits = true
+	m.put(w.item)
+	return false
 }
 
 func (m *model) end(key string, failed bool) {
-	again := m.working[key]
+	again := m.working[key].again
 	delete(m.working, key)
 	switch {
 	case again:
-		m.fast = append(m.fast, key)
+		m.push(key, fast, false)
 	case failed:
 		m.pausing[key] = true
 	}
@@ -68,21 +136,17 @@ func (m *model) someWorking(t *rapid.T) (string, bool) {
 	if len(m.working) == 0 {
 		return "", false
 	}
-	var keys []string
-	for k := range m.working {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return rapid.SampledFrom(keys).Draw(t, "working"), true
+	return rapid.SampledFrom(slices.Sorted(maps.Keys(m.working))).Draw(t, "working"), true
 }
 
 // TestQueueModel plays random moves on a queue and on its model.
 func TestQueueModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := newQueue(backoff{first: time.Hour, cap: time.Hour})
+		q := newQueue(backoff{first: time.Hour, cap: time.Hour}, modelRoom)
 		defer q.Close()
-		m := &model{working: map[string]bool{}, pausing: map[string]bool{}}
-		key := rapid.SampledFrom([]string{"a", "b", "c", "d"})
+		m := &model{working: map[string]*hand{}, pausing: map[string]bool{}}
+		keys := []string{"a1", "a2", "a3", "a4", "b1", "b2", "b3", "c1"}
+		key := rapid.SampledFrom(keys)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				k := key.Draw(t, "key")
@@ -96,7 +160,7 @@ func TestQueueModel(t *testing.T) {
 					t.Fatalf("Offer(%s) = %v, want %v", k, got, want)
 				}
 				if want {
-					m.slow = append(m.slow, k)
+					m.push(k, slow, false)
 				}
 			},
 			"offer after": func(t *rapid.T) {
@@ -110,12 +174,20 @@ func TestQueueModel(t *testing.T) {
 				}
 			},
 			"get": func(t *rapid.T) {
-				if len(m.fast)+len(m.slow) == 0 {
+				if m.first() < 0 {
 					return // it would wait
 				}
 				want := m.take()
 				if got, ok := q.Get(); got != want || !ok {
 					t.Fatalf("Get() = %q, %v, want %q", got, ok, want)
+				}
+			},
+			"enter": func(t *rapid.T) {
+				if k, ok := m.someWorking(t); ok {
+					want := m.enter(k)
+					if got := q.Enter(k, k[:1]); got != want {
+						t.Fatalf("Enter(%s) = %v, want %v", k, got, want)
+					}
 				}
 			},
 			"done": func(t *rapid.T) {
@@ -130,23 +202,28 @@ func TestQueueModel(t *testing.T) {
 					m.end(k, true)
 				}
 			},
-			"": func(t *rapid.T) {
-				for _, k := range []string{"a", "b", "c", "d"} {
-					q.mu.Lock()
-					got := q.busy(k)
-					q.mu.Unlock()
-					if got != m.busy(k) {
-						t.Fatalf("busy(%s) = %v, want %v", k, got, m.busy(k))
-					}
-				}
-			},
+			"": func(t *rapid.T) { m.check(t, q, keys) },
 		})
 	})
 }
 
+func (m *model) check(t *rapid.T, q *queue, keys []string) {
+	for _, k := range keys {
+		q.mu.Lock()
+		got := q.busy(k)
+		q.mu.Unlock()
+		if got != m.busy(k) {
+			t.Fatalf("busy(%s) = %v, want %v", k, got, m.busy(k))
+		}
+	}
+	if want, got := (State{Ready: len(m.ready), Working: len(m.working), Pausing: len(m.pausing)}), q.state(); got != want {
+		t.Fatalf("state %+v, want %+v", got, want)
+	}
+}
+
 func TestAddIsGotWithoutATimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(quick)
+		q := newQueue(quick, 1)
 		start := time.Now()
 		got := make(chan string)
 		go func() { k, _ := q.Get(); got <- k }()
@@ -160,7 +237,7 @@ func TestAddIsGotWithoutATimer(t *testing.T) {
 
 func TestRetryPausesLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(quick)
+		q := newQueue(quick, 1)
 		q.Add("a")
 		for i, limit := range []time.Duration{1, 2, 4, 8, 8} {
 			k, _ := q.Get()
@@ -180,7 +257,7 @@ func TestRetryPausesLongerEachTime(t *testing.T) {
 
 func TestDoneForgetsFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(quick)
+		q := newQueue(quick, 1)
 		for range 5 {
 			q.Add("a")
 			k, _ := q.Get()
@@ -202,7 +279,7 @@ func TestDoneForgetsFailures(t *testing.T) {
 
 func TestAddEndsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(quick)
+		q := newQueue(quick, 1)
 		q.Add("a")
 		k, _ := q.Get()
 		q.Retry(k)
@@ -223,7 +300,7 @@ func TestAddEndsAPause(t *testing.T) {
 
 func TestCloseEndsGetAndTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(quick)
+		q := newQueue(quick, 1)
 		q.Add("a")
 		q.Get()
 		q.Add("b")
@@ -245,7 +322,7 @@ func TestCloseEndsGetAndTimers(t *testing.T) {
 
 // TestQueueUnderRace lets many add and many work: no key is in two hands, and each Add is followed by work on its key.
 func TestQueueUnderRace(t *testing.T) {
-	q := newQueue(backoff{first: time.Microsecond, cap: time.Millisecond})
+	q := newQueue(backoff{first: time.Microsecond, cap: time.Millisecond}, 2)
 	const keys, adders, rounds = 10, 8, 200
 	var wanted, done [keys]atomic.Int64
 	var inHand [keys]atomic.Int32
@@ -259,6 +336,9 @@ func TestQueueUnderRace(t *testing.T) {
 				}
 				var i int
 				fmt.Sscan(key, &i)
+				if !q.Enter(key, fmt.Sprint(i%3)) {
+					continue
+				}
 				if inHand[i].Add(1) != 1 {
 					t.Errorf("two workers have %s", key)
 				}

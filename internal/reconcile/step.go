@@ -32,36 +32,60 @@ func (t *task) lost(err error) bool {
 	return t.held.ctx.Err() != nil || errors.Is(err, store.ErrLeaseLost)
 }
 
-// step makes true what is wanted of a load balancer. It tells whether to come back after a pause.
-func (l *Loop) step(ctx context.Context, id string) (again bool) {
+// next is what follows a step.
+type next int
+
+const (
+	done  next = iota
+	again      // it is to be repeated after a pause
+	waits      // it did not begin: the provider has as much to do as it may
+)
+
+func nextOf(repeat bool) next {
+	if repeat {
+		return again
+	}
+	return done
+}
+
+// step makes true what is wanted of a load balancer.
+func (l *Loop) step(ctx context.Context, id string) next {
 	asked := time.Now()
 	lb, err := l.cfg.Store.Tree(ctx, id)
 	if errors.Is(err, lbaas.NotFound) {
 		l.memory.forget(id)
-		return false
+		return done
 	}
 	if err != nil {
 		if ctx.Err() == nil {
 			l.cfg.Log.Warn("load balancer could not be read", "load_balancer", id, "err", err)
 		}
-		return true
+		return again
 	}
-	h, done := l.leases.use(store.LeaseName(lb))
+	h, release := l.leases.use(store.LeaseName(lb))
 	if h == nil {
 		l.leases.look(store.LeaseName(lb)) // once it is taken, the scan finds what is pending
-		return false
+		return done
 	}
-	defer done()
+	defer release()
 	if h.since.After(asked) {
-		return true // another may have had the lease and gone on: under our new epoch the data plane would take the older tree
+		return again // another may have had the lease and gone on: under our new epoch the data plane would take the older tree
+	}
+	return l.begin(lb, h)
+}
+
+// begin does a step on what was read under a lease, if there is need and the provider has room for it.
+func (l *Loop) begin(lb *lbaas.LoadBalancer, h *held) next {
+	if !l.queue.Enter(lb.ID, lb.Provider) {
+		return waits
 	}
 	if !l.memory.due(lb, h.Name) {
-		return false
+		return done
 	}
 	lb.Epoch = h.Epoch
-	t := &task{lb: lb, held: h, provider: l.cfg.Providers[lb.Provider], log: l.cfg.Log.With("load_balancer", id, "provider", lb.Provider)}
-	again, err = l.converge(t)
-	return l.settle(t, again, err)
+	t := &task{lb: lb, held: h, provider: l.cfg.Providers[lb.Provider], log: l.cfg.Log.With("load_balancer", lb.ID, "provider", lb.Provider)}
+	repeat, err := l.converge(t)
+	return nextOf(l.settle(t, repeat, err))
 }
 
 // settle decides what becomes of a step that was cut short or could not be written down.
