@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"plimsoll/internal/provider/avi/controller"
@@ -15,8 +16,36 @@ import (
 // audit is what a tenant, or all of them, have of ours.
 type audit struct {
 	began   time.Time
+	took    time.Duration
 	objects objects
 	ours    map[string][]key // by load balancer, as the objects' marks say
+
+	mu       sync.Mutex
+	compared map[comparison][]string // what came of it: it is asked for again and again
+}
+
+// comparison names what was compared with an audit: what an Apply left, or a tree that none of this process made.
+type comparison struct {
+	lb   string
+	made bool
+	stamp
+}
+
+// compare returns what came of a comparison, which is made once.
+func (a *audit) compare(c comparison, judge func() ([]string, error)) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if all, done := a.compared[c]; done {
+		return all, nil
+	}
+	all, err := judge()
+	if err == nil {
+		if a.compared == nil {
+			a.compared = map[comparison][]string{}
+		}
+		a.compared[c] = all
+	}
+	return all, err
 }
 
 // list reads all objects of the kinds that load balancers are made of. What has no mark of ours and is not known as one of ours is
@@ -40,6 +69,7 @@ func (p *Provider) list(ctx context.Context, t controller.Tenant) (*audit, error
 			}
 		}
 	}
+	a.took = time.Since(a.began)
 	return a, nil
 }
 
@@ -75,8 +105,10 @@ func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
 		all = vanished(was, s)
 	}
 	if a.began.After(was.ended) {
-		all = append(all, a.changed(was.wanted)...)
-		all = append(all, a.foreign(lb, was)...)
+		changes, _ := a.compare(comparison{lb.ID, true, was.done}, func() ([]string, error) {
+			return append(a.changed(was.wanted), a.foreign(lb, was)...), nil
+		})
+		all = append(all, changes...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -7,6 +7,7 @@ import (
 
 	"plimsoll/internal/provider/avi/avitest"
 	"plimsoll/internal/provider/avi/translate"
+	"plimsoll/lbaas"
 )
 
 // TestDrift has somebody else change what an Apply made, and the next Apply mend it.
@@ -158,3 +159,35 @@ func TestDriftDuringApply(t *testing.T) {
 		t.Error("drifted while an Apply is at work")
 	}
 }
+
+// TestDriftOfNothing goes through a life with about all that a load balancer can have. What was just made has never drifted, neither to
+// who made it nor to another process, which reads no certificates for that.
+func TestDriftOfNothing(t *testing.T) {
+	s := newSaga(t)
+	w := worldOf(t, avitest.Options{}, func(c *Config) { c.Secrets, c.VRFPerSubnet = s.secrets, true })
+	for chapter := range chapters {
+		lb := s.tree(chapter)
+		lb.Progress.Observed = lb.Progress.Generation
+		apply(t, w.provider, lb)
+		other := w.open(func(c *Config) { c.VRFPerSubnet = true })
+		for name, p := range map[string]*Provider{"who made it": w.provider, "another": other} {
+			o, there := observe(t, p, lb)[lb.ID]
+			if !there || o.Drifted {
+				v, _ := p.views(t.Context(), nil)
+				again, _ := p.unknownDrift(t.Context(), lb, v(lb).audit)
+				t.Errorf("chapter %d, %s: there %v, drifted %v; %v", chapter, name, there, o.Drifted, again)
+			}
+			if chapter == 4 { // it is off
+				continue
+			}
+			for id, status := range o.Operating {
+				if status != lbaas.Online && status != lbaas.NoMonitor && status != lbaas.Draining && !unused(lb, id) {
+					t.Errorf("chapter %d, %s: %s is %s", chapter, name, id, status)
+				}
+			}
+		}
+	}
+}
+
+// unused tells whether no listener uses a pool.
+func unused(lb *lbaas.LoadBalancer, id string) bool { return lb.Pool(id) != nil && len(lb.ListenersOf(id)) == 0 }

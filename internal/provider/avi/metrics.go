@@ -59,8 +59,11 @@ func (p *Provider) measure(ctx context.Context, t controller.Tenant, last *metri
 	}
 	if err != nil {
 		p.watcher.ids = nil // it may be another version by now
-		p.log().Warn("controller tells no metrics", "err", err)
+		if !p.watcher.still {
+			p.log().Warn("controller tells no metrics", "err", err)
+		}
 	}
+	p.watcher.still = err != nil
 	return m
 }
 

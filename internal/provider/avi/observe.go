@@ -82,7 +82,7 @@ func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memo
 	case was.doubted:
 		return []string{"it was found changed before"}, nil
 	case was.stamp == stamp{} && lb.Progress.Status() == lbaas.Active:
-		return p.unknownDrift(ctx, lb, v.audit)
+		return v.audit.compare(comparison{lb.ID, false, stampOf(lb)}, func() ([]string, error) { return p.unknownDrift(ctx, lb, v.audit) })
 	}
 	return nil, nil
 }

@@ -1,7 +1,9 @@
 package avi
 
 import (
+	"encoding/json"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -191,6 +193,43 @@ func TestUnclear(t *testing.T) {
 		asked := s.unclear([]*lbaas.LoadBalancer{watched()})
 		if _, got := asked[pool]; got != test.want || asked[childPool] != nil {
 			t.Errorf("%s: asked %v, want %v", test.name, asked, test.want)
+		}
+	}
+}
+
+// FuzzServersIn shows that no answer about servers breaks anything.
+func FuzzServersIn(f *testing.F) {
+	for _, seed := range []string{
+		`[{"ip_addr": {"addr": "10.0.3.10", "type": "V4"}, "port": 8080, "oper_status": {"state": "OPER_UP"}}]`,
+		`{"count": 1, "results": [{"ip": {"addr": "2001:DB8::0A"}, "port": 8080, "oper_status": {"state": "OPER_DOWN"}}]}`,
+		`[1, null, {"port": 1e999, "ip_addr": 7, "oper_status": []}]`, `"x"`, `null`, `{"results": {}}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var answer any
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		if d.Decode(&answer) != nil {
+			return
+		}
+		for server, is := range serversIn(answer) {
+			if server == "" || is < unknown || is > off {
+				t.Errorf("%q is %d", server, is)
+			}
+		}
+	})
+}
+
+func TestServersIn(t *testing.T) {
+	for _, answer := range []any{
+		[]any{map[string]any{"ip_addr": map[string]any{"addr": "2001:DB8::0A"}, "port": json.Number("8080"), "oper_status": map[string]any{"state": "OPER_UP"}}},
+		map[string]any{"results": []any{map[string]any{
+			"ip": map[string]any{"addr": "2001:db8::a"}, "port": json.Number("8080"), "oper_status": map[string]any{"state": "OPER_UP"},
+		}}},
+	} {
+		if diff := cmp.Diff(map[string]health{"[2001:db8::a]:8080": up}, serversIn(answer)); diff != "" {
+			t.Errorf("serversIn(%v) (-want +got):\n%s", answer, diff)
 		}
 	}
 }

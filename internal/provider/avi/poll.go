@@ -48,6 +48,7 @@ type watcher struct {
 	alone bool          // the user may not read all tenants at once
 	views map[controller.Tenant]*view
 	ids   []string // of the metrics that the controller has
+	still bool     // it told no metrics when it was last asked
 }
 
 func newWatcher() *watcher {
@@ -116,30 +117,41 @@ func forbidden(err error) bool {
 	return ok && e.Status == http.StatusForbidden && !controller.Denied(err)
 }
 
-// view brings what is known of a tenant up to date, as far as that is due.
+// view brings what is known of a tenant up to date, as far as that is due. What was learnt is kept when the rest fails, and an old
+// audit is better than none: where there is so much that a new one does not end in time, statuses are told all the same.
 func (p *Provider) view(ctx context.Context, t controller.Tenant, lbs []*lbaas.LoadBalancer) (view, error) {
 	v := p.watcher.views[t]
 	if v == nil {
 		v = &view{}
+		p.watcher.views[t] = v
 	}
-	next := *v
-	var err error
-	if next.sight, err = p.poll(ctx, t, lbs, v.sight); err != nil {
+	s, err := p.poll(ctx, t, lbs, v.sight)
+	if err != nil {
 		return view{}, err
 	}
-	if next.metrics == nil || time.Since(next.metrics.began) >= p.auditEvery() {
-		next.metrics = p.measure(ctx, t, v.metrics)
+	v.sight = s
+	if v.metrics == nil || time.Since(v.metrics.began) >= p.auditEvery(0) {
+		v.metrics = p.measure(ctx, t, v.metrics)
 	}
-	if next.audit == nil || time.Since(next.audit.began) >= p.auditEvery() {
-		if next.audit, err = p.list(ctx, t); err != nil {
-			return view{}, err
-		}
+	if v.audit != nil && time.Since(v.audit.began) < p.auditEvery(v.audit.took) {
+		return *v, nil
 	}
-	p.watcher.views[t] = &next
-	return next, nil
+	a, err := p.list(ctx, t)
+	switch {
+	case err == nil:
+		v.audit = a
+	case v.audit == nil:
+		return view{}, err
+	default:
+		p.log().Warn("what others changed cannot be looked for", "err", err)
+	}
+	return *v, nil
 }
 
-func (p *Provider) auditEvery() time.Duration { return cmp.Or(p.cfg.AuditEvery, auditEvery) }
+// auditEvery is how old an audit may be. One that takes long is made more seldom, unless the configuration says how often.
+func (p *Provider) auditEvery(took time.Duration) time.Duration {
+	return cmp.Or(p.cfg.AuditEvery, max(auditEvery, 10*took))
+}
 
 // poll asks for the states anew where they are old, or older than what an Apply made of one of the load balancers. While many
 // are being made, such questions come at a third of the pace: one answers for all that were made meanwhile.
@@ -213,7 +225,7 @@ func (p *Provider) lookCloser(ctx context.Context, t controller.Tenant, lbs []*l
 	for uuid, known := range s.unclear(lbs) {
 		pool := *known
 		closer[uuid] = &pool
-		if last != nil && pool.inherit(last.pools[uuid], p.auditEvery()) {
+		if last != nil && pool.inherit(last.pools[uuid], p.auditEvery(0)) {
 			continue
 		}
 		group.Go(func() error {
