@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/config"
@@ -67,6 +70,20 @@ type enabledProviders struct {
 	providers map[string]provider.Provider
 	faces     []provider.Face
 	byDefault string
+}
+
+// closeTime bounds how long the end of a server waits for providers to say goodbye.
+const closeTime = 400 * time.Millisecond
+
+// close ends what providers have with others, all at the same time.
+func (e enabledProviders) close() error {
+	var g errgroup.Group
+	for _, p := range e.providers {
+		if c, ok := p.(io.Closer); ok {
+			g.Go(c.Close)
+		}
+	}
+	return waitFor(g.Wait, closeTime)
 }
 
 // statsTime bounds how long a request for counters waits for the data plane, before it gets what was last observed.

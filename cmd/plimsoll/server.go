@@ -75,6 +75,11 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err := enabled.close(); err != nil {
+			s.log.Info("sessions with controllers left to their end", "err", err)
+		}
+	}()
 	ident, err := s.identity(ctx, st)
 	if err != nil {
 		return err

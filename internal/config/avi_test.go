@@ -27,7 +27,7 @@ func TestAviRefuses(t *testing.T) {
 		{"bad no address", aviLine + "[avi_adc]\npassword = x\n", "section [avi_adc] needs the option address"},
 		{"bad no password", aviLine + "[avi_adc]\naddress = a\n", "section [avi_adc] needs the option password, or one of password_file, token and token_file"},
 		{"bad two passwords", aviLine + "[avi_adc]\naddress = a\npassword = b\ntoken = c\n", "has more than one of password"},
-		{"bad option", aviLine + "[avi_adc]\nadress = a\n", "p.conf:4: option adress in [avi_adc] is unknown"},
+		{"bad option", aviLine + "[avi_adc]\naddresses = a\n", "p.conf:4: option addresses in [avi_adc] is unknown"},
 		{"bad empty user", aviLine + "[avi_adc]\nuser =\n" + good, "option user in [avi_adc] must not be empty"},
 		{"bad empty password", aviLine + "[avi_adc]\npassword =\naddress = a\n", "option password in [avi_adc] must not be empty"},
 		{"bad URL", aviLine + "[avi_adc]\npassword = x\naddress = https://avi\n", `"https://avi" is neither a host nor host:port`},

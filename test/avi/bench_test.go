@@ -2,6 +2,7 @@ package avi
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -162,7 +163,7 @@ func (s *stepwise) take(t testing.TB, st step) []avitest.Call {
 // looking tells whether a request is for statuses and statistics, for which the original driver never asked.
 func looking(c avitest.Call) bool {
 	return strings.Contains(c.Path, "-inventory") || strings.Contains(c.Path, "/analytics/") || strings.Contains(c.Path, "/runtime") ||
-		c.Method == "GET" && c.Tenant == "*"
+		c.Method == http.MethodGet && c.Tenant == "*"
 }
 
 // TestRequests counts what the documents' session costs the controller: no step more than with the original driver, where

@@ -3,7 +3,6 @@ package avi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -85,7 +84,7 @@ func TestPorts(t *testing.T) {
 		if gophercloud.ResponseCodeIs(err, http.StatusNotFound) {
 			return nil
 		}
-		return fmt.Errorf("the load balancer is still there: %v", err)
+		return errors.New("the load balancer is still there")
 	})
 	if left := w.emulator.DataPorts(); len(left) > 0 {
 		t.Errorf("ports are left: %v", left)
