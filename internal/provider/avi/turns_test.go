@@ -1,6 +1,7 @@
 package avi
 
 import (
+	"net/http"
 	"net/netip"
 	"slices"
 	"testing"
@@ -118,7 +119,7 @@ func (w *world) unwritten(t *testing.T, name string, lb *lbaas.LoadBalancer) {
 	w.server.ResetCalls()
 	mustApply(t, p, lb)
 	for _, c := range w.server.Calls() {
-		if c.Method != "GET" && c.Path != "/login" {
+		if c.Method != http.MethodGet && c.Path != "/login" {
 			t.Errorf("%s: %s", name, c)
 		}
 	}
