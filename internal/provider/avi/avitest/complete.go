@@ -23,6 +23,9 @@ func (m *model) complete(o *object) {
 		m.completePool(o)
 	case "sslkeyandcertificate":
 		completeCertificate(o, m.opts.Now())
+		if m.opts.SharedCAs {
+			m.shareAuthorities(o)
+		}
 	case "tenant":
 		m.completeTenant(o)
 	}

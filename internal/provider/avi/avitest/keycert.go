@@ -29,6 +29,35 @@ func completeCertificate(o *object, now time.Time) {
 	o.data["key_params"] = keyParams(c.PublicKey)
 }
 
+// shareAuthorities has a certificate's chain refer to the oldest objects with the same authorities in them.
+func (m *model) shareAuthorities(o *object) {
+	chain, _ := copied(o.data["ca_certs"]).([]any)
+	for _, e := range chain {
+		entry, _ := e.(map[string]any)
+		ref, _ := entry["ca_ref"].(string)
+		named := m.objects[kindOf(ref)][uuidOf(ref)]
+		if named == nil {
+			continue
+		}
+		for _, other := range m.sorted(named.kind) {
+			if other.tenant == o.tenant && other.data["type"] == named.data["type"] && pemOf(other) == pemOf(named) {
+				entry["ca_ref"] = path(other.kind, other.uuid)
+				break
+			}
+		}
+	}
+	if chain != nil {
+		o.data["ca_certs"] = chain
+	}
+}
+
+// pemOf is the certificate of an object.
+func pemOf(o *object) string {
+	part, _ := o.data["certificate"].(map[string]any)
+	text, _ := part["certificate"].(string)
+	return strings.TrimSpace(text)
+}
+
 // firstCertificate reads the first certificate of PEM text; chains may follow.
 func firstCertificate(text string) (*x509.Certificate, error) {
 	block, _ := pem.Decode([]byte(text))

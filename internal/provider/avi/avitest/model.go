@@ -27,9 +27,12 @@ type model struct {
 
 // modelOptions say what kind of controller this is.
 type modelOptions struct {
-	Version     string           // of the controller, such as "18.2.6"
-	Lenient     bool             // unknown fields are ignored, as recorded controllers do, instead of refused
-	AnyNetwork  bool             // a network is there as soon as a UUID refers to it, as if the cloud had told of it
+	Version    string // of the controller, such as "18.2.6"
+	Lenient    bool   // unknown fields are ignored, as recorded controllers do, instead of refused
+	AnyNetwork bool   // a network is there as soon as a UUID refers to it, as if the cloud had told of it
+	// SharedCAs has certificates refer to the oldest object of the tenant with the same authority in it, whichever they named. AKO met
+	// controllers that do so.
+	SharedCAs   bool
 	DefaultType string           // vtype of Default-Cloud; empty: CLOUD_OPENSTACK
 	Now         func() time.Time // nil: time.Now
 	// Changed is told of every change after it is made, before the call returns, without the model's lock.

@@ -57,7 +57,15 @@ func (r *reader) reference(f *field, s, at string) (any, error) {
 	if r.loose && t.uuid != "" {
 		return path(t.kind, t.uuid), nil
 	}
-	return nil, &refusal{http.StatusBadRequest, at + ": " + r.m.schema.kinds[f.of].name + " not found: " + s}
+	return nil, &refusal{http.StatusBadRequest, at + ": " + notFound(r.m.schema.kinds[f.of]) + ": " + s}
+}
+
+// notFound is what a dangling reference is refused with. "VrfContext not found" and "Network object not found" are texts that AKO knows.
+func notFound(kind *message) string {
+	if kind.path == "network" {
+		return "Network object not found"
+	}
+	return kind.name + " not found"
 }
 
 // find looks for an object that a tenant sees.

@@ -162,7 +162,21 @@ func (m *model) checkPool(o *object) error {
 	if o.data["lb_algorithm_hash"] == "LB_ALGORITHM_CONSISTENT_HASH_CUSTOM_HEADER" && o.data["lb_algorithm_consistent_hash_hdr"] == nil {
 		return wrong("lb_algorithm_consistent_hash_hdr", "This field is required.")
 	}
+	if err := m.checkPoolMonitors(o); err != nil {
+		return err
+	}
 	return m.checkPoolTLS(o)
+}
+
+// checkPoolMonitors wants an HTTPS monitor to know how to speak TLS: from the pool's SSL profile, as the manual has it, or its own.
+func (m *model) checkPoolMonitors(o *object) error {
+	for _, monitor := range m.followAll(o, "health_monitor_refs") {
+		part, _ := monitor.data["https_monitor"].(map[string]any)
+		if monitor.data["type"] == "HEALTH_MONITOR_HTTPS" && part["ssl_attributes"] == nil && o.data["ssl_profile_ref"] == nil {
+			return bad("HealthMonitor %v of type HTTPS needs ssl_attributes or a pool with ssl_profile_ref", monitor.data["name"])
+		}
+	}
+	return nil
 }
 
 // checkPoolTLS wants an SSL profile where servers are to be verified or told who asks.

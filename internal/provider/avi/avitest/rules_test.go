@@ -61,8 +61,9 @@ func TestBadBodies(t *testing.T) {
 		"dangling uuid":             {"pool", "HealthMonitor not found", js{"name": "p", "health_monitor_refs": []any{"/api/healthmonitor/healthmonitor-x"}}},
 		"dangling name":             {"pool", "SSLProfile not found", js{"name": "p", "ssl_profile_ref": "/api/sslprofile?name=none"}},
 		"reference of another kind": {"pool", "no reference", js{"name": "p", "ssl_profile_ref": "/api/pool?name=none"}},
+		"HTTPS monitor without TLS": {"pool", "of type HTTPS needs", js{"name": "p", "health_monitor_refs": []any{"/api/healthmonitor?name=System-HTTPS"}}},
 		"VRF unknown":               {"pool", "VrfContext not found", js{"name": "p", "vrf_ref": "vrfcontext-x"}},
-		"network unknown":           {"pool", "Network not found", js{"name": "p", "placement_networks": []any{js{"network_ref": "0b0b0b0b-1111-4222-8333-444444444444", "subnet": js{"ip_addr": ip, "mask": 24}}}}},
+		"network unknown":           {"pool", "Network object not found", js{"name": "p", "placement_networks": []any{js{"network_ref": "0b0b0b0b-1111-4222-8333-444444444444", "subnet": js{"ip_addr": ip, "mask": 24}}}}},
 
 		"monitor without type":    {"healthmonitor", "type", js{"name": "m"}},
 		"monitor timeout equal":   {"healthmonitor", "must be less than", js{"name": "m", "type": "HEALTH_MONITOR_TCP", "send_interval": 5, "receive_timeout": 5}},
@@ -288,4 +289,21 @@ func TestMethods(t *testing.T) {
 	}
 	b.at("18.2.7").refuses(http.StatusBadRequest, "later than the controller's", http.MethodGet, "pool", nil)
 	b.at("new").refuses(http.StatusBadRequest, "not of the form", http.MethodGet, "pool", nil)
+}
+
+// TestSharedCAs: AKO met controllers that have two certificates refer to one of two objects with the same authority in it.
+func TestSharedCAs(t *testing.T) {
+	b := newBench(t, modelOptions{SharedCAs: true})
+	authority, _ := keypair(t, "ca", true, true)
+	var made []string
+	for _, name := range []string{"one", "two"} {
+		ca := b.make("sslkeyandcertificate", js{"name": "ca-" + name, "type": "SSL_CERTIFICATE_TYPE_CA", "certificate": js{"certificate": authority}})
+		leaf, key := keypair(t, name, false, true)
+		made = append(made, ca)
+		c := b.make("sslkeyandcertificate", js{"name": name, "key": key, "certificate": js{"certificate": leaf}, "ca_certs": []any{js{"name": "ca-" + name, "ca_ref": ca}}})
+		got := b.must(http.StatusOK, http.MethodGet, strings.TrimPrefix(c, "/api/"), "", nil)
+		want(t, name, any(testBase+made[0]), got["ca_certs"].([]any)[0].(map[string]any)["ca_ref"])
+	}
+	b.refuses(http.StatusForbidden, "'SSLKeyAndCertificate one', 'SSLKeyAndCertificate two'", http.MethodDelete, strings.TrimPrefix(made[0], "/api/"), nil)
+	b.must(http.StatusNoContent, http.MethodDelete, strings.TrimPrefix(made[1], "/api/"), "", nil)
 }

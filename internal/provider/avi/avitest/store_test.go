@@ -74,7 +74,7 @@ func TestNetworks(t *testing.T) {
 	}
 	open := newBench(t, modelOptions{AnyNetwork: true})
 	open.must(http.StatusCreated, http.MethodPost, "pool", "", placed("/api/network/"+id))
-	open.refuses(http.StatusBadRequest, "Network not found", http.MethodPost, "pool", placed("/api/network/data"))
+	open.refuses(http.StatusBadRequest, "Network object not found", http.MethodPost, "pool", placed("/api/network/data"))
 }
 
 // TestIntroduced: fields that came to several branches at different times.
