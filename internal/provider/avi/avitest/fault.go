@@ -89,19 +89,26 @@ func (s *Server) fault(q *request) (Fault, bool) {
 	return s.failEvery(q)
 }
 
-// turns are the faults of Options.FailEvery, one after the other.
+// FailEvery has each so many requests below /api fail from now on, in all ways in turn; 0 is none.
+func (s *Server) FailEvery(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.every, s.asked = n, 0
+}
+
+// turns are the faults of FailEvery, one after the other.
 var turns = []Kind{CutAfterWrite, ServerError, Unauthorized, CutBefore, SwitchSession, Unavailable, CutWithin, Stale}
 
-// failEvery fails each so many requests below /api, if the options say so. Only writes are stale.
+// failEvery is the fault of a request whose turn it is. Only writes are stale.
 func (s *Server) failEvery(q *request) (Fault, bool) {
-	if s.opts.FailEvery <= 0 || !q.below("/api/") {
+	if s.every <= 0 || !q.below("/api/") {
 		return Fault{}, false
 	}
 	s.asked++
-	if s.asked%s.opts.FailEvery != 0 {
+	if s.asked%s.every != 0 {
 		return Fault{}, false
 	}
-	kind := turns[s.asked/s.opts.FailEvery%len(turns)]
+	kind := turns[s.asked/s.every%len(turns)]
 	if kind == Stale && q.Method != http.MethodPut {
 		kind = ServerError
 	}

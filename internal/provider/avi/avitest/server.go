@@ -31,7 +31,7 @@ type Options struct {
 	Instant   bool          // virtual services are placed at once; Start sets it unless Placement says otherwise
 	Placement time.Duration // how long placing takes (4 s)
 
-	FailEvery int // each so many requests fail, in all ways in turn; 0 is none
+	FailEvery int // each so many requests below /api fail, in all ways in turn; 0 is none
 
 	Ports     Ports         // of the network service; without it service engines have none
 	PortDelay time.Duration // until garbage collection frees a port that is not used any more (15 min)
@@ -73,7 +73,8 @@ type Server struct {
 	mu       sync.Mutex
 	password string
 	faults   []*Injection
-	asked    int // for Options.FailEvery
+	every    int // of FailEvery
+	asked    int
 	calls    []Call
 	muted    chan struct{} // closed when the server speaks again; nil while it does
 }
@@ -113,7 +114,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		User: o.User, Password: o.Password, password: o.Password, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
+		User: o.User, Password: o.Password, password: o.Password, every: o.FailEvery, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
 		sessions: newSessions(o.Now), runtime: newRuntime(), ports: &ports{},
 	}
 	if err := s.makeTenants(); err != nil {
