@@ -94,6 +94,7 @@ func (j *job) apply(ctx context.Context, remembered objects, warm bool) error {
 	if err != nil {
 		return err
 	}
+	j.use(j.inVRF)
 	if warm {
 		j.known = remembered.clone()
 	} else if err := j.read(ctx, anchor, wanted); err != nil {
@@ -135,6 +136,7 @@ func (j *job) options(ctx context.Context, anchor controller.Object) (translate.
 	if o.VRF, o.OneArm, err = j.vrf(ctx, flavor, anchor); err != nil {
 		return o, err
 	}
+	j.inVRF = o.OneArm
 	if o.Placement {
 		o.Subnets, err = j.subnets(ctx)
 	}

@@ -221,4 +221,3 @@ func lines(calls []avitest.Call) string {
 	}
 	return "\n" + strings.Join(all, "\n")
 }
-

@@ -23,6 +23,7 @@ type job struct {
 	failures map[string]provider.Failure // by id of the part
 	missing  map[string]provider.Failure // what is wanted and not there, by UUID, and why not
 	settled  []translate.Object          // what is as it is wanted, as a whole
+	inVRF    bool                        // the VRF context of its subnet
 	writes   int
 	unread   int // failures that come of secrets, not of the controller
 }

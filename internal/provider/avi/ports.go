@@ -19,7 +19,7 @@ import (
 // defaultPortWait is how long a removal waits for the controller to free its ports, where Config says nothing.
 const defaultPortWait = 30 * time.Second
 
-// waits are the load balancers whose ports are waited for, since when. The zero value has none.
+// waits are the load balancers for whose ports a removal waits, since when. The zero value has none.
 type waits struct {
 	mu    sync.Mutex
 	since map[string]time.Time
@@ -44,16 +44,15 @@ func (w *waits) end(id string) {
 	delete(w.since, id)
 }
 
-// freePorts has the controller free the ports that its service engines had for a load balancer, which it does by itself only after a
-// while: until then its networks cannot be deleted. It waits with a bound, and then leaves the ports to the controller.
-func (j *job) freePorts(ctx context.Context) error {
-	if j.p.cfg.Networks == nil {
-		return nil
-	}
-	left, err := j.leftPorts(ctx)
+// awaitCollection has the controller free what its service engines had for a load balancer, which it does by itself only after a while:
+// until then its networks cannot be deleted. It waits with a bound for that and for what is left besides, and then leaves it to the
+// controller.
+func (j *job) awaitCollection(ctx context.Context, left []string) error {
+	ports, err := j.leftPorts(ctx)
 	if err != nil {
 		return err
 	}
+	left = append(left, names(ports)...)
 	if len(left) == 0 {
 		j.p.waits.end(j.lb.ID)
 		return nil
@@ -61,17 +60,19 @@ func (j *job) freePorts(ctx context.Context) error {
 	since := j.p.waits.start(j.lb.ID, j.p.now())
 	if j.p.now().Sub(since) >= j.p.portWait() {
 		j.p.waits.end(j.lb.ID)
-		j.p.log().Warn("ports of Avi's service engines are left; until they go their networks cannot be deleted",
-			"load_balancer", j.lb.ID, "ports", names(left))
+		j.p.log().Warn("left to Avi's garbage collection; until ports go their networks cannot be deleted", "load_balancer", j.lb.ID, "left", left)
 		return nil
 	}
 	j.collect(ctx)
 	return lbaas.Errorf(lbaas.Unavailable, "The Avi Controller of provider %s has not freed %s yet. It was asked to; the removal goes on by itself.",
-		j.p.cfg.Name, strings.Join(names(left), ", "))
+		j.p.cfg.Name, strings.Join(left, ", "))
 }
 
 // leftPorts are the ports of service engines in the subnets that the load balancer used and no other uses.
 func (j *job) leftPorts(ctx context.Context) ([]*network.Port, error) {
+	if j.p.cfg.Networks == nil {
+		return nil, nil
+	}
 	var left []*network.Port
 	subnets := subnetsOf(j.lb)
 	for _, s := range j.p.uses.get(j.lb.ID).subnets {

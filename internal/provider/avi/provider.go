@@ -22,7 +22,8 @@ type Config struct {
 	Tenants      Tenants
 	VRFPerSubnet bool // where the flavor says nothing
 	Placement    bool // pools name the networks of their members (use_placement_network_for_pool)
-	PortWait     time.Duration
+	// PortWait is how long a removal waits for the ports of service engines to go: 0 is 30 s, below 0 not at all.
+	PortWait time.Duration
 
 	Secrets  Secrets
 	Networks Networks

@@ -21,25 +21,39 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	}
 	p.memory.begin(lb.ID, now)
 	j := p.job(lb)
-	if err := j.removeAll(ctx); err != nil && !controller.NoTenant(err) {
+	left, err := j.removeAll(ctx)
+	if err != nil && !controller.NoTenant(err) {
 		return p.explain(ctx, lb, err)
 	}
-	if err := j.freePorts(ctx); err != nil {
+	if err := j.awaitCollection(ctx, left); err != nil {
 		return p.explain(ctx, lb, err)
 	}
 	p.uses.drop(lb.ID)
 	return nil
 }
 
-// removeAll deletes the objects and the VRF context. It reads what there is: what others may have made under another lease goes, too.
-func (j *job) removeAll(ctx context.Context) error {
+// removeAll deletes the objects and the VRF context. It reads what there is: what others may have made under another lease goes, too. It
+// returns what has to wait for the controller.
+func (j *job) removeAll(ctx context.Context) (left []string, err error) {
 	anchor, err := j.anchor(ctx, nil, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := j.read(ctx, anchor, translate.Objects(j.lb, nil, translate.Options{})); err != nil {
-		return err
+		return nil, err
 	}
+	if err := j.removeKnown(ctx); err != nil {
+		return nil, err
+	}
+	by, err := j.removeVRF(ctx)
+	if by != "" {
+		left = append(left, fmt.Sprintf("VRF context %s (which %s refers to)", vrfName(j.lb.VIPSubnetID), by))
+	}
+	return left, err
+}
+
+// removeKnown deletes what was read. It is an error where others' objects refer to some of it.
+func (j *job) removeKnown(ctx context.Context) error {
 	var kept []string
 	for _, k := range j.known.keys() {
 		if k.kind == translate.VsVip && len(j.known) > 1 {
@@ -57,7 +71,7 @@ func (j *job) removeAll(ctx context.Context) error {
 		return lbaas.Errorf(lbaas.Conflict, "The Avi Controller of provider %s keeps %s. An operator can take these references away; the load balancer goes then.",
 			j.p.cfg.Name, strings.Join(kept, "; "))
 	}
-	return j.removeVRF(ctx)
+	return nil
 }
 
 // nameOf names an object as its users know it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -35,10 +36,8 @@ func (j *job) vrf(ctx context.Context, flavor Flavor, anchor controller.Object) 
 		if uuid == "" {
 			return "", false, nil
 		}
-		j.use(true)
 		return translate.Ref(translate.VRFContext, uuid), true, nil
 	case !j.p.perSubnet(j.lb):
-		j.use(false)
 		return "", false, nil
 	}
 	uuid, err := j.ensureVRF(ctx)
@@ -126,22 +125,25 @@ func (j *job) createVRF(ctx context.Context, id string) error {
 	return nil
 }
 
-// removeVRF deletes the subnet's VRF context, where we made it and nothing uses it any more. Whether something does the controller
-// knows; but not of load balancers that have no listener yet.
-func (j *job) removeVRF(ctx context.Context) error {
+// removeVRF deletes the subnet's VRF context, where we made it and nothing uses it any more. Whether other load balancers do the controller
+// knows; but not of those that have no listener yet. It returns what else refers to it, which is to go by itself: a service engine's interface.
+func (j *job) removeVRF(ctx context.Context) (referrers string, err error) {
 	if j.lb.VIPSubnetID == "" {
-		return nil
+		return "", nil
 	}
 	defer j.p.locks.lock(j.vrfKey())()
 	if j.p.uses.others(j.lb.ID, func(u use) bool { return u.vrf == j.vrfKey() }) {
-		return nil
+		return "", nil
 	}
 	is, err := j.findVRF(ctx)
 	if err != nil || is == nil || is[description] != autoCreated {
-		return err
+		return "", err
 	}
-	_, err = j.remove(ctx, key{translate.VRFContext, uuidOf(translate.VRFContext, is)})
-	return err
+	by, err := j.remove(ctx, key{translate.VRFContext, uuidOf(translate.VRFContext, is)})
+	if strings.Contains(by, "VsVip") || strings.Contains(by, "VirtualService") || strings.Contains(by, "Pool") {
+		return "", nil
+	}
+	return by, err
 }
 
 // subnets are those of the members, which pools name as networks. One that is not there any more has none.
