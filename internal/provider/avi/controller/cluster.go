@@ -209,6 +209,13 @@ func (c *Client) stumble(s *session, err error) {
 	}
 }
 
+// keeps tells whether a session is still the one of all calls.
+func (c *Client) keeps(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current == s
+}
+
 // expire ends a session that the controller does not know any more.
 func (c *Client) expire(s *session) {
 	c.mu.Lock()

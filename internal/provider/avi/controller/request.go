@@ -69,7 +69,7 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 		if !again || try == tries {
 			return a, err
 		}
-		if Unreachable(err) && !pause(ctx, time.Duration(try)*100*time.Millisecond) {
+		if c.keeps(s) && !pause(ctx, time.Duration(try)*100*time.Millisecond) {
 			return nil, err
 		}
 	}
