@@ -72,6 +72,28 @@ func controllerDown(t *testing.T, away func(*avitest.Server, bool)) {
 	converged(t, w, c, 22)
 }
 
+// TestControllerDownForLong has load balancers wait for longer than the deadline: they show ERROR and why, take changes, and are well again
+// by themselves.
+func TestControllerDownForLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, avitest.Options{}, creating+"[reconcile]\ndeadline = 1\n")
+	c := w.Demo(t)
+	n := c.CreateNetwork(t, "web", "10.1.0.0/24")
+	changed, doomed := build(t, c, n, "avi_adc", "changed"), build(t, c, n, "avi_adc", "doomed")
+	c.WaitActive(t, changed.ID)
+	c.WaitActive(t, doomed.ID)
+	w.emulator.Down(true)
+	made := build(t, c, n, "avi_adc", "made")
+	waitStatus(t, c, made.ID, "ERROR", w.address)
+	other := change(t, c, n, changed.ID, doomed.ID)
+	for _, id := range []string{changed.ID, doomed.ID, other} {
+		waitStatus(t, c, id, "ERROR", w.address)
+	}
+	w.emulator.Down(false)
+	c.WaitGone(t, doomed.ID)
+	converged(t, w, c, 3)
+}
+
 // change makes a load balancer, changes one and deletes one, and returns the one that it made.
 func change(t *testing.T, c *harness.Cloud, n *harness.Net, changed, doomed string) string {
 	t.Helper()
@@ -105,20 +127,26 @@ func converged(t *testing.T, w *world, c *harness.Cloud, count int) {
 	}
 }
 
-// waitReason waits until a load balancer is pending, and says that it waits for the controller.
-func waitReason(t *testing.T, c *harness.Cloud, id, controller string) {
+// waitReason waits until a load balancer is pending, with a reason that names something.
+func waitReason(t *testing.T, c *harness.Cloud, id, named string) {
+	t.Helper()
+	waitStatus(t, c, id, "PENDING_", named)
+}
+
+// waitStatus waits until a load balancer has a provisioning status that begins so, with a reason that names something.
+func waitStatus(t *testing.T, c *harness.Cloud, id, status, named string) {
 	t.Helper()
 	harness.Eventually(t, 40*time.Second, func() error {
 		lb, err := loadbalancers.Get(t.Context(), c.LoadBalancer, id).Extract()
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(lb.ProvisioningStatus, "PENDING_") {
+		if !strings.HasPrefix(lb.ProvisioningStatus, status) {
 			return errors.New("it is " + lb.ProvisioningStatus)
 		}
 		reason, err := c.Reason(t, "loadbalancers", id)
-		if err == nil && !strings.Contains(reason, controller) {
-			err = fmt.Errorf("the reason is %q, want one that names %s", reason, controller)
+		if err == nil && !strings.Contains(reason, named) {
+			err = fmt.Errorf("the reason is %q, want one that names %s", reason, named)
 		}
 		return err
 	})
