@@ -16,7 +16,7 @@ const (
 )
 
 // monitor is the health monitor of a pool. All copies of the pool share it.
-func monitor(h *lbaas.HealthMonitor) Object {
+func (t *translation) monitor(h *lbaas.HealthMonitor) Object {
 	interval, timeout := Timing(h)
 	name := h.Name
 	if name == "" {
@@ -35,16 +35,28 @@ func monitor(h *lbaas.HealthMonitor) Object {
 	case lbaas.MonitorHTTP:
 		owned["http_monitor"] = request(h)
 	case lbaas.MonitorHTTPS:
-		// Pools that pass TLS on have no profile that a monitor could use.
 		https := request(h)
-		https["ssl_attributes"] = map[string]any{"ssl_profile_ref": NamedRef(SSLProfile, systemSSLProfile)}
+		https["ssl_attributes"] = t.monitorTLS(h)
 		owned["https_monitor"] = https
 	}
 	return Object{Kind: Monitor, UUID: UUID(Monitor, h.ID), Alias: alias(name, h.ID), For: []string{h.ID}, Owned: owned}
 }
 
-// systemSSLProfile is the TLS profile that the controller comes with.
-const systemSSLProfile = "System-Standard"
+// systemSSLProfile is the TLS profile that the controller comes with, and serverNameSince the data model in which monitors may name
+// whom they speak with.
+const (
+	systemSSLProfile = "System-Standard"
+	serverNameSince  = "18.2.3"
+)
+
+// monitorTLS is how a monitor speaks TLS. It has to be said: pools that pass TLS on have no profile that a monitor could use.
+func (t *translation) monitorTLS(h *lbaas.HealthMonitor) map[string]any {
+	tls := map[string]any{"ssl_profile_ref": NamedRef(SSLProfile, systemSSLProfile)}
+	if atLeast(t.options.Version, serverNameSince) {
+		tls["server_name"] = h.DomainName
+	}
+	return tls
+}
 
 // Timing is how often Avi asks and how long it waits for an answer, in seconds. It wants to know of an answer before it asks again.
 func Timing(h *lbaas.HealthMonitor) (interval, timeout int) {

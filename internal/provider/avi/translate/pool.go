@@ -23,7 +23,7 @@ func (t *translation) pool(p *lbaas.Pool, o owner) []Object {
 	}
 	algorithm(owned, p.Algorithm)
 	if h := p.HealthMonitor; h != nil {
-		objects = append(objects, monitor(h))
+		objects = append(objects, t.monitor(h))
 		if h.AdminStateUp {
 			owned["health_monitor_refs"] = []any{Ref(Monitor, UUID(Monitor, h.ID))}
 		}
