@@ -86,7 +86,7 @@ func (s *aviShell) show(ctx context.Context, args []string, out io.Writer) error
 		return fmt.Errorf("there is no %s %q in tenant %s", args[0], args[1], s.tenant)
 	}
 	for _, o := range objects {
-		if _, err := io.WriteString(out, avitest.Detail(o)); err != nil {
+		if _, err := io.WriteString(out, avitest.Detail(args[0], o)); err != nil {
 			return err
 		}
 	}

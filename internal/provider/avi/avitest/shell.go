@@ -18,10 +18,15 @@ func Table(objects []map[string]any) string {
 	return grid("Name", "UUID", rows)
 }
 
-// Detail prints an object as the controller's shell shows it: field by field, those of nested objects indented, references as the
-// names of what they refer to (which need include_name).
-func Detail(o map[string]any) string {
-	return grid("Field", "Value", shellRows(o, ""))
+// Detail prints an object of a kind as the controller's shell shows it: field by field, in the order of the schema, those of nested
+// objects indented, references as the names of what they refer to (which need include_name).
+func Detail(kind string, o map[string]any) string {
+	p := printer{}
+	var of *message
+	if schema, err := loadSchema(); err == nil { // without it fields are in order of their names
+		p.messages, of = schema.messages, schema.kinds[kind]
+	}
+	return grid("Field", "Value", p.rows(o, of, ""))
 }
 
 // grid draws a table of two columns.
@@ -62,27 +67,35 @@ func printable(s string) string {
 	}, s)
 }
 
-// shellRows are the rows of an object: first what it is, then the rest by name.
-func shellRows(o map[string]any, indent string) [][2]string {
+// printer knows in which order fields stand.
+type printer struct{ messages map[string]*message }
+
+// rows are those of an object: first what it is, then as its schema has it, then the rest by name.
+func (p printer) rows(o map[string]any, of *message, indent string) [][2]string {
 	var rows [][2]string
-	for _, key := range fieldOrder(o) {
-		rows = append(rows, shellRow(indent+key, o[key], indent)...)
+	for _, key := range fieldOrder(o, of) {
+		var nested *message
+		if of != nil && of.fields[key] != nil {
+			nested = p.messages[of.fields[key].of]
+		}
+		rows = append(rows, p.field(indent+key, o[key], nested, indent)...)
 	}
 	return rows
 }
 
-func fieldOrder(o map[string]any) []string {
-	rank := func(key string) int {
-		i := slices.Index([]string{"uuid", "name"}, key)
-		if i < 0 {
-			return 2
-		}
-		return i
+func fieldOrder(o map[string]any, of *message) []string {
+	first := []string{"uuid", "name"}
+	if of != nil {
+		first = append(first, of.order...)
+	}
+	rank := map[string]int{}
+	for i, key := range slices.Backward(first) {
+		rank[key] = i - len(first) // what is in no list has 0
 	}
 	keys := slices.Collect(maps.Keys(o))
 	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "url" || key == "_last_modified" })
 	slices.SortFunc(keys, func(a, b string) int {
-		if d := rank(a) - rank(b); d != 0 {
+		if d := rank[a] - rank[b]; d != 0 {
 			return d
 		}
 		return strings.Compare(a, b)
@@ -90,15 +103,15 @@ func fieldOrder(o map[string]any) []string {
 	return keys
 }
 
-// shellRow is the rows of one field: lists are numbered from 1, text of several lines goes on below.
-func shellRow(label string, value any, indent string) [][2]string {
+// field is the rows of one field: lists are numbered from 1, text of several lines goes on below.
+func (p printer) field(label string, value any, of *message, indent string) [][2]string {
 	switch v := value.(type) {
 	case map[string]any:
-		return append([][2]string{{label, ""}}, shellRows(v, indent+"  ")...)
+		return append([][2]string{{label, ""}}, p.rows(v, of, indent+"  ")...)
 	case []any:
 		var rows [][2]string
 		for i, item := range v {
-			rows = append(rows, shellRow(fmt.Sprintf("%s[%d]", label, i+1), item, indent)...)
+			rows = append(rows, p.field(fmt.Sprintf("%s[%d]", label, i+1), item, of, indent)...)
 		}
 		return rows
 	}
