@@ -32,20 +32,18 @@ type comparison struct {
 }
 
 // compare returns what came of a comparison, which is made once.
-func (a *audit) compare(c comparison, judge func() ([]string, error)) ([]string, error) {
+func (a *audit) compare(c comparison, judge func() []string) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if all, done := a.compared[c]; done {
-		return all, nil
-	}
-	all, err := judge()
-	if err == nil {
+	all, done := a.compared[c]
+	if !done {
 		if a.compared == nil {
 			a.compared = map[comparison][]string{}
 		}
+		all = judge()
 		a.compared[c] = all
 	}
-	return all, err
+	return all
 }
 
 // list reads all objects of the kinds that load balancers are made of. What has no mark of ours and is not known as one of ours is
@@ -105,10 +103,9 @@ func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
 		all = vanished(was, s)
 	}
 	if a.began.After(was.ended) {
-		changes, _ := a.compare(comparison{lb.ID, true, was.done}, func() ([]string, error) {
-			return append(a.changed(was.wanted), a.foreign(lb, was)...), nil
-		})
-		all = append(all, changes...)
+		all = append(all, a.compare(comparison{lb.ID, true, was.done}, func() []string {
+			return append(a.changed(was.wanted), a.foreign(lb, was)...)
+		})...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -164,11 +161,13 @@ func (a *audit) foreign(lb *lbaas.LoadBalancer, was memory) []string {
 }
 
 // unknownDrift is the drift of a load balancer that this process has not made: it is translated as an Apply would. Certificates are
-// not read for it, so what depends on them is compared at the next Apply only.
-func (p *Provider) unknownDrift(ctx context.Context, lb *lbaas.LoadBalancer, a *audit) ([]string, error) {
+// not read for it, so what depends on them is compared at the next Apply only. One that cannot be translated is no reason not to tell
+// of others.
+func (p *Provider) unknownDrift(ctx context.Context, lb *lbaas.LoadBalancer, a *audit) []string {
 	wanted, err := p.wantedUnread(ctx, lb, a)
 	if err != nil {
-		return nil, err
+		p.log().Warn("Avi objects cannot be compared with what is wanted", "load_balancer", lb.ID, "err", err)
+		return nil
 	}
 	keep := map[key]bool{}
 	var all []string
@@ -181,7 +180,7 @@ func (p *Provider) unknownDrift(ctx context.Context, lb *lbaas.LoadBalancer, a *
 			all = append(all, k.uuid+" is too many")
 		}
 	}
-	return all, nil
+	return all
 }
 
 // wantedUnread are the objects that a load balancer wants, as far as that can be told without its certificates. Without an anchor it is

@@ -174,7 +174,7 @@ func TestDriftOfNothing(t *testing.T) {
 			o, there := observe(t, p, lb)[lb.ID]
 			if !there || o.Drifted {
 				v, _ := p.views(t.Context(), nil)
-				again, _ := p.unknownDrift(t.Context(), lb, v(lb).audit)
+				again := p.unknownDrift(t.Context(), lb, v(lb).audit)
 				t.Errorf("chapter %d, %s: there %v, drifted %v; %v", chapter, name, there, o.Drifted, again)
 			}
 			if chapter == 4 { // it is off
@@ -191,3 +191,27 @@ func TestDriftOfNothing(t *testing.T) {
 
 // unused tells whether no listener uses a pool.
 func unused(lb *lbaas.LoadBalancer, id string) bool { return lb.Pool(id) != nil && len(lb.ListenersOf(id)) == 0 }
+
+// TestDoubt shows what is left of what was remembered of a load balancer that was found changed.
+func TestDoubt(t *testing.T) {
+	var m memories
+	at := stamp{1, 2}
+	looked := memory{stamp: at, whole: true, done: at, ended: time.Now()}
+	m.put("a", looked)
+	m.doubt("a", memory{})
+	if !m.get("a").whole {
+		t.Error("doubted by who looked before it was made")
+	}
+	m.doubt("a", looked)
+	if is := m.get("a"); is.whole || !is.doubted || is.stamp != at {
+		t.Errorf("doubted: %+v", is)
+	}
+	m.doubt("b", memory{})
+	if is := m.get("b"); !is.doubted {
+		t.Errorf("doubted without having been made: %+v", is)
+	}
+	m.begin("b", at)
+	if is := m.get("b"); is.doubted {
+		t.Errorf("doubted while an Apply is at work: %+v", is)
+	}
+}

@@ -69,6 +69,11 @@ func (m *memories) begin(id string, s stamp) { m.put(id, memory{stamp: s}) }
 func (m *memories) put(id string, k memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.keep(id, k)
+}
+
+// keep is put, for who has the mutex.
+func (m *memories) keep(id string, k memory) {
 	if m.all == nil {
 		m.all = map[string]*memory{}
 	}
@@ -80,12 +85,16 @@ func (m *memories) put(id string, k memory) {
 	}
 }
 
-// doubt has the next Apply read what the controller has: something is not as it was made.
-func (m *memories) doubt(id string) {
+// doubt has the next Apply read what the controller has: something is not as what was remembered says, unless an Apply was at work since.
+func (m *memories) doubt(id string, was memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var is memory
 	if k := m.all[id]; k != nil {
-		m.all[id] = &memory{stamp: k.stamp, used: k.used, doubted: true}
+		is = *k
+	}
+	if is.stamp == was.stamp && is.ended.Equal(was.ended) {
+		m.keep(id, memory{stamp: is.stamp, doubted: true})
 	}
 }
 

@@ -21,11 +21,7 @@ func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[
 		return nil, fmt.Errorf("observe %d load balancers on %s: %w", len(lbs), p.cfg.Name, err)
 	}
 	for _, lb := range lbs {
-		o, there, err := p.observation(ctx, lb, viewOf(lb))
-		if err != nil {
-			return nil, err
-		}
-		if there {
+		if o, there := p.observation(ctx, lb, viewOf(lb)); there {
 			all[lb.ID] = o
 		}
 	}
@@ -34,17 +30,14 @@ func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[
 
 // observation is false of a load balancer that neither this process made nor the controller has. One without listeners has
 // nothing there, and nothing can be wrong with it.
-func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v view) (provider.Observation, bool, error) {
+func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v view) (provider.Observation, bool) {
 	was := p.memory.get(lb.ID)
 	if !was.whole && len(lb.Listeners) > 0 && !v.has(lb) {
-		return provider.Observation{}, false, nil
+		return provider.Observation{}, false
 	}
-	changes, err := p.drifted(ctx, lb, was, v)
-	if err != nil {
-		return provider.Observation{}, false, err
-	}
+	changes := p.drifted(ctx, lb, was, v)
 	if len(changes) > 0 && !was.doubted {
-		p.memory.doubt(lb.ID)
+		p.memory.doubt(lb.ID, was)
 		p.log().Info("Avi objects are not as they were made", "load_balancer", lb.ID, "changes", changes)
 	}
 	last := was.done
@@ -57,7 +50,7 @@ func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v vi
 		Drifted:    len(changes) > 0,
 		Generation: last.generation,
 		Epoch:      last.epoch,
-	}, true, nil
+	}, true
 }
 
 // has tells whether the controller has anything of a load balancer.
@@ -75,14 +68,14 @@ func (v view) has(lb *lbaas.LoadBalancer) bool {
 
 // drifted is what is not as it was made. While an Apply is at work, or is yet to come, nothing is said, nor after one that did not end
 // well: it comes again anyway.
-func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memory, v view) ([]string, error) {
+func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memory, v view) []string {
 	switch {
 	case was.whole:
-		return drift(lb, was, v.sight, v.audit), nil
+		return drift(lb, was, v.sight, v.audit)
 	case was.doubted:
-		return []string{"it was found changed before"}, nil
+		return []string{"it was found changed before"}
 	case was.stamp == stamp{} && lb.Progress.Status() == lbaas.Active:
-		return v.audit.compare(comparison{lb.ID, false, stampOf(lb)}, func() ([]string, error) { return p.unknownDrift(ctx, lb, v.audit) })
+		return v.audit.compare(comparison{lb.ID, false, stampOf(lb)}, func() []string { return p.unknownDrift(ctx, lb, v.audit) })
 	}
-	return nil, nil
+	return nil
 }
