@@ -10,10 +10,32 @@ import (
 
 // Remark says what of an object is made otherwise than it is written, for users; "" is nothing. It is pure.
 func Remark(part lbaas.Part) string {
-	if h, ok := part.(*lbaas.HealthMonitor); ok {
-		return strings.Join(monitorRemarks(h), " ")
+	switch p := part.(type) {
+	case *lbaas.HealthMonitor:
+		return strings.Join(monitorRemarks(p), " ")
+	case *lbaas.Member:
+		return memberRemark(p)
 	}
 	return ""
+}
+
+// memberRemark tells of weights. Of the default, which most members have, there is nothing to tell: it is that of the others.
+func memberRemark(m *lbaas.Member) string {
+	switch m.Weight {
+	case lbaas.DefaultWeight:
+		return ""
+	case 0:
+		return "Avi gives the connections of a server that is to have no more of them as long as the pool's graceful_disable_timeout says: " +
+			"a minute, unless it was changed there."
+	}
+	low, high := m.Weight, m.Weight
+	for low > 1 && translate.Ratio(low-1) == translate.Ratio(m.Weight) {
+		low--
+	}
+	for high < lbaas.MaxWeight && translate.Ratio(high+1) == translate.Ratio(m.Weight) {
+		high++
+	}
+	return fmt.Sprintf("Avi has 20 steps for weights: %d is step %d, as is each from %d to %d.", m.Weight, translate.Ratio(m.Weight), low, high)
 }
 
 func monitorRemarks(h *lbaas.HealthMonitor) (all []string) {

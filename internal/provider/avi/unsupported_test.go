@@ -342,6 +342,12 @@ func TestRemark(t *testing.T) {
 		want string
 	}{
 		{&lbaas.Listener{}, ""},
+		{&lbaas.Member{Weight: 1}, ""},
+		{&lbaas.Member{Weight: 0}, "Avi gives the connections of a server that is to have no more of them as long as the pool's " +
+			"graceful_disable_timeout says: a minute, unless it was changed there."},
+		{&lbaas.Member{Weight: 2}, "Avi has 20 steps for weights: 2 is step 1, as is each from 1 to 12."},
+		{&lbaas.Member{Weight: 100}, "Avi has 20 steps for weights: 100 is step 8, as is each from 90 to 102."},
+		{&lbaas.Member{Weight: 256}, "Avi has 20 steps for weights: 256 is step 20, as is each from 245 to 256."},
 		{&lbaas.HealthMonitor{Type: lbaas.MonitorTCP, Delay: 5, Timeout: 4}, ""},
 		{&lbaas.HealthMonitor{Type: lbaas.MonitorTCP, Delay: 5, Timeout: 5},
 			"Avi waits for an answer before it asks again: it asks every 6 seconds, not every 5."},

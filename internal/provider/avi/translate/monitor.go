@@ -53,7 +53,10 @@ const (
 func (t *translation) monitorTLS(h *lbaas.HealthMonitor) map[string]any {
 	tls := map[string]any{"ssl_profile_ref": NamedRef(SSLProfile, systemSSLProfile)}
 	if atLeast(t.options.Version, serverNameSince) {
-		tls["server_name"] = h.DomainName
+		tls["server_name"] = nil
+		if h.DomainName != "" {
+			tls["server_name"] = h.DomainName
+		}
 	}
 	return tls
 }
