@@ -102,25 +102,37 @@ const openStack = "CLOUD_OPENSTACK"
 
 func (p *Provider) checkCloud(ctx context.Context) ([]Finding, error) {
 	name := p.cloud()
-	clouds, err := p.ctl.List(ctx, controller.Admin, "cloud", nil)
+	cloud, all, err := p.findCloud(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the clouds: %w", err)
+		return nil, err
 	}
-	i := slices.IndexFunc(clouds, func(o controller.Object) bool { return textAt(o, "name") == name })
-	if i < 0 {
-		return []Finding{{Missing, "cloud", fmt.Sprintf("the controller has no cloud %s; it has %s", name, namesOf(clouds)), "name one of them in cloud"}}, nil
+	if cloud == nil {
+		return []Finding{{Missing, "cloud", fmt.Sprintf("the controller has no cloud %s; it has %s", name, namesOf(all)), "name one of them in cloud"}}, nil
 	}
-	kind := textAt(clouds[i], "vtype")
+	kind := textAt(cloud, "vtype")
 	if kind != openStack {
 		return []Finding{{Warn, "cloud", fmt.Sprintf("cloud %s is of type %s, not %s: it does not know OpenStack's subnets and ports", name, kind, openStack),
 			"name a cloud of OpenStack in cloud"}}, nil
 	}
-	imports, said := inside(clouds[i], "openstack_configuration", "import_keystone_tenants").(bool)
+	imports, said := inside(cloud, "openstack_configuration", "import_keystone_tenants").(bool)
 	if said && !imports && p.cfg.Tenants.Single == "" && !p.cfg.Tenants.Create {
 		return []Finding{{Warn, "cloud", fmt.Sprintf("cloud %s does not import Keystone's projects, and tenants are not to be made", name),
 			"set import_keystone_tenants on the cloud, or create_tenants here"}}, nil
 	}
 	return []Finding{{OK, "cloud", fmt.Sprintf("%s, of type %s", name, kind), ""}}, nil
+}
+
+// findCloud returns the cloud that load balancers are made in, nil where it is not there, and all that there are.
+func (p *Provider) findCloud(ctx context.Context) (cloud controller.Object, all []controller.Object, err error) {
+	all, err = p.ctl.List(ctx, controller.Admin, "cloud", nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the clouds: %w", err)
+	}
+	i := slices.IndexFunc(all, func(o controller.Object) bool { return textAt(o, "name") == p.cloud() })
+	if i < 0 {
+		return nil, all, nil
+	}
+	return all[i], all, nil
 }
 
 // namesOf are the first names of a list, in order.
@@ -171,25 +183,42 @@ func (p *Provider) checkTenants(ctx context.Context) ([]Finding, error) {
 // checkVRFs looks for what VRF contexts of subnets need. That they need one-armed load balancers is seen to by those that are made.
 // The type of a network is not for the controller to tell.
 func (p *Provider) checkVRFs(ctx context.Context) ([]Finding, error) {
+	const what = "vrf contexts"
+	cloud, _, err := p.findCloud(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kind := textAt(cloud, "vtype"); kind != openStack {
+		return []Finding{{Missing, what, fmt.Sprintf("VRF contexts of subnets need a cloud of type %s; %s is of type %s", openStack, p.cloud(), cmp.Or(kind, "none")),
+			"name a cloud of OpenStack in cloud, or set vrf_context_per_subnet = false"}}, nil
+	}
 	var system controller.Object
 	if err := p.ctl.Call(ctx, controller.Admin, http.MethodGet, "systemconfiguration", nil, nil, &system); err != nil {
 		return nil, fmt.Errorf("read the system configuration: %w", err)
 	}
 	if shared, said := inside(system, "global_tenant_config", "se_in_provider_context").(bool); said && !shared {
-		return []Finding{{Missing, "vrf contexts", "service engines are not managed in the provider context, without which VRF contexts of subnets do not work",
+		return []Finding{{Missing, what, "service engines are not managed in the provider context, without which VRF contexts of subnets do not work",
 			"set se_in_provider_context in global_tenant_config of the system configuration"}}, nil
 	}
+	own, err := p.ownEngines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(own) > 0 {
+		return []Finding{{Warn, what, "tenants that have service engines of their own cannot have VRF contexts of subnets: " + namesOf(own),
+			"set se_in_provider_context in their config_settings, or do not use them so"}}, nil
+	}
+	return []Finding{{OK, what, "service engines are managed in the provider context; that networks are VXLAN or GRE is for you to see to", ""}}, nil
+}
+
+// ownEngines are the tenants that may get load balancers and have service engines of their own.
+func (p *Provider) ownEngines(ctx context.Context) ([]controller.Object, error) {
 	tenants, err := p.ctl.List(ctx, controller.Admin, "tenant", nil)
 	if err != nil {
 		return nil, fmt.Errorf("list the tenants: %w", err)
 	}
-	own := slices.DeleteFunc(tenants, func(o controller.Object) bool {
+	return slices.DeleteFunc(tenants, func(o controller.Object) bool {
 		shared, said := inside(o, "config_settings", "se_in_provider_context").(bool)
 		return !said || shared || p.cfg.Tenants.Single != "" && textAt(o, "name") != p.cfg.Tenants.Single
-	})
-	if len(own) > 0 {
-		return []Finding{{Warn, "vrf contexts", "tenants that have service engines of their own cannot have VRF contexts of subnets: " + namesOf(own),
-			"set se_in_provider_context in their config_settings, or do not use them so"}}, nil
-	}
-	return []Finding{{OK, "vrf contexts", "service engines are managed in the provider context; that networks are VXLAN or GRE is for you to see to", ""}}, nil
+	}), nil
 }

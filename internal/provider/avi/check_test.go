@@ -61,6 +61,8 @@ func TestCheck(t *testing.T) {
 		}, map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK, "vrf contexts": Warn}, "engines of their own cannot have VRF contexts of subnets: demo"},
 		{"another type of cloud", nil, setCloud(func(o map[string]any) { o["vtype"] = "CLOUD_VCENTER" }),
 			map[string]Verdict{"login": OK, "version": OK, "cloud": Warn, "tenants": OK}, "CLOUD_VCENTER"},
+		{"bad type of cloud for VRF contexts", func(c *Config) { c.VRFPerSubnet = true }, setCloud(func(o map[string]any) { o["vtype"] = "CLOUD_NONE" }),
+			map[string]Verdict{"login": OK, "version": OK, "cloud": Warn, "tenants": OK, "vrf contexts": Missing}, "Default-Cloud is of type CLOUD_NONE"},
 		{"all well", func(c *Config) { c.VRFPerSubnet = true }, nil,
 			map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK, "vrf contexts": OK}, ""},
 		{"one tenant", func(c *Config) { c.Tenants.Single = "demo" }, nil, map[string]Verdict{"login": OK, "version": OK, "cloud": OK, "tenants": OK}, ""},

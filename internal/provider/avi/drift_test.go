@@ -110,7 +110,9 @@ func TestDriftUnknown(t *testing.T) {
 		{"nothing", func(*avitest.Server, func(string) string) {}, false},
 		{"no address", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.VsVip, uuid(translate.VsVip)) }, true},
 		{"no pool", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.Pool, uuid(translate.Pool)) }, true},
-		{"no virtual service", func(s *avitest.Server, uuid func(string) string) { s.Drop(translate.VirtualService, uuid(translate.VirtualService)) }, true},
+		{"no virtual service", func(s *avitest.Server, uuid func(string) string) {
+			s.Drop(translate.VirtualService, uuid(translate.VirtualService))
+		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, lb := newController(t), plain(demoProject, 'a')
@@ -190,7 +192,9 @@ func TestDriftOfNothing(t *testing.T) {
 }
 
 // unused tells whether no listener uses a pool.
-func unused(lb *lbaas.LoadBalancer, id string) bool { return lb.Pool(id) != nil && len(lb.ListenersOf(id)) == 0 }
+func unused(lb *lbaas.LoadBalancer, id string) bool {
+	return lb.Pool(id) != nil && len(lb.ListenersOf(id)) == 0
+}
 
 // TestDoubt shows what is left of what was remembered of a load balancer that was found changed.
 func TestDoubt(t *testing.T) {
