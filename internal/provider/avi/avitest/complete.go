@@ -73,9 +73,7 @@ func (m *model) completeVS(o *object) {
 
 func (m *model) completePool(o *object) {
 	m.refer(o, "vrf_ref", m.defaultVRF(o.tenant))
-	if o.data["lb_algorithm"] == "LB_ALGORITHM_CONSISTENT_HASH" && o.data["lb_algorithm_hash"] == nil {
-		o.data["lb_algorithm_hash"] = "LB_ALGORITHM_CONSISTENT_HASH_SOURCE_IP_ADDRESS"
-	}
+	m.refer(o, "analytics_profile_ref", m.builtin("analyticsprofile", "System-Analytics-Profile"))
 	o.data["servers"] = withHostnames(o.data["servers"])
 	if o.data["servers"] == nil {
 		delete(o.data, "servers")

@@ -106,7 +106,7 @@ func tooNew(asked version, name string, brought version) string {
 func (r *reader) finish(msg *message, out map[string]any, at string) error {
 	for _, name := range msg.order {
 		f := msg.fields[name]
-		if out[name] == nil && f.fallback != nil && !f.list {
+		if out[name] == nil && f.fallback != nil && !f.list && f.filled.known(r.m.version) {
 			out[name] = f.fallback
 		}
 		if f.required && !f.readOnly && out[name] == nil && !r.loose {

@@ -1,6 +1,7 @@
 package avitest
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,9 +10,9 @@ import (
 
 // The tests of this file are named after what was recorded of real controllers.
 
-// TestPostOfPoolFillsDefaults: recorded with 17.1.6.
+// TestPostOfPoolFillsDefaults: recorded of 17.2.5, asked with 17.1.6.
 func TestPostOfPoolFillsDefaults(t *testing.T) {
-	b := newBench(t, modelOptions{Version: "18.2.6"}).at("17.1.6")
+	b := newBench(t, modelOptions{Version: "17.2.5"}).at("17.1.6")
 	got := b.must(http.StatusCreated, http.MethodPost, "pool", "pool-1", js{
 		"lb_algorithm": "LB_ALGORITHM_LEAST_CONNECTIONS", "default_server_port": 80, "name": "ssl_vs-pool",
 		"servers": []any{js{"ip": js{"type": "V4", "addr": "10.90.64.10"}, "port": 80}},
@@ -36,6 +37,51 @@ func TestPostOfPoolFillsDefaults(t *testing.T) {
 		"server_count": 1., "uuid": "pool-1", "request_queue_enabled": false, "name": "ssl_vs-pool", "max_concurrent_connections_per_server": 0.,
 		"url": testBase + "/api/pool/pool-1#ssl_vs-pool", "enabled": true, "connection_ramp_duration": 10.,
 	}, got)
+}
+
+// fieldsOf are the names of an object's fields, in order.
+func fieldsOf(o js) string { return strings.Join(slices.Sorted(maps.Keys(o)), " ") }
+
+// TestFieldsOfPostedObjects: recorded of 18.1.3, 18.2.1 and 20.1.5. Later controllers fill in more.
+func TestFieldsOfPostedObjects(t *testing.T) {
+	pool := js{"name": "p", "servers": []any{js{"ip": js{"type": "V4", "addr": "10.90.64.10"}, "port": 80}}}
+	vip := js{"name": "v", "vip": []any{js{"ip_address": js{"addr": "10.90.64.123", "type": "V4"}}}}
+	for _, recorded := range []struct{ version, kind, fields string }{
+		{"18.1.3", "pool", `_last_modified capacity_estimation capacity_estimation_ttfb_thresh cloud_ref connection_ramp_duration default_server_port enabled
+			fewest_tasks_feedback_delay graceful_disable_timeout host_check_enabled inline_health_monitor lb_algorithm lb_algorithm_core_nonaffinity
+			lb_algorithm_hash lookup_server_by_name max_concurrent_connections_per_server name request_queue_depth request_queue_enabled
+			rewrite_host_header_to_server_name rewrite_host_header_to_sni server_count servers sni_enabled tenant_ref url use_service_port uuid vrf_ref`},
+		{"18.2.1", "pool", `_last_modified analytics_profile_ref capacity_estimation capacity_estimation_ttfb_thresh cloud_ref connection_ramp_duration
+			default_server_port enabled fewest_tasks_feedback_delay graceful_disable_timeout host_check_enabled inline_health_monitor lb_algorithm
+			lb_algorithm_core_nonaffinity lb_algorithm_hash lookup_server_by_name max_concurrent_connections_per_server name request_queue_depth
+			request_queue_enabled rewrite_host_header_to_server_name rewrite_host_header_to_sni server_timeout servers sni_enabled tenant_ref url
+			use_service_port uuid vrf_ref`},
+		{"20.1.5", "pool", `_last_modified analytics_profile_ref capacity_estimation capacity_estimation_ttfb_thresh cloud_ref connection_ramp_duration
+			default_server_port delete_server_on_dns_refresh enable_http2 enabled fewest_tasks_feedback_delay graceful_disable_timeout host_check_enabled
+			ignore_server_port inline_health_monitor lb_algorithm lb_algorithm_core_nonaffinity lb_algorithm_hash lookup_server_by_name
+			max_concurrent_connections_per_server name request_queue_depth request_queue_enabled rewrite_host_header_to_server_name
+			rewrite_host_header_to_sni routing_pool server_timeout servers sni_enabled tenant_ref url use_service_port uuid vrf_ref`},
+		{"20.1.5", "vsvip", "_last_modified cloud_ref east_west_placement name tenant_ref url uuid vip vrf_context_ref"},
+	} {
+		b := newBench(t, modelOptions{Version: recorded.version})
+		body := pool
+		if recorded.kind == "vsvip" {
+			body = vip
+		}
+		got := b.must(http.StatusCreated, http.MethodPost, recorded.kind, "", body)
+		want(t, recorded.version+" "+recorded.kind, strings.Join(strings.Fields(recorded.fields), " "), fieldsOf(got))
+	}
+	b := newBench(t, modelOptions{Version: "20.1.5"})
+	got := b.must(http.StatusCreated, http.MethodPost, "vsvip", "", vip)
+	want(t, "vip", any([]any{js{"vip_id": "0", "ip_address": js{"addr": "10.90.64.123", "type": "V4"}, "enabled": true, "auto_allocate_ip": false,
+		"auto_allocate_floating_ip": false, "avi_allocated_vip": false, "avi_allocated_fip": false, "auto_allocate_ip_type": "V4_ONLY", "prefix_length": 32.}}), got["vip"])
+	vs := b.must(http.StatusCreated, http.MethodPost, "virtualservice", "", js{"name": "basic_vs", "type": "VS_TYPE_NORMAL", "enabled": true,
+		"services": []any{js{"port": 80, "enable_ssl": false}}, "vsvip_ref": got["url"], "application_profile_name": "System-HTTP"})
+	want(t, "20.1.5 virtualservice", strings.Join(strings.Fields(`_last_modified active_standby_se_tag advertise_down_vs allow_invalid_client_cert
+		analytics_profile_ref application_profile_ref bulk_sync_kvcache close_client_conn_on_config_update cloud_ref cloud_type delay_fairness
+		east_west_placement enable_autogw enabled flow_dist flow_label_type ign_pool_net_reach limit_doser max_cps_per_client name network_profile_ref
+		remove_listening_port_on_vs_down scaleout_ecmp se_group_ref services ssl_sess_cache_avg_size tenant_ref traffic_enabled type url
+		use_bridge_ip_as_vip use_vip_as_snat uuid vh_type vrf_context_ref vsvip_ref weight`), " "), fieldsOf(vs))
 }
 
 // TestPostOfVirtualServiceFillsDefaults: the fields that were recorded with 18.1.3, on a controller of 18.x.

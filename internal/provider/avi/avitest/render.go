@@ -1,6 +1,7 @@
 package avitest
 
 import (
+	"fmt"
 	"slices"
 )
 
@@ -120,6 +121,9 @@ func (m *model) decorateVS(o *object, w view, out map[string]any) {
 		return
 	}
 	out["version"] = o.writes + 3
+	if !m.version.before(version{20, 1, 1}) {
+		out["version"] = fmt.Sprint(o.writes + 1) // a text, as recorded of 20.1.5
+	}
 	out["redis_db"], out["redis_port"] = o.order, int64(5024)
 	out["marked_for_delete"], out["self_se_election"] = false, true
 	out["tls_ticket_key"] = []any{}
@@ -137,7 +141,8 @@ func runtimes(vip *object) []any {
 	var out []any
 	for _, e := range list {
 		entry, _ := e.(map[string]any)
-		out = append(out, map[string]any{"vip_id": entry["vip_id"], "num_additional_se": int64(0)})
+		out = append(out, map[string]any{"vip_id": entry["vip_id"], "num_additional_se": int64(0),
+			"requested_resource": map[string]any{"num_se": int64(1), "num_standby_se": int64(0)}})
 	}
 	return out
 }

@@ -48,6 +48,7 @@ type field struct {
 	values   map[string]introduced // of an enum
 	fallback any                   // string, bool or int64; nil: none is filled in
 	since    introduced
+	filled   introduced // the controllers that fill the default in
 	until    *version
 
 	bounded    bool
@@ -266,6 +267,8 @@ func (f *field) readLimit(key, value string) (err error) {
 	switch key {
 	case "since":
 		f.since, err = readVersions(value)
+	case "filled":
+		f.filled, err = readVersions(value)
 	case "until":
 		v, failed := parseVersion(value)
 		f.until, err = &v, failed
