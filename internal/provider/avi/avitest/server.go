@@ -25,6 +25,10 @@ type Options struct {
 	// that were made are.
 	AnyNetwork bool
 
+	// SharedCAs has certificates refer to the oldest object of the tenant with the same authority in it, whichever they named, as the
+	// vendor's Kubernetes operator met it.
+	SharedCAs bool
+
 	Now     func() time.Time  // the controller's clock (time.Now)
 	Tenants map[string]string // those that there are besides admin, by name; the values are UUIDs
 
@@ -109,7 +113,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, AnyNetwork: o.AnyNetwork, Now: o.Now})
+	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, AnyNetwork: o.AnyNetwork, SharedCAs: o.SharedCAs, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
