@@ -13,7 +13,7 @@ import (
 // TestManyAtOnce has 32 load balancers made, changed and removed at the same time in one subnet's VRF context, while each is observed:
 // one log-in, few connections, no update lost, and nothing left.
 func TestManyAtOnce(t *testing.T) {
-	w := worldOf(t, avitest.Options{}, func(c *Config) { c.VRFPerSubnet, c.Controller.Connections = true, 4 })
+	w := worldOf(t, avitest.Options{}, func(c *Config) { c.VRFPerSubnet, c.Controller.Connections, c.PollEvery, c.AuditEvery = true, 4, 0, 0 })
 	w.server.ResetCalls()
 	lbs := make([]*lbaas.LoadBalancer, 32)
 	for i := range lbs {

@@ -22,10 +22,10 @@ func (e *toldError) Unwrap() []error { return []error{e.told, e.err} }
 // explain says what keeps the controller from being used, and what an operator can do about it. Of any other error only the log tells.
 func (p *Provider) explain(ctx context.Context, lb *lbaas.LoadBalancer, err error) error {
 	if ctx.Err() != nil && !controller.Unreachable(err) {
-		return fmt.Errorf("Avi Controller of provider %s: %w", p.cfg.Name, err)
+		return fmt.Errorf("ask the Avi Controller of provider %s: %w", p.cfg.Name, err)
 	}
 	who := fmt.Sprintf("The Avi Controller %s of provider %s", strings.Join(p.cfg.Controller.Addresses, ", "), p.cfg.Name)
-	text := ""
+	var text string
 	switch {
 	case controller.NoTenant(err):
 		tenant := p.tenant(lb)
@@ -36,7 +36,7 @@ func (p *Provider) explain(ctx context.Context, lb *lbaas.LoadBalancer, err erro
 	case controller.Unreachable(err):
 		text = who + " does not answer. An operator can see to it that it runs and is reached; `plimsoll doctor` tells more. It is tried again."
 	default:
-		return fmt.Errorf("Avi Controller of provider %s: %w", p.cfg.Name, err)
+		return fmt.Errorf("ask the Avi Controller of provider %s: %w", p.cfg.Name, err)
 	}
 	return &toldError{err, lbaas.Errorf(lbaas.Unavailable, "%s", text)}
 }

@@ -2,6 +2,7 @@ package avi
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func (s *saga) cleanly(t *testing.T, stages []*stage) {
 
 // meets are the calls of a stage that the fault may meet: only what changes an object can be stale.
 func (m mishap) meets(stage *stage) []avitest.Call {
-	return slices.DeleteFunc(slices.Clone(stage.calls), func(c avitest.Call) bool { return m.kind == avitest.Stale && c.Method != "PUT" })
+	return slices.DeleteFunc(slices.Clone(stage.calls), func(c avitest.Call) bool { return m.kind == avitest.Stale && c.Method != http.MethodPut })
 }
 
 // most is how many calls the longest of the stages has for the fault to meet.
@@ -134,7 +135,7 @@ func (m mishap) most(stages []*stage) int {
 func (m mishap) fault(n int) avitest.Fault {
 	f := avitest.Fault{Skip: n, Kind: m.kind}
 	if m.kind == avitest.Stale {
-		f.Match = func(method, _ string, _ map[string]any) bool { return method == "PUT" }
+		f.Match = func(method, _ string, _ map[string]any) bool { return method == http.MethodPut }
 	}
 	return f
 }
@@ -199,7 +200,7 @@ func TestUnchanged(t *testing.T) {
 		}
 		reads, writes := 0, 0
 		for _, c := range w.server.Calls() {
-			if c.Method == "GET" {
+			if c.Method == http.MethodGet {
 				reads++
 			} else {
 				writes++

@@ -2,6 +2,7 @@ package avi
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -123,7 +124,7 @@ func TestConstantWriter(t *testing.T) {
 	lb := w.Tree(t)
 	mustApply(t, w.provider, lb)
 	stale := w.server.Inject(avitest.Fault{Times: -1, Kind: avitest.Stale, Match: func(method, path string, _ map[string]any) bool {
-		return method == "PUT" && strings.HasPrefix(path, "/api/pool/")
+		return method == http.MethodPut && strings.HasPrefix(path, "/api/pool/")
 	}})
 	lb = next(lb, func(lb *lbaas.LoadBalancer) {
 		p := lb.Pools[0]
@@ -137,7 +138,7 @@ func TestConstantWriter(t *testing.T) {
 	w.Check(t, lb)
 	patches := 0
 	for _, c := range w.server.Calls() {
-		if c.Method == "PATCH" {
+		if c.Method == http.MethodPatch {
 			patches++
 		}
 	}

@@ -81,7 +81,7 @@ func (o objects) keys() []key {
 func (o objects) refersTo(k key) bool {
 	is := func(uuid string) bool { return uuid == k.uuid }
 	for other, v := range o {
-		if other != k && refers("", map[string]any(v), is) {
+		if other != k && refers("", v, is) {
 			return true
 		}
 	}

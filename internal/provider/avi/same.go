@@ -105,7 +105,7 @@ func address(v any) string {
 // learn completes an answer to a write with what only the request said: the names of what references lead to, which not every
 // answer has, and the text of a certificate. So the next comparison is not misled.
 func learn(answer, sent controller.Object) controller.Object {
-	o, _ := learned("", map[string]any(answer), map[string]any(sent)).(map[string]any)
+	o, _ := learned("", answer, sent).(map[string]any)
 	return o
 }
 
