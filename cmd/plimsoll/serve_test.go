@@ -269,7 +269,7 @@ func TestServeRefuses(t *testing.T) {
 		{"bad taken address", []string{"--listen", taken.Addr().String()}, exitFailed, "another program listens on " + taken.Addr().String()},
 		{"bad option", []string{"--config", bad}, exitFailed, bad + ":2: option bind_prot in [api_settings] is unknown"},
 		{"bad missing configuration", []string{"--config", bad + "x"}, exitFailed, "no such file"},
-		{"bad provider", []string{"--config", unknown}, exitFailed, `there is no driver "nonesuch": this build has haproxy`},
+		{"bad provider", []string{"--config", unknown}, exitFailed, `there is no driver "nonesuch": this build has avi, haproxy`},
 		{"bad read-only state directory", []string{"--state-dir", readOnly}, exitFailed, "is on a read-only file system"},
 		{"bad full state directory", []string{"--state-dir", full}, exitFailed, "full"},
 		{"bad closed state directory", []string{"--state-dir", closed}, exitFailed, "is closed to others"},
