@@ -7,6 +7,12 @@ import (
 )
 
 // check applies the controller's rules to an object that is stored already, with its former self (nil: it is new).
+//
+// Vendor's documents and clients tell of these: what is required and its ranges, a pool and a policy set for one virtual service only, no
+// clash of ports on a VsVip, children after their parent and without an address, keys that fit, references that lead somewhere, the VRF
+// context and the cloud that stay. The others are guesses on the strict side, since what a real controller takes besides does no harm:
+// the names of children are a child's own, one VRF context for all of a virtual service, L4 without TLS and policies, certificates where
+// TLS is ended, lists of revocations where they are to be checked, one key of each kind, and the words of nearly all refusals.
 func (m *model) check(old, o *object) error {
 	var err error
 	switch o.kind {
