@@ -156,7 +156,7 @@ func (j *job) carryOut(ctx context.Context, p plan) error {
 		}
 	}
 	for _, k := range p.last {
-		if j.known.refersTo(k) || k.kind == translate.VsVip && len(j.known) > 1 {
+		if j.known.refersTo(k) || k.kind == translate.VsVip && j.holds() {
 			continue // what is held, or could not be changed, still needs it; and the anchor goes last
 		}
 		if err := j.sweep(ctx, k); err != nil {
@@ -166,10 +166,20 @@ func (j *job) carryOut(ctx context.Context, p plan) error {
 	return nil
 }
 
+// holds tells whether there is anything of the load balancer besides the anchor. Authorities that others refer to are left to these.
+func (j *job) holds() bool {
+	for k, o := range j.known {
+		if k.kind != translate.VsVip && !isAuthority(o) {
+			return true
+		}
+	}
+	return false
+}
+
 // sweep deletes an object that is not wanted any more. One that others than ours refer to stays, and is tried again with the next tree.
 func (j *job) sweep(ctx context.Context, k key) error {
 	by, err := j.remove(ctx, k)
-	if by != "" {
+	if by != "" && !isAuthority(j.known[k]) {
 		j.p.log().Warn("Avi object cannot be deleted since others refer to it", "load_balancer", j.lb.ID, "object", k.uuid, "referrers", by)
 	}
 	return err

@@ -19,6 +19,7 @@ type job struct {
 	mark   mark
 	tenant controller.Tenant
 	known  objects
+	adopt  map[key]bool // what is known and has no mark of ours
 
 	failures map[string]provider.Failure // by id of the part
 	missing  map[string]provider.Failure // what is wanted and not there, by UUID, and why not
@@ -30,7 +31,7 @@ type job struct {
 
 func (p *Provider) job(lb *lbaas.LoadBalancer) *job {
 	return &job{
-		p: p, lb: lb, mark: mark{lb.ID, stampOf(lb)}, tenant: p.tenant(lb), known: objects{},
+		p: p, lb: lb, mark: mark{lb.ID, stampOf(lb)}, tenant: p.tenant(lb), known: objects{}, adopt: map[key]bool{},
 		failures: map[string]provider.Failure{}, missing: map[string]provider.Failure{},
 	}
 }
@@ -63,6 +64,7 @@ func (j *job) create(ctx context.Context, w translate.Object) error {
 		return err
 	}
 	if is != nil {
+		j.take(w.Kind, is)
 		return j.update(ctx, w, is)
 	}
 	err = j.post(ctx, aliased(w))
@@ -100,7 +102,7 @@ func (j *job) update(ctx context.Context, w translate.Object, is controller.Obje
 	k := key{w.Kind, w.UUID}
 	for round := range rounds {
 		diff := differs(is, w)
-		if len(diff) == 0 {
+		if len(diff) == 0 && !j.adopt[k] {
 			j.known[k] = is
 			return nil
 		}
@@ -229,12 +231,29 @@ func lateError(id string, ours, is stamp) error {
 // learn keeps what the controller answered to a write.
 func (j *job) learn(w translate.Object, answer, sent controller.Object) {
 	j.writes++
-	j.known[key{w.Kind, w.UUID}] = learn(answer, sent)
+	k := key{w.Kind, w.UUID}
+	j.known[k] = learn(answer, sent)
+	delete(j.adopt, k)
 	j.p.log().Debug("Avi object written", "load_balancer", j.lb.ID, "object", w.UUID)
 }
 
 // remove deletes an object. It tells what refers to it where that keeps it from going.
 func (j *job) remove(ctx context.Context, k key) (referrers string, err error) {
+	by, err := j.delete(ctx, k)
+	if by != "" || err != nil {
+		return by, err
+	}
+	shared := j.sharedAuthorities(k)
+	delete(j.known, k)
+	for _, ca := range shared {
+		if _, err := j.delete(ctx, ca); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (j *job) delete(ctx context.Context, k key) (referrers string, err error) {
 	err = j.p.ctl.Delete(ctx, j.tenant, k.kind, k.uuid)
 	if by, referred := controller.Referred(err); referred {
 		return by, nil
@@ -243,7 +262,6 @@ func (j *job) remove(ctx context.Context, k key) (referrers string, err error) {
 		return "", fmt.Errorf("delete %s: %w", k.uuid, err)
 	}
 	j.writes++
-	delete(j.known, k)
 	j.p.log().Debug("Avi object deleted", "load_balancer", j.lb.ID, "object", k.uuid)
 	return "", nil
 }

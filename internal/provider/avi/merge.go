@@ -43,7 +43,7 @@ func (g *merging) object(known controller.Object) controller.Object {
 	}
 	text, described := owned[description].(string)
 	delete(owned, description)
-	o := g.fields("", known, owned)
+	o := g.fields("", ownAuthorities(g.wanted.Kind, known), owned)
 	if described {
 		is, _ := known[description].(string)
 		if unmarked(is) != unmarked(text) {

@@ -39,7 +39,7 @@ func (j *job) read(ctx context.Context, anchor controller.Object, wanted []trans
 	if anchor == nil {
 		return nil
 	}
-	j.known[key{translate.VsVip, translate.UUID(translate.VsVip, j.lb.ID)}] = anchor
+	j.take(translate.VsVip, anchor)
 	for _, kind := range byCreator {
 		if err := j.list(ctx, kind, url.Values{"created_by": {creator(j.lb.ID)}}, all); err != nil {
 			return err
@@ -83,9 +83,18 @@ func (j *job) list(ctx context.Context, kind string, query url.Values, ours func
 		if err := j.late(kind, o); err != nil {
 			return err
 		}
-		j.known[key{kind, uuid}] = o
+		j.take(kind, o)
 	}
 	return nil
+}
+
+// take notes an object as one of the load balancer's. One without our mark is to get it: another driver may have made it.
+func (j *job) take(kind string, o controller.Object) {
+	k := key{kind, uuidOf(kind, o)}
+	j.known[k] = o
+	if m, ok := markOf(kind, o); !ok || m.lb != j.lb.ID {
+		j.adopt[k] = true
+	}
 }
 
 // uuidOf is the UUID of an object, which its URL has in any case.

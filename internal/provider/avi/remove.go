@@ -56,14 +56,14 @@ func (j *job) removeAll(ctx context.Context) (left []string, err error) {
 func (j *job) removeKnown(ctx context.Context) error {
 	var kept []string
 	for _, k := range j.known.keys() {
-		if k.kind == translate.VsVip && len(j.known) > 1 {
+		if k.kind == translate.VsVip && len(kept) > 0 {
 			continue
 		}
 		by, err := j.remove(ctx, k)
 		if err != nil {
 			return err
 		}
-		if by != "" {
+		if by != "" && !isAuthority(j.known[k]) {
 			kept = append(kept, fmt.Sprintf("%s, which %s refers to", nameOf(k, j.known[k]), by))
 		}
 	}

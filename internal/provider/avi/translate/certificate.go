@@ -95,12 +95,15 @@ func (t *translation) certificate(ref, userID string) []Object {
 	return append(all, o)
 }
 
+// AuthorityName begins the names of authorities' certificates; the SHA-256 of the certificate follows in lower-case hex.
+const AuthorityName = Certificate + "-ca-"
+
 // authority makes the certificate of an authority, named by its fingerprint.
 func (t *translation) authority(cert, userID string) Object {
 	fingerprint := digest(cert)
-	name := Certificate + "-ca-" + fingerprint
+	name := AuthorityName + fingerprint
 	return Object{
-		Kind: Certificate, UUID: authorityUUID(fingerprint, t.lb.ID), Alias: alias(name, dashed(t.lb.ID)), For: []string{userID},
+		Kind: Certificate, UUID: AuthorityUUID(fingerprint, t.lb.ID), Alias: alias(name, dashed(t.lb.ID)), For: []string{userID},
 		Owned: map[string]any{
 			"name": name, "type": "SSL_CERTIFICATE_TYPE_CA", "certificate": map[string]any{"certificate": cert},
 		},

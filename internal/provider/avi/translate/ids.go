@@ -31,8 +31,8 @@ func certificateUUID(ref, lbID string) string {
 	return UUID(Certificate, derive(containerID(ref), lbID))
 }
 
-// authorityUUID is the UUID of a load balancer's copy of an authority's certificate.
-func authorityUUID(fingerprint, lbID string) string {
+// AuthorityUUID is the UUID of a load balancer's copy of an authority's certificate, by the SHA-256 of that in lower-case hex.
+func AuthorityUUID(fingerprint, lbID string) string {
 	return UUID(Certificate, derive(lbID, fingerprint))
 }
 
