@@ -227,6 +227,26 @@ func TestSilenceOfAllIsNotThatOfOne(t *testing.T) {
 	}
 }
 
+// TestASilentNodeIsLeft: what is read is read from another node, what is written is not written twice.
+func TestASilentNodeIsLeft(t *testing.T) {
+	for method, good := range map[string]bool{"GET": true, "POST": false} {
+		one, two := newFake(t), newFake(t)
+		c, _ := client(t, func(c *Config) { c.Timeout = 1500 * time.Millisecond }, one, two)
+		if _, err := c.Session(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		one.times(1, "/api/x", hang)
+		err := c.Call(t.Context(), tenant, method, "x", nil, nil, nil)
+		if good && err != nil || !good && !Unreachable(err) {
+			t.Errorf("%s: %v", method, err)
+		}
+		one.called()
+		if err := c.Call(t.Context(), tenant, method, "x", nil, nil, nil); err != nil || one.called() != nil {
+			t.Errorf("%s then: %v", method, err)
+		}
+	}
+}
+
 // TestUnderFaults lets many write and read while nodes fail in every way: each call ends well, or tells that nothing is known.
 func TestUnderFaults(t *testing.T) {
 	one, two := newFake(t), newFake(t)

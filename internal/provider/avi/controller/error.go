@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,9 +112,9 @@ const maxText = 1000
 func textOf(status int, contentType string, body []byte) string {
 	text := strings.TrimSpace(string(body))
 	if text == "" || strings.Contains(contentType, "html") || strings.HasPrefix(text, "<") {
-		return http.StatusText(status)
+		text = ""
 	}
-	text = flat(text)
+	text = cmp.Or(flat(text), http.StatusText(status), "no reason given")
 	if r := []rune(text); len(r) > maxText {
 		text = string(r[:maxText]) + "…"
 	}

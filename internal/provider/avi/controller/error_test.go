@@ -94,6 +94,7 @@ func TestReferredTellsByWhich(t *testing.T) {
 func TestTheControllersWords(t *testing.T) {
 	for _, c := range []struct{ kind, body, want string }{
 		{"", "", "Bad Request"},
+		{"", " {} ", "Bad Request"},
 		{"text/html; charset=utf-8", "<html>no</html>", "Bad Request"},
 		{"", "<!doctype html>", "Bad Request"},
 		{"application/json", "CSRF token missing or incorrect.", "CSRF token missing or incorrect."},
@@ -113,11 +114,22 @@ func TestTheControllersWords(t *testing.T) {
 
 func FuzzTextOf(f *testing.F) {
 	f.Add("application/json", []byte(`{"error": "{\"a\": [\"b\"]}"}`))
+	f.Add("", []byte("[]"))
 	f.Add("", []byte(`[[[[{"error":{"x":"[1]"}}]]]]`))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
 		text := textOf(400, kind, body)
 		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxText+1 || text == "" {
 			t.Errorf("textOf(%q) = %q", body, text)
+		}
+	})
+}
+
+func FuzzReferred(f *testing.F) {
+	f.Add("Cannot delete, object is referred by: ['Pool p']")
+	f.Add("REFERRED BY [\n]")
+	f.Fuzz(func(t *testing.T, text string) {
+		if by, ok := Referred(&Error{Status: 400, Text: text}); !ok && by != "" || len(by) > len(text) {
+			t.Errorf("Referred(%q) = %q, %v", text, by, ok)
 		}
 	})
 }

@@ -116,6 +116,16 @@ func TestNextPage(t *testing.T) {
 	}
 }
 
+func FuzzNext(f *testing.F) {
+	f.Add("https://h/api/pool?page=3&page_size=1", 2)
+	f.Fuzz(func(t *testing.T, address string, now int) {
+		now = max(1, min(now, maxPages))
+		if got := next(address, now); got <= now {
+			t.Errorf("next(%q, %d) = %d", address, now, got)
+		}
+	})
+}
+
 func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
 
 func writeJSON(w http.ResponseWriter, v any) {
