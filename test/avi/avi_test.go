@@ -68,7 +68,12 @@ func newProcesses(t testing.TB, options string) *world {
 
 func (w *world) serve(t testing.TB, options string) {
 	t.Helper()
-	w.Server = harness.Start(t, harness.Config(fmt.Sprintf(configuration, w.address, w.caFile)+options))
+	w.Server = harness.Start(t, harness.Config(w.text(options)))
+}
+
+// text is the configuration, with further options of the controller's section, and further sections.
+func (w *world) text(options string) string {
+	return fmt.Sprintf(configuration, w.address, w.caFile) + options
 }
 
 // tenant is the controller's tenant of a project.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,4 +77,9 @@ func row(table, field string) string {
 		}
 	}
 	return ""
+}
+
+// contains tells whether a text has all of some others.
+func contains(text string, all ...string) bool {
+	return !slices.ContainsFunc(all, func(s string) bool { return !strings.Contains(text, s) })
 }
