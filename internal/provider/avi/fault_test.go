@@ -65,14 +65,14 @@ type mishap struct {
 // request tells as much.
 var mishaps = []mishap{
 	{"lost answer", avitest.CutAfterWrite, 1, false},
-	{"lost answer and crash", avitest.CutAfterWrite, 5, true},
-	{"cut connection", avitest.CutBefore, 5, false},
-	{"torn answer", avitest.CutWithin, 8, false},
-	{"error", avitest.ServerError, 4, false},
-	{"not ready", avitest.Unavailable, 11, false},
-	{"stale", avitest.Stale, 2, false},
-	{"session over", avitest.Unauthorized, 11, false},
-	{"session switched", avitest.SwitchSession, 11, false},
+	{"lost answer and crash", avitest.CutAfterWrite, 7, true},
+	{"cut connection", avitest.CutBefore, 7, false},
+	{"torn answer", avitest.CutWithin, 11, false},
+	{"error", avitest.ServerError, 6, false},
+	{"not ready", avitest.Unavailable, 13, false},
+	{"stale", avitest.Stale, 3, false},
+	{"session over", avitest.Unauthorized, 13, false},
+	{"session switched", avitest.SwitchSession, 13, false},
 }
 
 // TestSingleFaults meets a fault at each request of each step of a load balancer's life. The step is done again where it says that it did
