@@ -72,9 +72,28 @@ func TestStatuses(t *testing.T) {
 	w.emulator.SetMetrics("virtualservice-"+listener, map[string]float64{
 		"l4_client.max_rx_bytes_absolute": 1000, "l4_client.max_tx_bytes_absolute": 2000, "l4_client.max_open_conns": 3,
 	})
+	wantStats(t, c, listener, 1000, 2000, 3)
+	w.emulator.SetServer(poolID(pool, listener), "10.1.0.250:80", avitest.OperDown)
+	c.WaitOperating(t, lb.ID, pool, "DEGRADED") // by now they are in the database, too
+	w.Stop(t)
+	count := func(in, out, active float64) {
+		w.emulator.SetMetrics("virtualservice-"+listener, map[string]float64{
+			"l4_client.max_rx_bytes_absolute": in, "l4_client.max_tx_bytes_absolute": out, "l4_client.max_open_conns": active,
+		})
+	}
+	count(100, 200, 1) // another service engine begins anew
+	w.Start(t)
+	wantStats(t, c, listener, 1000, 2000, 1)
+	count(150, 260, 0)
+	wantStats(t, c, listener, 1050, 2060, 0)
+}
+
+// wantStats waits for the statistics of a listener.
+func wantStats(t *testing.T, c *harness.Cloud, listener string, in, out, active int) {
+	t.Helper()
 	harness.Eventually(t, 30*time.Second, func() error {
 		s, err := listeners.GetStats(t.Context(), c.LoadBalancer, listener).Extract()
-		if err == nil && (s.BytesIn != 1000 || s.BytesOut != 2000 || s.ActiveConnections != 3) {
+		if err == nil && (s.BytesIn != in || s.BytesOut != out || s.ActiveConnections != active) {
 			err = fmt.Errorf("the statistics are %+v", s)
 		}
 		return err
