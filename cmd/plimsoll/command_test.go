@@ -117,9 +117,14 @@ func TestEnableControllers(t *testing.T) {
 		"avi_adc": {Addresses: []string{"127.0.0.1:1"}, User: "admin", Password: "x", APIVersion: "18.1.2", Connections: 1, Timeout: 1},
 		"lab":     {Addresses: []string{"127.0.0.1:2"}, User: "admin", Password: "x", APIVersion: "18.1.2", Connections: 1, Timeout: 1},
 	}
-	e, err := enable(c, workshop{config: c, log: slog.New(slog.DiscardHandler)})
+	c.Avi["avi_adc"].CertVerify = true
+	var log strings.Builder
+	e, err := enable(c, workshop{config: c, log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if text := log.String(); strings.Count(text, "not verified") != 1 || !strings.Contains(text, "provider=lab") {
+		t.Errorf("the log is to warn of the controller whose certificate is not verified: %s", text)
 	}
 	if e.providers["avi_adc"] == nil || e.providers["avi_adc"] == e.providers["lab"] || e.byDefault != "avi_adc" || len(e.faces) != 3 {
 		t.Errorf("enable gives %+v", e)

@@ -116,10 +116,13 @@ func aviOptions(section string, a *Avi) []option {
 		{section: section, name: "use_placement_network_for_pool", set: boolean(&a.PlacementNetworks)},
 		{section: section, name: "vrf_context_per_subnet", set: boolean(&a.VRFPerSubnet)},
 		{section: section, name: "connections", set: number(&a.Connections, 1, 256)},
-		{section: section, name: "timeout", set: number(&a.Timeout, 1, 600)},
+		{section: section, name: "timeout", set: number(&a.Timeout, 1, maxTimeout)},
 		{section: section, name: "port_wait", set: number(&a.PortWait, 1, 3600)},
 	}
 }
+
+// maxTimeout is how long the loop lets one change of a load balancer take.
+const maxTimeout = 30
 
 // secret reads a text that errors must not show.
 func secret(into *Secret) func([]string) error {
