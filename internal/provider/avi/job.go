@@ -131,10 +131,10 @@ func (j *job) update(ctx context.Context, w translate.Object, is controller.Obje
 }
 
 // change writes an object once: as a whole, which the controller refuses where it was changed meanwhile; or, where that goes on and
-// on and only the servers of a pool differ, these alone.
+// on and only the servers of a pool differ, these alone. Controllers were seen not to take these alone where the pool names networks.
 func (j *job) change(ctx context.Context, w translate.Object, is controller.Object, diff []string, round int) error {
 	body := merge(is, w, j.mark)
-	if round >= patient && onlyServers(w, diff) {
+	if round >= patient && onlyServers(w, diff) && zero(is[placementNetworks]) {
 		return j.patchServers(ctx, w, is, body)
 	}
 	o, err := j.p.ctl.Put(ctx, j.tenant, w.Kind, w.UUID, body)

@@ -240,7 +240,7 @@ func keysOf(field string, e map[string]any) []string {
 			return []string{strings.TrimSpace(text)}
 		}
 		return []string{refID(e["ca_ref"])}
-	case "placement_networks":
+	case placementNetworks:
 		return []string{placementKey(e)}
 	}
 	return nil
@@ -260,6 +260,9 @@ func serverAt(e map[string]any) string {
 	ip, _ := e["ip"].(map[string]any)
 	return address(ip["addr"]) + ":" + numeral(e["port"])
 }
+
+// placementNetworks is the field of a pool that names its servers' networks.
+const placementNetworks = "placement_networks"
 
 func placementKey(e map[string]any) string {
 	subnet, _ := e["subnet"].(map[string]any)

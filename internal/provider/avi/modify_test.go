@@ -2,10 +2,14 @@ package avi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
+	"plimsoll/internal/network"
 	"plimsoll/internal/provider/avi/avitest"
 	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/provider/avi/translate"
@@ -200,4 +204,46 @@ func TestDeletedBehind(t *testing.T) {
 	mustApply(t, w.provider, lb)
 	mustApply(t, w.provider, lb) // what was not to be changed is found missing by Observe, which has it applied again
 	w.Check(t, lb)
+}
+
+// TestPlacement has pools name the networks of their members, as far as the network service knows their subnets. Members come and go, and
+// nothing is written twice.
+func TestPlacement(t *testing.T) {
+	n := &wires{subnets: map[string]*network.Subnet{
+		subnet:  {ID: subnet, NetworkID: vipNetwork, CIDR: netip.MustParsePrefix("10.1.0.0/16")},
+		id(600): {ID: id(600), NetworkID: id(601), CIDR: netip.MustParsePrefix("10.2.0.0/16")},
+	}}
+	w := worldOf(t, avitest.Options{}, func(c *Config) { c.Networks, c.Placement = n, true })
+	lb := w.Tree(t)
+	poolID := translate.PoolUUID(lb.Pools[0].ID, lb.Listeners[0].ID)
+	for _, step := range []struct {
+		subnets []string
+		want    string
+	}{
+		{[]string{subnet}, "10.1.0.0/16 " + vipNetwork},
+		{[]string{subnet, id(600)}, "10.1.0.0/16 " + vipNetwork + ", 10.2.0.0/16 " + id(601)},
+		{[]string{id(600), "unknown"}, "10.2.0.0/16 " + id(601)},
+	} {
+		lb = next(lb, func(lb *lbaas.LoadBalancer) {
+			for i, m := range lb.Pools[0].Members {
+				m.SubnetID = step.subnets[i%len(step.subnets)]
+			}
+		})
+		mustApply(t, w.provider, lb)
+		var got []string
+		list, _ := w.server.Object(translate.Pool, poolID)[placementNetworks].([]any)
+		for _, e := range list {
+			got = append(got, fmt.Sprintf("%v/%s %s", within(e, "subnet", "ip_addr", "addr"), numeral(within(e, "subnet", "mask")), refID(within(e, "network_ref"))))
+		}
+		slices.Sort(got)
+		if got := strings.Join(got, ", "); got != step.want {
+			t.Errorf("the pool is in %s, want %s", got, step.want)
+		}
+		w.server.ResetCalls()
+		mustApply(t, w.provider, next(lb, func(*lbaas.LoadBalancer) {}))
+		if calls := w.server.Calls(); len(calls) > 0 {
+			t.Errorf("written twice: %s", lines(calls))
+		}
+		lb.Progress.Generation++
+	}
 }

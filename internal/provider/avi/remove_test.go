@@ -18,11 +18,12 @@ import (
 	"plimsoll/lbaas"
 )
 
-// wires are a network service with ports and nothing else. They are the provider's and the emulator's.
+// wires are a network service with ports and subnets. They are the provider's and the emulator's.
 type wires struct {
-	mu    sync.Mutex
-	made  int
-	ports []*network.Port
+	mu      sync.Mutex
+	made    int
+	ports   []*network.Port
+	subnets map[string]*network.Subnet
 }
 
 func (n *wires) CreatePort(_ context.Context, name, subnetID, _ string) (string, error) {
@@ -42,6 +43,9 @@ func (n *wires) DeletePort(_ context.Context, id string) error {
 }
 
 func (n *wires) Subnet(_ context.Context, id string) (*network.Subnet, error) {
+	if s := n.subnets[id]; s != nil {
+		return s, nil
+	}
 	return nil, lbaas.Errorf(lbaas.NotFound, "Subnet %s could not be found.", id)
 }
 
