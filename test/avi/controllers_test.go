@@ -139,3 +139,40 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 }
+
+// TestFailing has a controller of which each fifth request fails, in all ways in turn. All is made, and nothing is left in the end.
+func TestFailing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, avitest.Options{FailEvery: 5}, creating+"timeout = 2\nvrf_context_per_subnet = True\n")
+	c := w.Demo(t)
+	n := c.CreateNetwork(t, "web", "10.1.0.0/24")
+	var lbs []*loadbalancers.LoadBalancer
+	for i := range 8 {
+		lbs = append(lbs, build(t, c, n, "", fmt.Sprintf("lb-%d", i)))
+	}
+	for _, lb := range lbs {
+		c.WaitActive(t, lb.ID)
+		_, err := listeners.Create(t.Context(), c.LoadBalancer, listeners.CreateOpts{LoadbalancerID: lb.ID, Name: "added", Protocol: "TCP", ProtocolPort: 81}).Extract()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, lb := range lbs {
+		c.WaitActive(t, lb.ID)
+	}
+	for kind, want := range map[string]int{"virtualservice": 16, "pool": 8, "vsvip": 8} {
+		if got := w.emulator.Objects(tenant(c.ProjectID), kind); len(got) != want {
+			t.Errorf("%d of kind %s, want %d", len(got), kind, want)
+		}
+	}
+	for _, lb := range lbs {
+		c.Delete(t, lb.ID)
+	}
+	for _, kind := range []string{"virtualservice", "pool", "vsvip", "vrfcontext"} {
+		for _, o := range w.emulator.Objects(tenant(c.ProjectID), kind) {
+			if name := fmt.Sprint(o["name"]); kind != "vrfcontext" || strings.HasPrefix(name, "subnet-") {
+				t.Errorf("%s is left of kind %s", name, kind)
+			}
+		}
+	}
+}
