@@ -260,10 +260,9 @@ func (j *job) reason(kind string, err error) provider.Failure {
 	if errors.As(err, &e) {
 		text = e.Text
 	}
-	text = strings.TrimSuffix(strings.TrimSpace(text), ".")
 	return provider.Failure{
 		Permanent: controller.Refused(err) && !passing(text),
-		Reason:    fmt.Sprintf("The Avi Controller of provider %s refuses the %s: %s.", j.p.cfg.Name, nouns[kind], text),
+		Reason:    fmt.Sprintf("The Avi Controller of provider %s refuses the %s: %s", j.p.cfg.Name, nouns[kind], sentence(text)),
 	}
 }
 

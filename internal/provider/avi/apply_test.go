@@ -61,6 +61,50 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
+// TestVRFRefused has a tenant that may have no VRF contexts of its own: the load balancer says what the controller says.
+func TestVRFRefused(t *testing.T) {
+	w := worldOf(t, avitest.Options{}, perSubnet(true))
+	w.server.Inject(avitest.Fault{Times: -1, Kind: avitest.Refuse, Status: 403, Text: "VRF contexts are not allowed", Match: func(_, path string, _ map[string]any) bool {
+		return path == "/api/vrfcontext"
+	}})
+	lb := w.Tree(t)
+	_, err := w.provider.Apply(t.Context(), lb)
+	var told *lbaas.Error
+	if !errors.As(err, &told) || told.Kind != lbaas.Unavailable || !strings.Contains(told.Text, "refuses what the load balancer needs: VRF contexts are not allowed. An operator") {
+		t.Errorf("Apply: %v", err)
+	}
+	if err := w.provider.Remove(t.Context(), lb); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+}
+
+// TestVersions plays a saga on controllers of several versions, with data models as old as the client's default and as new as they are.
+func TestVersions(t *testing.T) {
+	for _, test := range []struct{ controller, model string }{
+		{"18.1.2", "18.1.2"}, {"18.2.6", "18.2.6"}, {"20.1.1", "18.1.2"}, {"20.1.1", "20.1.1"}, {"22.1.1", "18.1.2"},
+	} {
+		t.Run(test.controller+" as "+test.model, func(t *testing.T) {
+			s := newSaga(t)
+			w := worldOf(t, avitest.Options{Version: test.controller}, func(c *Config) { c.Secrets, c.Controller.Version = s.secrets, test.model })
+			for _, chapter := range []int{0, 1, 2, 3} {
+				mustApply(t, w.provider, s.tree(chapter))
+				w.checkSaga(t, s, chapter)
+			}
+			w.server.ResetCalls()
+			mustApply(t, w.provider, s.tree(3))
+			for _, c := range w.server.Calls() {
+				if c.Method != "GET" {
+					t.Errorf("unchanged, and yet: %s", c)
+				}
+			}
+			if err := w.provider.Remove(t.Context(), s.tree(4)); err != nil {
+				t.Fatal(err)
+			}
+			w.CheckGone(t, s.tree(4))
+		})
+	}
+}
+
 // TestTenants makes tenants that are missing, of names that may be taken, under any single fault; and removes load balancers of tenants
 // that are gone.
 func TestTenants(t *testing.T) {

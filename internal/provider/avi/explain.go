@@ -2,6 +2,7 @@ package avi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -35,8 +36,16 @@ func (p *Provider) explain(ctx context.Context, lb *lbaas.LoadBalancer, err erro
 		text = fmt.Sprintf("%s does not let user %s in. An operator can mend user, password or token of this provider.", who, p.cfg.Controller.User)
 	case controller.Unreachable(err):
 		text = who + " does not answer. An operator can see to it that it runs and is reached; `plimsoll doctor` tells more. It is tried again."
+	case controller.Refused(err):
+		var e *controller.Error
+		errors.As(err, &e)
+		text = fmt.Sprintf("%s refuses what the load balancer needs: %s An operator can see to the rights of user %s and to the tenant's settings.",
+			who, sentence(e.Text), p.cfg.Controller.User)
 	default:
 		return fmt.Errorf("ask the Avi Controller of provider %s: %w", p.cfg.Name, err)
 	}
 	return &toldError{err, lbaas.Errorf(lbaas.Unavailable, "%s", text)}
 }
+
+// sentence is a text of the controller's that ends as sentences do.
+func sentence(text string) string { return strings.TrimSuffix(strings.TrimSpace(text), ".") + "." }

@@ -1,7 +1,9 @@
 package avi
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -28,9 +30,19 @@ func same(field string, known, wanted any) bool {
 	case field == "addr":
 		return address(k) == address(w)
 	case field == certificateText:
-		return strings.TrimSpace(k) == strings.TrimSpace(w)
+		return samePEM(k, w)
 	}
 	return false
+}
+
+// samePEM compares what two PEM texts hold: a controller may write the text anew.
+func samePEM(a, b string) bool {
+	first, _ := pem.Decode([]byte(a))
+	second, _ := pem.Decode([]byte(b))
+	if first == nil || second == nil {
+		return strings.TrimSpace(a) == strings.TrimSpace(b)
+	}
+	return first.Type == second.Type && bytes.Equal(first.Bytes, second.Bytes)
 }
 
 // equal compares what are not two texts: numbers come as several types.
