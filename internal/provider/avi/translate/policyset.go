@@ -98,13 +98,10 @@ func redirect(p *lbaas.L7Policy, target string) any {
 	if err != nil {
 		return nil
 	}
-	path := []any{stringToken(orElse(u.EscapedPath(), "/"))}
+	path := []any{stringToken(orElse(requestTarget(u), "/"))}
 	prefix := p.Action == lbaas.RedirectPrefix
-	switch {
-	case prefix:
+	if prefix {
 		path = prefixed(u.EscapedPath())
-	case u.RawQuery != "":
-		path = []any{stringToken(orElse(u.EscapedPath(), "/") + "?" + u.RawQuery)}
 	}
 	return map[string]any{
 		"protocol":    strings.ToUpper(u.Scheme),
@@ -127,10 +124,19 @@ func port(u *url.URL) int64 {
 	return 80
 }
 
-// prefixed is a path and behind it that of the request. Avi puts slashes between the two.
+// requestTarget is the path of a URL and its query, without the slash that Avi begins all paths with.
+func requestTarget(u *url.URL) string {
+	target := strings.TrimPrefix(u.EscapedPath(), "/")
+	if u.RawQuery != "" {
+		target += "?" + u.RawQuery
+	}
+	return target
+}
+
+// prefixed is a path and behind it that of the request. Avi puts slashes before both.
 func prefixed(path string) []any {
 	all := map[string]any{"type": "URI_TOKEN_TYPE_PATH", "start_index": int64(0), "end_index": int64(65535)}
-	if path = strings.TrimRight(path, "/"); path == "" {
+	if path = strings.Trim(path, "/"); path == "" {
 		return []any{all}
 	}
 	return []any{stringToken(path), all}
