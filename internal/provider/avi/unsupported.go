@@ -90,11 +90,11 @@ func (x *lacks) listenerTLS(l *lbaas.Listener) {
 	if l.HSTSMaxAge != nil {
 		x.when(l.ID, true, fmt.Sprintf("hsts_max_age %d", *l.HSTSMaxAge))
 	}
-	x.versions(l.ID, l.TLSVersions)
+	x.tls(l.ID, l.TLSVersions, l.TLSCiphers)
 }
 
-func (x *lacks) versions(id string, versions []string) {
-	option := translate.VersionsLack(versions, x.version)
+func (x *lacks) tls(id string, versions []string, ciphers string) {
+	option := translate.TLSLack(versions, ciphers, x.version)
 	x.when(id, option != "", option)
 }
 
@@ -124,7 +124,7 @@ func (x *lacks) pool(p *lbaas.Pool) {
 	}
 	if p.TLSEnabled {
 		x.when(p.ID, p.CRLContainerRef != "", "crl_container_ref "+p.CRLContainerRef)
-		x.versions(p.ID, p.TLSVersions)
+		x.tls(p.ID, p.TLSVersions, p.TLSCiphers)
 	}
 }
 

@@ -66,7 +66,7 @@ func (t *translation) names(ref string) []string {
 		return names
 	}
 	if cn := t.subject(ref); cn != "" {
-		return []string{cn}
+		return []string{strings.ToLower(cn)}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestDomainsOfChildren(t *testing.T) {
 	}{
 		{"bad: no name at all", []*pair{issue(t, nil, "")}, []any{}},
 		{"bad: an address only", []*pair{address}, []any{}},
-		{"an address and a common name", []*pair{issue(t, nil, "host.example.com", "192.0.2.1")}, []any{"host.example.com"}},
+		{"an address and a common name", []*pair{issue(t, nil, "Host.example.com", "192.0.2.1")}, []any{"host.example.com"}},
 		{"a common name", []*pair{issue(t, nil, "host.example.com")}, []any{"host.example.com"}},
 		{"a wildcard", []*pair{issue(t, nil, "a", "*.example.com")}, []any{"*.example.com"}},
 		{"names twice, in two cases", []*pair{sub}, []any{"www.example.com", "api.example.com"}},

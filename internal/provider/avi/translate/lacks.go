@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"plimsoll/lbaas"
@@ -104,21 +105,22 @@ func MonitorLacks(h *lbaas.HealthMonitor) []Lack {
 	return lacks
 }
 
-// VersionsLack names what of a list of TLS versions a version of Avi's data model lacks; "" is nothing. A data model of "" lacks nothing that
-// any has. TLSv1.3 beside others goes without saying: clients then agree on the others.
-func VersionsLack(versions []string, model string) string {
-	var known int
+// TLSLack names what of TLS versions, or of the ciphers to go with them, a version of Avi's data model lacks; "" is nothing. A data model
+// of "" lacks nothing that any has. TLSv1.3 beside others goes without saying: clients then agree on the others.
+func TLSLack(versions []string, ciphers, model string) string {
 	for _, v := range versions {
-		word, found := sslVersions[v]
-		if !found {
+		if _, found := sslVersions[v]; !found {
 			return "tls_versions " + v
 		}
-		if word != tls13 || model == "" || atLeast(model, tls13Since) {
-			known++
-		}
 	}
-	if known == 0 && len(versions) > 0 {
+	known := func(v string) bool {
+		return (len(versions) == 0 || slices.Contains(versions, v)) && (v != tlsV13 || model == "" || atLeast(model, tls13Since))
+	}
+	switch can := spoken(versions, ciphers); {
+	case len(can) == 0 || slices.ContainsFunc(can, known):
+		return ""
+	case slices.Equal(can, versions):
 		return "tls_versions " + strings.Join(versions, ", ")
 	}
-	return ""
+	return "tls_ciphers " + ciphers
 }

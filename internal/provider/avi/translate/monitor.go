@@ -15,8 +15,9 @@ const (
 	MaxTimeout  = 2400 // of receive_timeout
 )
 
-// monitor is the health monitor of a pool. All copies of the pool share it.
-func (t *translation) monitor(h *lbaas.HealthMonitor) Object {
+// monitor is the health monitor of a pool, which all copies of the pool share. Of how the pool speaks TLS its fields tell; held says that
+// this could not be read.
+func (t *translation) monitor(h *lbaas.HealthMonitor, pool map[string]any, held bool) Object {
 	interval, timeout := Timing(h)
 	name := h.Name
 	if name == "" {
@@ -36,10 +37,13 @@ func (t *translation) monitor(h *lbaas.HealthMonitor) Object {
 		owned["http_monitor"] = request(h)
 	case lbaas.MonitorHTTPS:
 		https := request(h)
-		https["ssl_attributes"] = t.monitorTLS(h)
+		https["ssl_attributes"] = t.monitorTLS(h, pool)
 		owned["https_monitor"] = https
 	}
-	return Object{Kind: Monitor, UUID: UUID(Monitor, h.ID), Alias: alias(name, h.ID), For: []string{h.ID}, Owned: owned}
+	return Object{
+		Kind: Monitor, UUID: UUID(Monitor, h.ID), Alias: alias(name, h.ID), For: []string{h.ID}, Owned: owned,
+		Held: held && h.Type == lbaas.MonitorHTTPS,
+	}
 }
 
 // systemSSLProfile is the TLS profile that the controller comes with, and serverNameSince the data model in which monitors may name
@@ -49,13 +53,20 @@ const (
 	serverNameSince  = "18.2.3"
 )
 
-// monitorTLS is how a monitor speaks TLS. It has to be said: pools that pass TLS on have no profile that a monitor could use.
-func (t *translation) monitorTLS(h *lbaas.HealthMonitor) map[string]any {
-	tls := map[string]any{"ssl_profile_ref": NamedRef(SSLProfile, systemSSLProfile)}
+// monitorTLS is how a monitor speaks TLS: as its pool does, to members who may want to know who asks. It has to be said for pools that
+// pass TLS on, since they have no profile that a monitor could use.
+func (t *translation) monitorTLS(h *lbaas.HealthMonitor, pool map[string]any) map[string]any {
+	tls := map[string]any{}
+	for _, field := range []string{"ssl_profile_ref", "ssl_key_and_certificate_ref", "pki_profile_ref"} {
+		tls[field] = pool[field]
+	}
+	if tls["ssl_profile_ref"] == nil {
+		tls["ssl_profile_ref"] = NamedRef(SSLProfile, systemSSLProfile)
+	}
 	if atLeast(t.options.Version, serverNameSince) {
 		tls["server_name"] = nil
 		if h.DomainName != "" {
-			tls["server_name"] = h.DomainName
+			tls["server_name"] = strings.TrimSuffix(h.DomainName, ".") // RFC 6066, section 3
 		}
 	}
 	return tls
@@ -66,22 +77,23 @@ func Timing(h *lbaas.HealthMonitor) (interval, timeout int) {
 	return max(h.Delay, h.Timeout+1), h.Timeout
 }
 
-// request is what a monitor asks by HTTP and which answers it takes.
+// ownHeaders are what Avi puts behind a request line by itself, but for the Host. Line ends are escaped, as Avi has them.
+const ownHeaders = `\r\nUser-Agent: avi/1.0\r\nAccept: */*\r\n\r\n`
+
+// request is what a monitor asks by HTTP and which answers it takes. Avi adds a Host of its own, and does so beside another: servers
+// refuse two (RFC 9112, section 3.2), so a request that names one is sent exactly as it is written.
 func request(h *lbaas.HealthMonitor) map[string]any {
-	version := h.HTTPVersion
-	if version == "" {
-		version = "1.0"
-	}
-	line := fmt.Sprintf("%s %s HTTP/%s", orElse(h.HTTPMethod, lbaas.DefaultMethod), orElse(h.URLPath, lbaas.DefaultPath), version)
+	line := fmt.Sprintf("%s %s HTTP/%s", orElse(h.HTTPMethod, lbaas.DefaultMethod), orElse(h.URLPath, lbaas.DefaultPath),
+		orElse(h.HTTPVersion, "1.0"))
 	if h.DomainName != "" {
-		line += "\r\nHost: " + h.DomainName
+		line += `\r\nHost: ` + h.DomainName + ownHeaders
 	}
 	classes, _ := Classes(h.ExpectedCodes)
 	codes := make([]any, len(classes))
 	for i, c := range classes {
 		codes[i] = "HTTP_" + c
 	}
-	return map[string]any{"http_request": line, "http_response_code": codes}
+	return map[string]any{"http_request": line, "exact_http_request": h.DomainName != "", "http_response_code": codes}
 }
 
 func orElse(text, otherwise string) string {

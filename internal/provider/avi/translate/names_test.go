@@ -22,6 +22,17 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 }
 
+// A pool's copies are told apart however long its name is.
+func TestPoolName(t *testing.T) {
+	p := sessionTree().Pools[0]
+	p.Name = strings.Repeat("ä", 255)
+	all := (&translation{}).pool(p, owner{id: sessionListener})
+	name, _ := all[len(all)-1].Owned["name"].(string)
+	if n := utf8.RuneCountInString(name); n != maxName || !strings.HasSuffix(name, "ä-"+sessionListener) {
+		t.Errorf("a pool's long name has %d characters: %s", n, name)
+	}
+}
+
 func TestListenerName(t *testing.T) {
 	lb := sessionTree()
 	lb.Name = ""

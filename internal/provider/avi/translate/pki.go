@@ -12,7 +12,7 @@ func (t *translation) poolTLS(p *lbaas.Pool, owned map[string]any) (objects []Ob
 	if !p.TLSEnabled {
 		return nil, false
 	}
-	name := orElse(p.Name, "pool") + "-" + p.ID
+	name := alias(orElse(p.Name, "pool"), p.ID)
 	objects = append(objects, t.sslProfile(sslProfile{id: p.ID, name: name, ciphers: p.TLSCiphers, versions: p.TLSVersions}))
 	owned["ssl_profile_ref"] = Ref(SSLProfile, UUID(SSLProfile, p.ID))
 	if p.TLSContainerRef != "" {

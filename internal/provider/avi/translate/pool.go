@@ -7,9 +7,9 @@ import (
 // pool is an owner's copy of a pool, after what it refers to. Avi's pools belong to one virtual service each.
 func (t *translation) pool(p *lbaas.Pool, o owner) []Object {
 	persist, objects := persistence(p)
-	name := orElse(p.Name, "pool") + "-" + o.id
+	name := alias(orElse(p.Name, "pool"), o.id)
 	owned := map[string]any{
-		"name":                                bounded(name),
+		"name":                                name,
 		"description":                         p.Description,
 		"cloud_ref":                           t.cloud(),
 		"enabled":                             p.AdminStateUp,
@@ -22,14 +22,14 @@ func (t *translation) pool(p *lbaas.Pool, o owner) []Object {
 		owned["placement_networks"] = t.placement(p)
 	}
 	algorithm(owned, p.Algorithm)
+	tls, held := t.poolTLS(p, owned)
+	objects = append(objects, tls...)
 	if h := p.HealthMonitor; h != nil {
-		objects = append(objects, t.monitor(h))
+		objects = append(objects, t.monitor(h, owned, held))
 		if h.AdminStateUp {
 			owned["health_monitor_refs"] = []any{Ref(Monitor, UUID(Monitor, h.ID))}
 		}
 	}
-	tls, held := t.poolTLS(p, owned)
-	objects = append(objects, tls...)
 	uuid := PoolUUID(p.ID, o.id)
 	return append(objects, Object{
 		Kind: Pool, UUID: uuid, Alias: alias(name, ID(uuid)), For: poolParts(p), Owned: owned, Held: held,

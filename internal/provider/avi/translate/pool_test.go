@@ -97,7 +97,7 @@ func monitorsTree() *lbaas.LoadBalancer {
 	lb.Pools[2].HealthMonitor.DefaultHTTP()
 	h := lb.Pools[3].HealthMonitor
 	h.Name, h.HTTPMethod, h.URLPath, h.ExpectedCodes = "alive", "HEAD", "/alive?x=1", "200-404"
-	h.HTTPVersion, h.DomainName = "1.1", "shop.example.com"
+	h.HTTPVersion, h.DomainName = "1.1", "shop.example.com."
 	l := *lb.Listeners[3]
 	l.ID, l.ProtocolPort = number(1, 4), 84
 	lb.Listeners = append(lb.Listeners, &l)
@@ -110,6 +110,8 @@ func poolTLSTree() *lbaas.LoadBalancer {
 	p := lb.Pools[0]
 	p.TLSEnabled, p.TLSContainerRef, p.CATLSContainerRef = true, keyServer+number(2, 3), keyServer+number(2, 9)
 	p.DefaultTLS(lbaas.DefaultTLS())
+	p.HealthMonitor = &lbaas.HealthMonitor{Object: up(number(7, 1), ""), Type: lbaas.MonitorHTTPS, Delay: 5, Timeout: 2, MaxRetries: 3, MaxRetriesDown: 3}
+	p.HealthMonitor.DefaultHTTP()
 	return lb
 }
 
@@ -210,22 +212,30 @@ func TestMonitorLacks(t *testing.T) {
 	}
 }
 
-func TestVersionsLack(t *testing.T) {
+func TestTLSLack(t *testing.T) {
+	const mixed, modern = "ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"
 	tests := []struct {
 		model    string
 		versions []string
+		ciphers  string
 		want     string
 	}{
-		{"", []string{"SSLv3", "TLSv1"}, "tls_versions SSLv3"},
-		{"18.1.2", []string{"TLSv1.3"}, "tls_versions TLSv1.3"},
-		{"18.1.2", []string{"TLSv1.2", "TLSv1.3"}, ""},
-		{"20.1.1", []string{"TLSv1.3"}, ""},
-		{"", []string{"TLSv1.3"}, ""},
-		{"18.1.2", nil, ""},
+		{"", []string{"SSLv3", "TLSv1"}, mixed, "tls_versions SSLv3"},
+		{"18.1.2", []string{"TLSv1.3"}, mixed, "tls_versions TLSv1.3"},
+		{"18.1.2", []string{"TLSv1.3"}, modern, "tls_versions TLSv1.3"},
+		{"18.1.2", []string{"TLSv1.2", "TLSv1.3"}, modern, "tls_ciphers " + modern},
+		{"18.1.2", nil, modern, "tls_ciphers " + modern},
+		{"", []string{"TLSv1.1", "TLSv1.2"}, modern, "tls_ciphers " + modern},
+		{"18.1.2", []string{"TLSv1.2", "TLSv1.3"}, mixed, ""},
+		{"20.1.1", []string{"TLSv1.2", "TLSv1.3"}, modern, ""},
+		{"20.1.1", []string{"TLSv1.3"}, mixed, ""},
+		{"", []string{"TLSv1.3"}, "", ""},
+		{"", nil, modern, ""},
+		{"18.1.2", nil, "", ""},
 	}
 	for _, test := range tests {
-		if got := VersionsLack(test.versions, test.model); got != test.want {
-			t.Errorf("VersionsLack(%v, %q): %q, want %q", test.versions, test.model, got, test.want)
+		if got := TLSLack(test.versions, test.ciphers, test.model); got != test.want {
+			t.Errorf("TLSLack(%v, %q, %q): %q, want %q", test.versions, test.ciphers, test.model, got, test.want)
 		}
 	}
 }

@@ -51,9 +51,6 @@ func address(a netip.Addr) map[string]any {
 // placement names the networks of a pool's servers, each subnet once, so that Avi asks no other network that has the same
 // addresses. Members that name no subnet are in the VIP's.
 func (t *translation) placement(p *lbaas.Pool) []any {
-	if !t.options.Placement {
-		return nil
-	}
 	var ids []string
 	for _, m := range p.Members {
 		id := m.SubnetID

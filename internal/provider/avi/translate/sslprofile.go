@@ -19,27 +19,30 @@ var sslVersions = map[string]string{
 	"TLSv1":   "SSL_VERSION_TLS1",
 	"TLSv1.1": "SSL_VERSION_TLS1_1",
 	"TLSv1.2": "SSL_VERSION_TLS1_2",
-	"TLSv1.3": tls13,
+	tlsV13:    tls13,
 }
 
 const (
 	tls13      = "SSL_VERSION_TLS1_3"
 	tls13Since = "18.2.6" // of the data model, as its cipher suites
+	tlsV13     = "TLSv1.3"
+	// allSuites are the cipher suites of TLS 1.3 that Avi takes where none are named.
+	allSuites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
 )
 
 // sslProfile makes a profile.
 func (t *translation) sslProfile(s sslProfile) Object {
 	name := bounded(s.name)
 	owned := map[string]any{"name": name, "description": ""}
-	if versions := t.versions(s.versions); len(versions) > 0 {
+	if versions := t.versions(spoken(s.versions, s.ciphers)); len(versions) > 0 {
 		owned["accepted_versions"] = versions
 	}
 	ciphers, suites := splitCiphers(s.ciphers)
 	if ciphers != "" {
 		owned["accepted_ciphers"] = ciphers
 	}
-	if suites != "" && t.knowsTLS13() {
-		owned["ciphersuites"] = suites
+	if t.knowsTLS13() {
+		owned["ciphersuites"] = orElse(suites, allSuites)
 	}
 	return Object{Kind: SSLProfile, UUID: UUID(SSLProfile, s.id), Alias: alias(name, dashed(s.id)), For: []string{s.id}, Owned: owned}
 }
@@ -63,6 +66,15 @@ func (t *translation) versions(versions []string) []any {
 		return asked
 	}
 	return known
+}
+
+// spoken are the versions that can be spoken with some ciphers. Where only cipher suites of TLS 1.3 are named nothing older can be, for it
+// would use ciphers that nobody named.
+func spoken(versions []string, ciphers string) []string {
+	if others, suites := splitCiphers(ciphers); suites == "" || others != "" {
+		return versions
+	}
+	return []string{tlsV13}
 }
 
 // splitCiphers parts the cipher suites of TLS 1.3, which have a field of their own, from the others.

@@ -29,7 +29,13 @@ func TestSSLProfile(t *testing.T) {
 		}},
 		{"nothing said", "", sslProfile{}, map[string]any{}},
 		{"all versions", "18.2.6", sslProfile{versions: []string{"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}}, map[string]any{
-			"accepted_versions": versionList("TLS1", "TLS1_1", "TLS1_2", "TLS1_3"),
+			"accepted_versions": versionList("TLS1", "TLS1_1", "TLS1_2", "TLS1_3"), "ciphersuites": allSuites,
+		}},
+		{"ciphers of TLS 1.3 alone", "18.2.6", sslProfile{versions: defaults.Versions, ciphers: "TLS_A"}, map[string]any{
+			"accepted_versions": versionList("TLS1_3"), "ciphersuites": "TLS_A",
+		}},
+		{"ciphers of TLS 1.3 alone, before its time", "18.1.2", sslProfile{versions: defaults.Versions, ciphers: "TLS_A"}, map[string]any{
+			"accepted_versions": versionList("TLS1_3"),
 		}},
 		{"TLS 1.3 as the data model has it", "20.1.1", sslProfile{versions: defaults.Versions, ciphers: "TLS_A:ECDHE-B:TLS_C:DHE-D"}, map[string]any{
 			"accepted_versions": versionList("TLS1_2", "TLS1_3"), "accepted_ciphers": "ECDHE-B:DHE-D", "ciphersuites": "TLS_A:TLS_C",
