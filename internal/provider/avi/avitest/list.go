@@ -1,6 +1,7 @@
 package avitest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -63,18 +64,37 @@ func (m *model) search(c call, v version, s scope) (answer, error) {
 	return m.paged(c, rows)
 }
 
-// checkQuery refuses options that are none, unless the model is lenient: a misspelt filter would select everything.
+// checkQuery refuses options that are none, unless the model is lenient: a misspelt filter would select everything, or nothing.
 func (m *model) checkQuery(c call) error {
-	known := []string{"name", "uuid", "search", "isearch", "fields", "exclude", "sort", "limit_by", "page_size", "page", "cloud_uuid", "include_name",
-		"skip_default", "join_subresources", "refers_to", "referred_by"}
+	if m.opts.Lenient {
+		return nil
+	}
 	kind := m.schema.kinds[c.Kind]
-	for name := range c.Query {
-		base, _, _ := strings.Cut(name, ".")
-		if !m.opts.Lenient && !kind.loose && !slices.Contains(known, base) && kind.fields[base] == nil {
+	for _, name := range sortedKeys(c.Query) {
+		if !notFilters(name) && !isFilter(kind, name) {
 			return &refusal{http.StatusBadRequest, fmt.Sprintf("Unknown query parameter %q", name)}
 		}
 	}
+	if by := strings.TrimPrefix(c.Query.Get("sort"), "-"); by != "" && !kind.loose && kind.fields[by] == nil {
+		return &refusal{http.StatusBadRequest, fmt.Sprintf("Cannot sort by %q", by)}
+	}
 	return nil
+}
+
+// isFilter tells whether a query's option selects by a field of a kind.
+func isFilter(kind *message, name string) bool {
+	if name == "search" || name == "isearch" || name == "cloud_uuid" {
+		return true
+	}
+	field, op, _ := strings.Cut(name, ".")
+	if kind.fields[field] == nil && !kind.loose {
+		return false
+	}
+	ops := []string{"", "contains", "icontains", "in"}
+	if strings.HasSuffix(field, "_ref") {
+		ops = []string{"", "name", "uuid"}
+	}
+	return slices.Contains(ops, op)
 }
 
 // related applies refers_to and referred_by, "<type>:<uuid>".
@@ -116,10 +136,10 @@ func (m *model) paged(c call, rows []map[string]any) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	first, last := (number-1)*size, min(number*size, len(rows))
-	if first > len(rows) || first == len(rows) && number > 1 {
+	if number > max(1, (len(rows)+size-1)/size) {
 		return detail(http.StatusNotFound, "Invalid page."), nil
 	}
+	first, last := (number-1)*size, min(number*size, len(rows))
 	w := viewOf(c, m.version)
 	results := []map[string]any{}
 	for _, row := range rows[first:last] {
@@ -177,14 +197,17 @@ func (m *model) match(row map[string]any, name, want string) bool {
 		return m.matchRef(row, "cloud_ref", "uuid", want)
 	case strings.HasSuffix(field, "_ref"):
 		return m.matchRef(row, field, op, want)
-	case notFilters(field):
+	case notFilters(name):
 		return true
 	}
 	value := lookup(row, field)
+	if value == nil {
+		return false
+	}
 	have := fmt.Sprint(value)
 	switch op {
 	case "":
-		return value != nil && strings.EqualFold(have, want) && (have == want || isBool(value))
+		return have == want || isBool(value) && strings.EqualFold(have, want)
 	case "contains":
 		return strings.Contains(have, want)
 	case "icontains":
@@ -245,10 +268,20 @@ func sortRows(rows []map[string]any, by string) {
 	}
 	name, down := strings.CutPrefix(by, "-")
 	slices.SortStableFunc(rows, func(a, b map[string]any) int {
-		order := strings.Compare(fmt.Sprint(lookup(a, name)), fmt.Sprint(lookup(b, name)))
+		order := compared(lookup(a, name), lookup(b, name))
 		if down {
 			return -order
 		}
 		return order
 	})
+}
+
+// compared orders numbers by value, all else by its text.
+func compared(a, b any) int {
+	x, number := a.(int64)
+	y, also := b.(int64)
+	if number && also {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 }

@@ -83,11 +83,7 @@ func newModel(o modelOptions) (*model, error) {
 
 // do answers a call: GET, POST, PUT, PATCH, DELETE of objects and PUT/PATCH cloud/<uuid>/gc. An unknown kind is a 404 with an empty body.
 func (m *model) do(c call) answer {
-	m.mu.Lock()
-	a, err := m.serve(c)
-	changes := m.changes
-	m.changes = nil
-	m.mu.Unlock()
+	a, changes, err := m.step(c)
 	if err != nil {
 		return refused(err) // what was made on the way is undone
 	}
@@ -97,6 +93,15 @@ func (m *model) do(c call) answer {
 		}
 	}
 	return a
+}
+
+// step answers a call while no other one is, and takes what it changed. Whatever happens, the next call is not kept waiting.
+func (m *model) step(c call) (a answer, changes []change, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	defer func() { changes, m.changes = m.changes, nil }()
+	a, err = m.serve(c)
+	return a, nil, err
 }
 
 // refused answers with an error.
@@ -194,23 +199,28 @@ func (m *model) createdAt(kind, uuid string) (time.Time, bool) {
 	return o.created, true
 }
 
-// edit changes an object as its user would, in another session: validated, with a new _last_modified.
+// edit changes an object as its user would, in another session: validated, with a new _last_modified. It takes nothing back that others
+// write at the same time: f is called again then.
 func (m *model) edit(kind, uuid string, f func(map[string]any)) error {
-	m.mu.Lock()
-	o := m.objects[kind][uuid]
-	if o == nil {
+	for {
+		m.mu.Lock()
+		o := m.objects[kind][uuid]
+		if o == nil {
+			m.mu.Unlock()
+			return fmt.Errorf("there is no %s %s", kind, uuid)
+		}
+		body, tenant := m.plain(o), o.tenant
 		m.mu.Unlock()
-		return fmt.Errorf("there is no %s %s", kind, uuid)
+		f(body)
+		a := m.do(call{Method: http.MethodPut, Kind: kind, UUID: uuid, TenantUUID: tenant, Version: m.version.dotted(), Body: jsonAnswer(0, body).Body})
+		switch a.Status {
+		case http.StatusOK:
+			return nil
+		case http.StatusPreconditionFailed: // somebody else was faster
+		default:
+			return fmt.Errorf("edit %s %s: %s", kind, uuid, a.Body)
+		}
 	}
-	body, tenant := m.plain(o), o.tenant
-	m.mu.Unlock()
-	f(body)
-	delete(body, "_last_modified")
-	a := m.do(call{Method: http.MethodPut, Kind: kind, UUID: uuid, TenantUUID: tenant, Version: m.version.dotted(), Body: jsonAnswer(0, body).Body})
-	if a.Status != http.StatusOK {
-		return fmt.Errorf("edit %s %s: %s", kind, uuid, a.Body)
-	}
-	return nil
 }
 
 // drop removes an object without asking who refers to it; false: there was none.

@@ -25,6 +25,9 @@ func (m *model) patch(c call, kind *message, o *object, v version) (answer, erro
 			return answer{}, err
 		}
 	}
+	if err := checkOwner(next); err != nil {
+		return answer{}, err
+	}
 	if err := m.whole(kind, next); err != nil {
 		return answer{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"unicode/utf8"
@@ -34,7 +35,35 @@ func decode(body []byte) (map[string]any, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, &refusal{http.StatusBadRequest, "JSON parse error - extra data"}
 	}
-	return out, nil
+	return out, sound(out, deepest)
+}
+
+// deepest is how far a body's values may nest: deeper than any object's do.
+const deepest = 64
+
+// sound refuses numbers that no number type holds, and values that nest too deep: both would be stored where any value may be, and break
+// those who read them.
+func sound(v any, depth int) error {
+	var nested []any
+	switch v := v.(type) {
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return &refusal{http.StatusBadRequest, "JSON parse error - number out of range"}
+		}
+	case []any:
+		nested = v
+	case map[string]any:
+		nested = slices.Collect(maps.Values(v))
+	}
+	if depth == 0 && len(nested) > 0 {
+		return &refusal{http.StatusBadRequest, "JSON parse error - nested too deep"}
+	}
+	for _, e := range nested {
+		if err := sound(e, depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wrong is a field's error; its text is JSON itself, as the controller's are.

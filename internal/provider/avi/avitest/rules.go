@@ -50,8 +50,18 @@ func bad(format string, a ...any) error {
 	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, a...)}
 }
 
-// checkUsers checks the virtual services that a change of what they use may break.
+// checkUsers checks the pools, certificates and virtual services that a change of what they use may break.
 func (m *model) checkUsers(o *object) error {
+	for _, p := range m.users(o, "pool") {
+		if err := m.checkPool(p); err != nil {
+			return err
+		}
+	}
+	for _, c := range m.users(o, "sslkeyandcertificate") {
+		if err := m.checkChain(c); err != nil {
+			return err
+		}
+	}
 	for _, vs := range m.servicesOf(o) {
 		if err := m.checkVS(vs, vs); err != nil {
 			return err
@@ -159,7 +169,7 @@ func (m *model) checkPool(o *object) error {
 			return err
 		}
 		ip, _ := server["ip"].(map[string]any)
-		key := fmt.Sprint(ip["addr"], " ", server["port"])
+		key := fmt.Sprint(spelled(ip["addr"]), " ", server["port"])
 		if seen[key] {
 			return bad("%s: duplicate server %v:%v", at, ip["addr"], server["port"])
 		}
@@ -172,6 +182,15 @@ func (m *model) checkPool(o *object) error {
 		return err
 	}
 	return m.checkPoolTLS(o)
+}
+
+// spelled is an address in its one usual spelling; what is none stays.
+func spelled(addr any) any {
+	text, _ := addr.(string)
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a.String()
+	}
+	return addr
 }
 
 // checkPoolMonitors wants an HTTPS monitor to know how to speak TLS: from the pool's SSL profile, as the manual has it, or its own.

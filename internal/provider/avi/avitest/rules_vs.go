@@ -100,6 +100,9 @@ func (m *model) checkChild(o *object) error {
 			return bad("VirtualService %v of type VS_TYPE_VH_CHILD cannot have %s", o.data["name"], field)
 		}
 	}
+	if len(m.children(o)) > 0 {
+		return bad("VirtualService %v has children and must be of type VS_TYPE_VH_PARENT", o.data["name"])
+	}
 	parent := m.follow(o, "vh_parent_vs_ref")
 	if parent == nil {
 		return wrong("vh_parent_vs_ref", "This field is required.")

@@ -160,3 +160,6 @@ func (u *user) forgetting(names ...string) *user {
 	c.header = maps.Clone(u.header)
 	return &c
 }
+
+// query is one parameter of a URL.
+func query(name, value string) string { return url.Values{name: {value}}.Encode() }

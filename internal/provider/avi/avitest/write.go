@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -121,7 +122,8 @@ func (m *model) create(c call, kind *message, v version, s scope) (answer, error
 		return answer{}, err
 	}
 	a := jsonAnswer(http.StatusCreated, m.render(o, view{base: c.Base, names: true, version: v}))
-	a.Header.Set("Location", c.Base+path(o.kind, o.uuid)+"#"+fmt.Sprint(o.data["name"]))
+	named := url.URL{Fragment: fmt.Sprint(o.data["name"])}
+	a.Header.Set("Location", c.Base+path(o.kind, o.uuid)+named.String())
 	return a, nil
 }
 
@@ -154,26 +156,29 @@ func (m *model) fillFrom(o *object, kind *message, body map[string]any, v versio
 	if err != nil {
 		return err
 	}
-	if ref, ok := data["tenant_ref"]; ok && ref != path("tenant", o.tenant) && kind.path != "tenant" {
+	o.data = data
+	return checkOwner(o)
+}
+
+// checkOwner refuses another tenant than the object's.
+func checkOwner(o *object) error {
+	if ref, ok := o.data["tenant_ref"]; ok && ref != path("tenant", o.tenant) && o.kind != "tenant" {
 		return wrong("tenant_ref", "Tenant is not that of the request.")
 	}
-	o.data = data
 	return nil
 }
 
 // uuidFor is the uuid that the client chose, or a new one.
 func (m *model) uuidFor(c call, body map[string]any) (string, error) {
-	if strings.ContainsAny(c.Slug, "/?#& ") {
+	chosen := c.Slug
+	portal, _ := m.objects["systemconfiguration"]["default"].data["portal_configuration"].(map[string]any)
+	if chosen == "" && portal["use_uuid_from_input"] == true {
+		chosen, _ = body["uuid"].(string)
+	}
+	if strings.ContainsAny(chosen, "/?#& ") { // it could not stand in a path
 		return "", &refusal{http.StatusBadRequest, "Invalid Slug"}
 	}
-	if c.Slug != "" {
-		return c.Slug, nil
-	}
-	portal, _ := m.objects["systemconfiguration"]["default"].data["portal_configuration"].(map[string]any)
-	if chosen, ok := body["uuid"].(string); ok && chosen != "" && portal["use_uuid_from_input"] == true {
-		return chosen, nil
-	}
-	return c.Kind + "-" + uuid.NewString(), nil
+	return or(chosen, c.Kind+"-"+uuid.NewString()), nil
 }
 
 // replace answers PUT: the whole object is what the body says.
@@ -208,10 +213,14 @@ func (m *model) update(c call, o, next *object, v version) (answer, error) {
 	if err := m.clash(next); err != nil {
 		return answer{}, err
 	}
+	vip := m.follow(o, "vsvip_ref")
 	if err := m.expandUpdate(o, next); err != nil {
 		return answer{}, err
 	}
 	if err := m.commit(o, next); err != nil {
+		if vip != nil {
+			m.put(vip) // as it was before expandUpdate
+		}
 		return answer{}, err
 	}
 	if o.kind == "tenant" && !m.ownDefault(o.uuid) {
@@ -329,10 +338,14 @@ func (m *model) expandUpdate(o, next *object) error {
 	return m.commit(v, changed)
 }
 
-// shrink removes the VsVip that a virtual service's own vip made, and a tenant's own VRF context.
+// shrink removes the VsVip that a virtual service's own vip made unless another one uses it, and a tenant's own VRF context.
 func (m *model) shrink(o *object) {
 	for _, v := range m.objects["vsvip"] {
-		if o.kind == "virtualservice" && v.inline == o.uuid {
+		if o.kind != "virtualservice" || v.inline != o.uuid {
+			continue
+		}
+		v.inline = ""
+		if len(m.users(v, "virtualservice")) == 0 {
 			m.forget(v)
 		}
 	}
