@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"strings"
-	"unicode"
 
 	"plimsoll/internal/keymanager"
 	"plimsoll/lbaas"
@@ -152,13 +151,6 @@ func (t *translation) subject(ref string) string {
 		return ""
 	}
 	return strings.Map(printable, strings.ToValidUTF8(cert.Subject.CommonName, ""))
-}
-
-func printable(r rune) rune {
-	if !unicode.IsPrint(r) {
-		return -1
-	}
-	return r
 }
 
 func first(texts []string) string {

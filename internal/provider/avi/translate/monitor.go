@@ -19,10 +19,7 @@ const (
 // this could not be read.
 func (t *translation) monitor(h *lbaas.HealthMonitor, pool map[string]any, held bool) Object {
 	interval, timeout := Timing(h)
-	name := h.Name
-	if name == "" {
-		name = string(h.Type) + "-" + h.ID
-	}
+	name := orElse(plain(h.Name), string(h.Type)+"-"+h.ID)
 	owned := map[string]any{
 		"name":              bounded(name),
 		"description":       h.ID,

@@ -2,6 +2,8 @@ package translate
 
 import (
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"plimsoll/lbaas"
@@ -11,12 +13,22 @@ import (
 const maxName = 255
 
 // bounded is a name that is cut where it is too long.
-func bounded(name string) string { return cut(name, maxName) }
+func bounded(name string) string { return cut(plain(name), maxName) }
 
 // alias is a name that no other object has: with an id, which is never cut.
 func alias(name, id string) string {
 	id = "-" + id
-	return cut(name, maxName-utf8.RuneCountInString(id)) + id
+	return cut(plain(name), maxName-utf8.RuneCountInString(id)) + id
+}
+
+// plain is a text as Avi takes it in names: in one line, and without "$", which its manual forbids there.
+func plain(text string) string { return strings.Map(printable, strings.ReplaceAll(text, "$", "_")) }
+
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
 }
 
 // cut is the first n characters of a text.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"plimsoll/lbaas"
 )
 
 func TestNamesAreBounded(t *testing.T) {
@@ -19,6 +21,21 @@ func TestNamesAreBounded(t *testing.T) {
 	got := alias(long, sessionPool)
 	if n := utf8.RuneCountInString(got); n != maxName || !strings.HasSuffix(got, "ä-"+sessionPool) {
 		t.Errorf("the alias of a long name has %d characters: %s", n, got)
+	}
+}
+
+func TestNamesArePlain(t *testing.T) {
+	for name, want := range map[string]string{"": "", "a$b\tc\r\n\x00": "a_bc", "ünï:code #?&'\"": "ünï:code #?&'\"", "日本\u202e": "日本"} {
+		if got := bounded(name); got != want {
+			t.Errorf("name %q is %q, want %q", name, got, want)
+		}
+		if got := alias(name, "id"); got != want+"-id" {
+			t.Errorf("alias of %q: %q", name, got)
+		}
+	}
+	h := &lbaas.HealthMonitor{Object: up("h", "\n"), Type: lbaas.MonitorPing}
+	if got := (&translation{}).monitor(h, nil, false).Owned["name"]; got != "PING-h" {
+		t.Errorf("a monitor whose name cannot be printed: %q", got)
 	}
 }
 
