@@ -117,9 +117,20 @@ func (s *saga) cleanly(t *testing.T, stages []*stage) {
 	}
 }
 
-// meets are the calls of a stage that the fault may meet: only what changes an object can be stale.
+// meets are the calls of a stage that the fault may meet.
 func (m mishap) meets(stage *stage) []avitest.Call {
-	return slices.DeleteFunc(slices.Clone(stage.calls), func(c avitest.Call) bool { return m.kind == avitest.Stale && c.Method != http.MethodPut })
+	return slices.DeleteFunc(slices.Clone(stage.calls), func(c avitest.Call) bool { return !m.at(c.Method) })
+}
+
+// at tells whether the fault makes sense: only what changes an object can be stale, and only the answer to a write be lost with it done.
+func (m mishap) at(method string) bool {
+	switch m.kind {
+	case avitest.Stale:
+		return method == http.MethodPut
+	case avitest.CutAfterWrite:
+		return method != http.MethodGet
+	}
+	return true
 }
 
 // most is how many calls the longest of the stages has for the fault to meet.
@@ -133,11 +144,9 @@ func (m mishap) most(stages []*stage) int {
 
 // fault is the mishap at the nth call that it may meet.
 func (m mishap) fault(n int) avitest.Fault {
-	f := avitest.Fault{Skip: n, Kind: m.kind}
-	if m.kind == avitest.Stale {
-		f.Match = func(method, _ string, _ map[string]any) bool { return method == http.MethodPut }
-	}
-	return f
+	return avitest.Fault{Skip: n, Kind: m.kind, Match: func(method, path string, _ map[string]any) bool {
+		return strings.HasPrefix(path, "/api/") && m.at(method)
+	}}
 }
 
 // mishap plays a stage with a fault at its nth request, if it has so many.

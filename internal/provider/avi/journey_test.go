@@ -12,7 +12,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-var journeys = flag.Uint64("journeys", 10, "how many journeys TestJourneys makes")
+var journeys = flag.Uint64("journeys", 6, "how many journeys TestJourneys makes")
 
 // TestJourneys goes from any chapter of a saga to any other, with several faults on the way, in two processes that take the lease from
 // each other, and with an operator who deletes and changes things: after some tries all is as the last chapter wants it.
