@@ -3,6 +3,7 @@ package avi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,36 +51,43 @@ func (a *audit) compare(c comparison, judge func() []string) []string {
 // not kept.
 func (p *Provider) list(ctx context.Context, t controller.Tenant) (*audit, error) {
 	a := &audit{began: time.Now(), objects: objects{}, ours: map[string][]key{}}
-	known := p.memory.keys()
+	known := p.memory.objects()
 	for _, kind := range kinds {
-		all, err := p.ctl.List(ctx, t, kind, nil)
+		err := p.ctl.Each(ctx, t, kind, nil, func(o controller.Object) { a.add(kind, o, known) })
 		if err != nil {
 			return nil, fmt.Errorf("list the objects of kind %s: %w", kind, err)
-		}
-		for _, o := range all {
-			k := key{kind, textAt(o, "uuid")}
-			m, marked := markOf(kind, o)
-			if marked {
-				a.ours[m.lb] = append(a.ours[m.lb], k)
-			}
-			if marked || known[k] {
-				a.objects[k] = o
-			}
 		}
 	}
 	a.took = time.Since(a.began)
 	return a, nil
 }
 
-// keys are the objects of all load balancers that are remembered.
-func (m *memories) keys() map[key]bool {
+// add keeps an object that is one of ours. One that nobody wrote since we did is as it was answered then, which needs no second copy.
+func (a *audit) add(kind string, o controller.Object, known objects) {
+	k := key{kind, uuidOf(kind, o)}
+	m, marked := markOf(kind, o)
+	if marked {
+		a.ours[m.lb] = append(a.ours[m.lb], k)
+	}
+	was := known[k]
+	if at := textAt(o, lastModified); was != nil && at != "" && at == textAt(was, lastModified) {
+		o = was
+	}
+	if marked || was != nil {
+		a.objects[k] = o
+	}
+}
+
+// lastModified is the field that tells when an object was written last.
+const lastModified = "_last_modified"
+
+// objects are those of all load balancers that are remembered.
+func (m *memories) objects() objects {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := map[key]bool{}
+	all := objects{}
 	for _, one := range m.all {
-		for k := range one.objects {
-			all[k] = true
-		}
+		maps.Copy(all, one.objects)
 	}
 	return all
 }
@@ -102,7 +110,7 @@ func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
 	if s.began.After(was.ended) {
 		all = vanished(was, s)
 	}
-	if a.began.After(was.ended) {
+	if a != nil && a.began.After(was.ended) {
 		all = append(all, a.compare(comparison{lb.ID, true, was.done}, func() []string {
 			return append(a.changed(was.wanted), a.foreign(lb, was)...)
 		})...)

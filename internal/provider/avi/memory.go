@@ -47,6 +47,7 @@ type memories struct {
 	mu   sync.Mutex
 	all  map[string]*memory
 	uses int64
+	gone time.Time // when the last of the Applies ended that were forgotten since there are too many
 }
 
 // get is what is remembered of a load balancer; the zero memory is nothing.
@@ -81,8 +82,19 @@ func (m *memories) keep(id string, k memory) {
 	k.used = m.uses
 	m.all[id] = &k
 	if len(m.all) > remembered {
-		delete(m.all, m.oldest())
+		id := m.oldest()
+		if ended := m.all[id].ended; ended.After(m.gone) {
+			m.gone = ended
+		}
+		delete(m.all, id)
 	}
+}
+
+// lost is when the last Apply ended of those that were forgotten.
+func (m *memories) lost() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone
 }
 
 // doubt has the next Apply read what the controller has: something is not as what was remembered says, unless an Apply was at work since.

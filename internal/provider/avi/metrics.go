@@ -3,6 +3,7 @@ package avi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"plimsoll/internal/provider/avi/controller"
+	"plimsoll/internal/provider/avi/translate"
 )
 
 // metricStep is the resolution in which controllers keep what they measure, where real-time metrics are off.
@@ -49,22 +51,45 @@ type metrics struct {
 	services map[string]map[string][]point
 }
 
-// measure asks for the metrics of all virtual services of a tenant at once. That a controller tells none is no reason to know
-// nothing of its load balancers: their counters stay as they are.
-func (p *Provider) measure(ctx context.Context, t controller.Tenant, last *metrics) *metrics {
-	m := &metrics{began: time.Now()}
+// atATime is of how many virtual services one question asks the metrics, so that no answer is too long.
+const atATime = 500
+
+// measure asks for the metrics of the virtual services of a tenant that are ours: a controller may have many times as many. That it tells
+// none is no reason to know nothing of its load balancers: their counters stay as they are, and the next time more steps are asked for.
+func (p *Provider) measure(ctx context.Context, t controller.Tenant, d *desk, last *metrics, at time.Time) (*metrics, error) {
+	m := &metrics{began: at, services: map[string]map[string][]point{}}
 	ids, err := p.metricIDs(ctx)
-	if err == nil && len(ids) > 0 {
-		m.services, err = p.collect(ctx, t, ids, stepsSince(last))
+	if err != nil || len(ids) == 0 {
+		return m, err
 	}
-	if err != nil {
-		p.watcher.ids = nil // it may be another version by now
-		if !p.watcher.still {
-			p.log().Warn("controller tells no metrics", "err", err)
+	for some := range slices.Chunk(p.ours(d), atATime) {
+		if err := p.collect(ctx, t, some, ids, stepsSince(last), m.services); err != nil {
+			p.watcher.setIDs(nil) // it may be another version by now
+			return nil, err
 		}
 	}
-	p.watcher.still = err != nil
-	return m
+	return m, nil
+}
+
+// ours are the virtual services of load balancers that are there, as far as they are known, in order.
+func (p *Provider) ours(d *desk) []string {
+	s, seen := d.sight.now()
+	a, audited := d.audit.now()
+	all := p.memory.objects()
+	if audited {
+		maps.Copy(all, a.objects)
+	}
+	if !seen {
+		return nil
+	}
+	var uuids []string
+	for k := range all {
+		if _, there := s.services[k.uuid]; there && k.kind == translate.VirtualService {
+			uuids = append(uuids, k.uuid)
+		}
+	}
+	slices.Sort(uuids)
+	return uuids
 }
 
 // stepsSince is how many steps are to be asked for, so that none is missed.
@@ -77,8 +102,8 @@ func stepsSince(last *metrics) int {
 
 // metricIDs are the metrics of ours that the controller has: it refuses a question that names another. It is asked once.
 func (p *Provider) metricIDs(ctx context.Context) ([]string, error) {
-	if p.watcher.ids != nil {
-		return p.watcher.ids, nil
+	if ids := p.watcher.getIDs(); ids != nil {
+		return ids, nil
 	}
 	wanted := []string{openConnections}
 	for _, s := range sources() {
@@ -98,8 +123,20 @@ func (p *Provider) metricIDs(ctx context.Context) ([]string, error) {
 			ids = append(ids, r.Name)
 		}
 	}
-	p.watcher.ids = ids
+	p.watcher.setIDs(ids)
 	return ids, nil
+}
+
+func (w *watcher) getIDs() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ids
+}
+
+func (w *watcher) setIDs(ids []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids = ids
 }
 
 // series is one metric of one object, as the controller answers it.
@@ -114,24 +151,24 @@ type series struct {
 	} `json:"data"`
 }
 
-func (p *Provider) collect(ctx context.Context, t controller.Tenant, ids []string, steps int) (map[string]map[string][]point, error) {
+// collect asks for the metrics of some virtual services at once.
+func (p *Provider) collect(ctx context.Context, t controller.Tenant, uuids, ids []string, steps int, into map[string]map[string][]point) error {
 	ask := map[string]any{"metric_requests": []any{map[string]any{
-		"id": "listeners", "step": int(metricStep.Seconds()), "limit": steps, "entity_uuid": "*", "metric_id": strings.Join(ids, ","),
+		"id": "listeners", "step": int(metricStep.Seconds()), "limit": steps, "entity_uuid": strings.Join(uuids, ","), "metric_id": strings.Join(ids, ","),
 	}}}
 	var answer struct {
 		Series map[string]map[string][]series `json:"series"`
 	}
 	query := url.Values{"pad_missing_data": {"false"}}
 	if err := p.ctl.Call(ctx, t, http.MethodPost, "analytics/metrics/collection", query, ask, &answer); err != nil {
-		return nil, fmt.Errorf("ask for metrics: %w", err)
+		return fmt.Errorf("ask for metrics: %w", err)
 	}
-	services := map[string]map[string][]point{}
 	for _, entities := range answer.Series { // under "listeners", or a name that the controller made of it
 		for uuid, all := range entities {
-			services[uuid] = pointsOf(all)
+			into[uuid] = pointsOf(all)
 		}
 	}
-	return services, nil
+	return nil
 }
 
 func pointsOf(all []series) map[string][]point {

@@ -13,6 +13,7 @@ import (
 // at engines and servers on its own: of a load balancer that was just made it may take a moment until it is ONLINE.
 func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[string]provider.Observation, error) {
 	all := map[string]provider.Observation{}
+	p.tallies.sweep()
 	if len(lbs) == 0 {
 		return all, nil
 	}
@@ -32,6 +33,9 @@ func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[
 // nothing there, and nothing can be wrong with it.
 func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v view) (provider.Observation, bool) {
 	was := p.memory.get(lb.ID)
+	if v.sight == nil { // nothing is known, which is something else than that nothing is there
+		return provider.Observation{Generation: was.done.generation, Epoch: was.done.epoch}, true
+	}
 	if !was.whole && len(lb.Listeners) > 0 && !v.has(lb) {
 		return provider.Observation{}, false
 	}
@@ -41,7 +45,7 @@ func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v vi
 		p.log().Info("Avi objects are not as they were made", "load_balancer", lb.ID, "changes", changes)
 	}
 	last := was.done
-	if !was.whole {
+	if !was.whole && v.audit != nil {
 		last = v.audit.newest(lb.ID)
 	}
 	return provider.Observation{
@@ -53,9 +57,9 @@ func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v vi
 	}, true
 }
 
-// has tells whether the controller has anything of a load balancer.
+// has tells whether the controller has anything of a load balancer, as far as that is known.
 func (v view) has(lb *lbaas.LoadBalancer) bool {
-	if len(v.audit.ours[lb.ID]) > 0 {
+	if v.audit == nil || len(v.audit.ours[lb.ID]) > 0 {
 		return true
 	}
 	for _, l := range lb.Listeners {
@@ -74,6 +78,8 @@ func (p *Provider) drifted(ctx context.Context, lb *lbaas.LoadBalancer, was memo
 		return drift(lb, was, v.sight, v.audit)
 	case was.doubted:
 		return []string{"it was found changed before"}
+	case v.audit == nil || !v.audit.began.After(p.memory.lost()):
+		return nil // an Apply that is not remembered any more may have been at work since
 	case was.stamp == stamp{} && lb.Progress.Status() == lbaas.Active:
 		return v.audit.compare(comparison{lb.ID, false, stampOf(lb)}, func() []string { return p.unknownDrift(ctx, lb, v.audit) })
 	}

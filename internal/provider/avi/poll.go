@@ -9,7 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,8 +25,22 @@ const (
 	auditEvery = 30 * time.Second
 )
 
-// atOnce is how many questions about single pools are under way at the same time.
-const atOnce = 4
+// How long who observes waits for an audit or for metrics that are due: where there are older ones, and where there are none yet.
+const (
+	patience      = 3 * time.Second
+	patienceFirst = 10 * time.Second
+)
+
+const (
+	atOnce = 4 // questions about single pools or tenants that are under way at the same time
+	few    = 2 // audits and collections of metrics that are; others' requests are to get through
+)
+
+// askTime bounds how long one thing is asked for, in whatever number of requests.
+const askTime = 5 * time.Minute
+
+// aloneFor is how long tenants are asked one by one until it is tried again to ask all at once.
+const aloneFor = time.Hour
 
 // sight is what was seen of the virtual services and pools of a tenant, or of all tenants.
 type sight struct {
@@ -37,42 +51,154 @@ type sight struct {
 
 // view is all that is known of a tenant, or of all tenants. Each part has a pace of its own.
 type view struct {
-	sight   *sight
+	sight   *sight // nil is that nothing could be seen
 	metrics *metrics
-	audit   *audit
+	audit   *audit // nil is that there is none yet
 }
 
-// watcher asks a controller for many load balancers at once. Who comes while another asks waits, and is told the same.
+// desk is where what is known of a tenant, or of all tenants, comes together.
+type desk struct {
+	sight   news[*sight]
+	audit   news[*audit]
+	metrics news[*metrics]
+
+	mu      sync.Mutex
+	closer  map[string]*poolSight // pools of which the servers were asked for
+	trouble map[string]string     // what was last said to be wrong, by what it is about
+
+	// Guarded by the mutex of the watcher.
+	used time.Time
+	took time.Duration // of the last audit
+}
+
+// watcher asks a controller for many load balancers at once.
 type watcher struct {
-	turn  chan struct{} // holds one token while somebody asks; who has put it there may use the rest
-	alone bool          // the user may not read all tenants at once
-	views map[controller.Tenant]*view
-	ids   []string // of the metrics that the controller has
-	still bool     // it told no metrics when it was last asked
+	life context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup
+	few  chan struct{} // one token for each audit and collection under way
+
+	mu     sync.Mutex
+	closed bool
+	alone  time.Time // since when the user may not read all tenants at once
+	desks  map[controller.Tenant]*desk
+	spent  time.Duration // of the last audits of all desks, together
+	ids    []string      // of the metrics that the controller has
 }
 
 func newWatcher() *watcher {
-	return &watcher{turn: make(chan struct{}, 1), views: map[controller.Tenant]*view{}}
+	w := &watcher{few: make(chan struct{}, few), desks: map[controller.Tenant]*desk{}}
+	w.life, w.stop = context.WithCancel(context.Background())
+	return w
 }
 
-// take waits for the turn to ask.
-func (w *watcher) take(ctx context.Context) (done func(), err error) {
-	select {
-	case w.turn <- struct{}{}:
-		return func() { <-w.turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// close ends what is being asked for.
+func (w *watcher) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.stop()
+	w.work.Wait()
+}
+
+// start has work done beside, unless all is to end.
+func (w *watcher) start(work func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
 	}
+	w.work.Go(work)
+	return true
+}
+
+// desk is that of a tenant. Those that nobody used for long are given up.
+func (p *Provider) desk(t controller.Tenant) *desk {
+	w := p.watcher
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := w.desks[t]
+	if d == nil {
+		w.sweep()
+		d = p.newDesk(t)
+		w.desks[t] = d
+	}
+	d.used = time.Now()
+	return d
+}
+
+// sweep forgets the desks that nobody used for long. It needs the mutex.
+func (w *watcher) sweep() {
+	maps.DeleteFunc(w.desks, func(_ controller.Tenant, d *desk) bool {
+		old := time.Since(d.used) > forgotten
+		if old {
+			w.spent -= d.took
+		}
+		return old
+	})
+}
+
+// newDesk returns a desk for a tenant. What it asks for goes on when who wanted to know has gone.
+func (p *Provider) newDesk(t controller.Tenant) *desk {
+	d := &desk{closer: map[string]*poolSight{}, trouble: map[string]string{}}
+	d.sight = news[*sight]{start: p.watcher.start, ask: func(_ *sight, at time.Time) (*sight, error) {
+		ctx, cancel := context.WithTimeout(p.watcher.life, askTime)
+		defer cancel()
+		return p.look(ctx, t, at)
+	}}
+	d.audit = news[*audit]{start: p.watcher.start, ask: func(*audit, time.Time) (*audit, error) {
+		return beside(p.watcher, func(ctx context.Context) (*audit, error) {
+			a, err := p.list(ctx, t)
+			if err == nil {
+				p.watcher.account(t, d, a.took)
+			}
+			return a, err
+		})
+	}}
+	d.metrics = news[*metrics]{start: p.watcher.start, ask: func(last *metrics, at time.Time) (*metrics, error) {
+		return beside(p.watcher, func(ctx context.Context) (*metrics, error) { return p.measure(ctx, t, d, last, at) })
+	}}
+	return d
+}
+
+// account notes how long an audit took.
+func (w *watcher) account(t controller.Tenant, d *desk, took time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.desks[t] == d {
+		w.spent += took - d.took
+		d.took = took
+	}
+}
+
+// beside does what takes long once few others do.
+func beside[T any](w *watcher, work func(context.Context) (T, error)) (T, error) {
+	w.few <- struct{}{}
+	defer func() { <-w.few }()
+	ctx, cancel := context.WithTimeout(w.life, askTime)
+	defer cancel()
+	return work(ctx)
+}
+
+// lone tells whether tenants are to be asked one by one.
+func (w *watcher) lone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.alone.IsZero() && time.Since(w.alone) < aloneFor
+}
+
+// part has tenants asked one by one from now on. It tells whether that is new.
+func (w *watcher) part() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.alone.IsZero()
+	w.alone = time.Now()
+	return first
 }
 
 // views are what is known of the tenants of some load balancers, by tenant; it is asked for where it is too old.
 func (p *Provider) views(ctx context.Context, lbs []*lbaas.LoadBalancer) (func(*lbaas.LoadBalancer) view, error) {
-	done, err := p.watcher.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	if !p.watcher.alone {
+	if !p.watcher.lone() {
 		all, err := p.view(ctx, controller.AllTenants, lbs)
 		if err == nil {
 			return func(*lbaas.LoadBalancer) view { return all }, nil
@@ -80,30 +206,64 @@ func (p *Provider) views(ctx context.Context, lbs []*lbaas.LoadBalancer) (func(*
 		if !forbidden(err) {
 			return nil, err
 		}
-		p.watcher.alone = true
-		p.log().Info("controller lets no user read all tenants at once; each is asked by itself", "err", err)
+		if p.watcher.part() {
+			p.log().Info("controller lets no user read all tenants at once; each is asked by itself", "err", err)
+		}
 	}
 	return p.viewsOfEach(ctx, lbs)
 }
 
-// viewsOfEach asks tenant by tenant. In one that is not there is nothing.
+// viewsOfEach asks tenant by tenant. In one that is not there is nothing. Of one that cannot be read nothing is known, which is no
+// reason not to tell of others.
 func (p *Provider) viewsOfEach(ctx context.Context, lbs []*lbaas.LoadBalancer) (func(*lbaas.LoadBalancer) view, error) {
 	groups := map[controller.Tenant][]*lbaas.LoadBalancer{}
 	for _, lb := range lbs {
 		groups[p.tenant(lb)] = append(groups[p.tenant(lb)], lb)
 	}
+	var mu sync.Mutex
 	views := map[controller.Tenant]view{}
+	all, bound := errgroup.WithContext(ctx)
+	all.SetLimit(atOnce)
 	for t, group := range groups {
-		v, err := p.view(ctx, t, group)
-		if controller.NoTenant(err) {
-			v, err = nowhere(), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		views[t] = v
+		all.Go(func() error {
+			v, err := p.view(bound, t, group)
+			switch {
+			case controller.NoTenant(err):
+				v = nowhere()
+			case hopeless(bound, err):
+				return err
+			}
+			p.complain(p.desk(t), "tenant cannot be observed", err)
+			mu.Lock()
+			defer mu.Unlock()
+			views[t] = v
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
 	}
 	return func(lb *lbaas.LoadBalancer) view { return views[p.tenant(lb)] }, nil
+}
+
+// hopeless tells whether an error is none of one object or tenant: nobody answers, or there is no time left.
+func hopeless(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, errEnded) || controller.Unreachable(err) || controller.Denied(err))
+}
+
+// complain tells of an error, once for as long as it lasts.
+func (p *Provider) complain(d *desk, about string, err error) {
+	text := ""
+	if err != nil && !controller.NoTenant(err) {
+		text = err.Error()
+	}
+	d.mu.Lock()
+	was := d.trouble[about]
+	d.trouble[about] = text
+	d.mu.Unlock()
+	if text != was && text != "" {
+		p.log().Warn(about, "err", err)
+	}
 }
 
 // nowhere is the view of a tenant that is not there.
@@ -117,64 +277,76 @@ func forbidden(err error) bool {
 	return ok && e.Status == http.StatusForbidden && !controller.Denied(err)
 }
 
-// view brings what is known of a tenant up to date, as far as that is due. What was learnt is kept when the rest fails, and an old
-// audit is better than none: where there is so much that a new one does not end in time, statuses are told all the same.
+// view is what is known of a tenant, brought up to date as far as that is due. Statuses are told even where there is so much that an
+// audit takes long, or that cannot be read: an older audit is as good then, or none.
 func (p *Provider) view(ctx context.Context, t controller.Tenant, lbs []*lbaas.LoadBalancer) (view, error) {
-	v := p.watcher.views[t]
-	if v == nil {
-		v = &view{}
-		p.watcher.views[t] = v
-	}
-	s, err := p.poll(ctx, t, lbs, v.sight)
+	d := p.desk(t)
+	s, err := p.poll(ctx, d, lbs)
 	if err != nil {
 		return view{}, err
 	}
-	v.sight = s
-	if v.metrics == nil || time.Since(v.metrics.began) >= p.auditEvery(0) {
-		v.metrics = p.measure(ctx, t, v.metrics)
-	}
-	if v.audit != nil && time.Since(v.audit.began) < p.auditEvery(v.audit.took) {
-		return *v, nil
-	}
-	a, err := p.list(ctx, t)
-	switch {
-	case err == nil:
-		v.audit = a
-	case v.audit == nil:
+	if s, err = p.lookCloser(ctx, t, d, lbs, s); err != nil {
 		return view{}, err
-	default:
-		p.log().Warn("what others changed cannot be looked for", "err", err)
 	}
-	return *v, nil
+	due := time.Now().Add(-p.auditEvery())
+	a, known, err := d.audit.lately(ctx, due, d.audit.patience())
+	p.complain(d, "what others changed cannot be looked for", err)
+	if !known {
+		a = nil
+	}
+	m, known, err := d.metrics.lately(ctx, due, d.metrics.patience())
+	p.complain(d, "controller tells no metrics", err)
+	if !known {
+		m = &metrics{}
+	}
+	return view{s, m, a}, nil
 }
 
-// auditEvery is how old an audit may be. One that takes long is made more seldom, unless the configuration says how often.
-func (p *Provider) auditEvery(took time.Duration) time.Duration {
-	return cmp.Or(p.cfg.AuditEvery, max(auditEvery, 10*took))
+// patience is how long it is waited for news.
+func (n *news[T]) patience() time.Duration {
+	if n.asked().IsZero() {
+		return patienceFirst
+	}
+	return patience
 }
 
-// poll asks for the states anew where they are old, or older than what an Apply made of one of the load balancers. While many
-// are being made, such questions come at a third of the pace: one answers for all that were made meanwhile.
-func (p *Provider) poll(ctx context.Context, t controller.Tenant, lbs []*lbaas.LoadBalancer, last *sight) (*sight, error) {
+// auditEvery is how old an audit may be. Where they take long they are made more seldom: a tenth of the time at most. Spans that are
+// shorter than a second are taken at their word.
+func (p *Provider) auditEvery() time.Duration {
+	every := cmp.Or(p.cfg.AuditEvery, auditEvery)
+	if every < time.Second {
+		return every
+	}
+	p.watcher.mu.Lock()
+	defer p.watcher.mu.Unlock()
+	return max(every, 10*p.watcher.spent)
+}
+
+// poll returns the states, which are asked for where they are old, or older than what an Apply made of one of the load balancers. While
+// many are being made, such questions come at a third of the pace: one answers for all that were made meanwhile.
+func (p *Provider) poll(ctx context.Context, d *desk, lbs []*lbaas.LoadBalancer) (*sight, error) {
 	every := cmp.Or(p.cfg.PollEvery, pollEvery)
-	if last != nil && time.Since(last.began) < every {
-		if !p.madeSince(last.began, lbs) {
-			return p.lookCloser(ctx, t, lbs, last, last)
-		}
-		if err := pause(ctx, every/3-time.Since(last.began)); err != nil {
-			return nil, err
+	fresh, made, last := time.Now().Add(-every), p.madeLast(lbs), d.sight.asked()
+	if made.After(fresh) {
+		fresh = made
+		if !last.IsZero() && last.Before(made) {
+			if err := pause(ctx, every/3-time.Since(last)); err != nil {
+				return nil, err
+			}
 		}
 	}
-	s, err := p.look(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	return p.lookCloser(ctx, t, lbs, s, last)
+	return d.sight.since(ctx, fresh, made)
 }
 
-// madeSince tells whether an Apply of one of the load balancers ended after that time.
-func (p *Provider) madeSince(t time.Time, lbs []*lbaas.LoadBalancer) bool {
-	return slices.ContainsFunc(lbs, func(lb *lbaas.LoadBalancer) bool { return !p.memory.get(lb.ID).ended.Before(t) })
+// madeLast is a moment after the last Apply of the load balancers ended.
+func (p *Provider) madeLast(lbs []*lbaas.LoadBalancer) time.Time {
+	var last time.Time
+	for _, lb := range lbs {
+		if ended := p.memory.get(lb.ID).ended; ended.After(last) {
+			last = ended
+		}
+	}
+	return last.Add(1)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -187,26 +359,24 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // look asks for the states of everything: the inventories are the controller's cheap way to tell of many objects.
-func (p *Provider) look(ctx context.Context, t controller.Tenant) (*sight, error) {
-	s := &sight{began: time.Now(), services: map[string]health{}, pools: map[string]*poolSight{}}
-	services, err := p.ctl.List(ctx, t, "virtualservice-inventory", nil)
+func (p *Provider) look(ctx context.Context, t controller.Tenant, at time.Time) (*sight, error) {
+	s := &sight{began: at, services: map[string]health{}, pools: map[string]*poolSight{}}
+	err := p.ctl.Each(ctx, t, "virtualservice-inventory", nil, func(o controller.Object) {
+		s.services[inventoryUUID(o)] = healthOf(textAt(o, "runtime", "oper_status", "state"))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for the states of virtual services: %w", err)
 	}
-	for _, o := range services {
-		s.services[inventoryUUID(o)] = healthOf(textAt(o, "runtime", "oper_status", "state"))
-	}
-	pools, err := p.ctl.List(ctx, t, "pool-inventory", nil)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the states of pools: %w", err)
-	}
-	for _, o := range pools {
+	err = p.ctl.Each(ctx, t, "pool-inventory", nil, func(o controller.Object) {
 		s.pools[inventoryUUID(o)] = &poolSight{
 			health:  healthOf(textAt(o, "runtime", "oper_status", "state")),
 			servers: int(numberAt(o, "runtime", "num_servers")),
 			enabled: int(numberAt(o, "runtime", "num_servers_enabled")),
 			live:    int(numberAt(o, "runtime", "num_servers_up")),
 		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the states of pools: %w", err)
 	}
 	return s, nil
 }
@@ -216,31 +386,61 @@ func inventoryUUID(o controller.Object) string {
 	return cmp.Or(textAt(o, "uuid"), textAt(o, "config", "uuid"))
 }
 
-// lookCloser adds to a sight which servers of the load balancers' pools are up, where the number of them does not tell. What an
-// earlier sight knew is good as long as the numbers are the same and it is not older than an audit.
-func (p *Provider) lookCloser(ctx context.Context, t controller.Tenant, lbs []*lbaas.LoadBalancer, s, last *sight) (*sight, error) {
+// lookCloser adds to a sight which servers of the load balancers' pools are up, where the number of them does not tell. What was
+// known earlier is good as long as the numbers are the same and it is not older than an audit.
+func (p *Provider) lookCloser(ctx context.Context, t controller.Tenant, d *desk, lbs []*lbaas.LoadBalancer, s *sight) (*sight, error) {
 	closer := map[string]*poolSight{}
-	group, ctx := errgroup.WithContext(ctx)
+	group, bound := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for uuid, known := range s.unclear(lbs) {
 		pool := *known
 		closer[uuid] = &pool
-		if last != nil && pool.inherit(last.pools[uuid], p.auditEvery(0)) {
+		last := d.closest(uuid)
+		if pool.inherit(last, p.auditEvery()) {
 			continue
 		}
 		group.Go(func() error {
-			each, err := p.servers(ctx, t, uuid)
-			if controller.Absent(err) {
-				return nil // deleted meanwhile
+			err := p.askServers(bound, t, uuid, &pool)
+			if err == nil || hopeless(bound, err) {
+				return err
 			}
-			pool.each, pool.asked = each, time.Now()
-			return err
+			if pool.asked = time.Now(); last != nil { // so that it is not asked for again and again
+				pool.each = last.each
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	d.keep(s, closer)
 	return s.with(closer), nil
+}
+
+// askServers asks which servers of a pool are up. One that was deleted meanwhile has none.
+func (p *Provider) askServers(ctx context.Context, t controller.Tenant, uuid string, pool *poolSight) error {
+	each, err := p.servers(ctx, t, uuid)
+	if err != nil && !controller.Absent(err) {
+		p.log().Debug("servers of a pool are not known", "pool", uuid, "err", err)
+		return err
+	}
+	pool.each, pool.asked = each, time.Now()
+	return nil
+}
+
+// closest is what was last known of the servers of a pool, or nil.
+func (d *desk) closest(uuid string) *poolSight {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closer[uuid]
+}
+
+// keep remembers what is known of the servers of pools, as long as these are there.
+func (d *desk) keep(s *sight, closer map[string]*poolSight) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.Copy(d.closer, closer)
+	maps.DeleteFunc(d.closer, func(uuid string, _ *poolSight) bool { return s.pools[uuid] == nil })
 }
 
 // with is the sight with some of its pools replaced. The sight itself stays: others may be reading it.
@@ -271,7 +471,7 @@ func (s *sight) unclear(lbs []*lbaas.LoadBalancer) map[string]*poolSight {
 
 // inherit takes over which servers are up from an earlier sight of the same pool, where that is good.
 func (s *poolSight) inherit(o *poolSight, good time.Duration) bool {
-	if o == nil || o.each == nil || time.Since(o.asked) >= good ||
+	if o == nil || time.Since(o.asked) >= good ||
 		s.health != o.health || s.servers != o.servers || s.enabled != o.enabled || s.live != o.live {
 		return false
 	}

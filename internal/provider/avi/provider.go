@@ -80,7 +80,10 @@ func New(cfg Config) (*Provider, error) {
 }
 
 // Close ends the session with the controller.
-func (p *Provider) Close() error { return p.ctl.Close() }
+func (p *Provider) Close() error {
+	p.watcher.close()
+	return p.ctl.Close()
+}
 
 // cloud is the name of the cloud that load balancers are made in.
 func (p *Provider) cloud() string { return cmp.Or(p.cfg.Cloud, "Default-Cloud") }

@@ -24,6 +24,8 @@ const (
 type tallies struct {
 	mu  sync.Mutex
 	all map[string]*tally // by listener
+
+	swept time.Time
 }
 
 // forgotten is how long the tally of a listener is kept that nobody asks for.
@@ -53,7 +55,6 @@ func (p *Provider) statistics(ctx context.Context, lb *lbaas.LoadBalancer, m *me
 	}
 	p.tallies.mu.Lock()
 	defer p.tallies.mu.Unlock()
-	p.tallies.sweep()
 	all := map[string]lbaas.Statistics{}
 	for _, l := range lb.Listeners {
 		all[l.ID] = p.tallies.count(l, m, told[l.ID])
@@ -80,8 +81,14 @@ func (t *tallies) know(lb *lbaas.LoadBalancer) bool {
 	return true
 }
 
-// sweep forgets the listeners that nobody asks for any more.
+// sweep forgets the listeners that nobody asks for any more. It looks for them now and then.
 func (t *tallies) sweep() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.swept) < forgotten/10 {
+		return
+	}
+	t.swept = time.Now()
 	for id, one := range t.all {
 		if time.Since(one.asked) > forgotten {
 			delete(t.all, id)

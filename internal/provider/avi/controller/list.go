@@ -22,24 +22,35 @@ type page struct {
 
 // List returns all objects of a kind that the query finds, whatever the number of pages. References carry names.
 func (c *Client) List(ctx context.Context, t Tenant, kind string, query url.Values) ([]Object, error) {
+	var all []Object
+	err := c.Each(ctx, t, kind, query, func(o Object) { all = append(all, o) })
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Each is List for one object after the other, so that no more than a page of them is there at the same time.
+func (c *Client) Each(ctx context.Context, t Tenant, kind string, query url.Values, take func(Object)) error {
 	q := url.Values{"page_size": {pageSize}}
 	maps.Copy(q, named)
 	maps.Copy(q, query)
-	var all []Object
 	seen := map[string]bool{}
 	for n := 1; n <= maxPages; {
 		p, err := c.page(ctx, &request{tenant: t, method: http.MethodGet, path: pathOf(kind), query: q})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = unseen(all, p.Results, seen)
+		for _, o := range unseen(p.Results, seen) {
+			take(o)
+		}
 		if p.Next == "" {
-			return all, nil
+			return nil
 		}
 		n = next(p.Next, n)
 		q.Set("page", strconv.Itoa(n))
 	}
-	return nil, fmt.Errorf("list %s: more than %d pages", kind, maxPages)
+	return fmt.Errorf("list %s: more than %d pages", kind, maxPages)
 }
 
 func (c *Client) page(ctx context.Context, r *request) (page, error) {
@@ -64,8 +75,9 @@ func next(address string, now int) int {
 	return n
 }
 
-// unseen adds the objects of a page, but for those that moved to it while the earlier ones were read.
-func unseen(all, page []Object, seen map[string]bool) []Object {
+// unseen are the objects of a page, but for those that moved to it while the earlier ones were read.
+func unseen(page []Object, seen map[string]bool) []Object {
+	var all []Object
 	for _, o := range page {
 		uuid, _ := o["uuid"].(string)
 		if uuid == "" || !seen[uuid] {

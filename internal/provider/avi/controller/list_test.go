@@ -99,7 +99,7 @@ func TestAPageThatCannotBeRead(t *testing.T) {
 }
 
 func TestObjectsThatMoveBetweenPagesAreListedOnce(t *testing.T) {
-	got := unseen(nil, []Object{{"uuid": "1"}, {"uuid": "2"}, {"name": "n"}, {"name": "n"}, {"uuid": "2"}}, map[string]bool{"1": true})
+	got := unseen([]Object{{"uuid": "1"}, {"uuid": "2"}, {"name": "n"}, {"name": "n"}, {"uuid": "2"}}, map[string]bool{"1": true})
 	if diff := cmp.Diff([]Object{{"uuid": "2"}, {"name": "n"}, {"name": "n"}}, got); diff != "" {
 		t.Errorf("unseen (-want +got):\n%s", diff)
 	}
