@@ -187,6 +187,21 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 }
 
+func TestCallsAreForgotten(t *testing.T) {
+	s := Start(t, Options{})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/pool", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range mostCalls + 1 {
+		s.record(&request{Request: r}, i)
+	}
+	calls := s.Calls()
+	if len(calls) != mostCalls/2+1 || calls[len(calls)-1].Status != mostCalls {
+		t.Errorf("of %d calls %d are remembered", mostCalls+1, len(calls))
+	}
+}
+
 func TestMaxConnections(t *testing.T) {
 	s := Start(t, Options{})
 	for range 3 {

@@ -72,7 +72,7 @@ func (s *Server) greeting(q *request) map[string]any {
 	config, _ := s.model.get("systemconfiguration", "default")
 	return map[string]any{
 		"user_initialized": true, "version": s.product(), "user": s.account(q), "tenants": s.tenants(q),
-		"system_config": config, "controller": map[string]any{"api_idle_timeout": int(idleTimeout / time.Minute)},
+		"system_config": config, "controller": map[string]any{"api_idle_timeout": int(s.sessionLimits().idle / time.Minute)},
 		"session_cookie_name": cookieAvi,
 	}
 }

@@ -20,7 +20,7 @@ func (c Call) String() string {
 	return fmt.Sprintf("%s %s [%s] %d", c.Method, path, c.Tenant, c.Status)
 }
 
-// Calls returns the requests since the start or the last ResetCalls, in the order of their answers.
+// Calls returns the requests since the start or the last ResetCalls, in the order of their answers; of very many the newer ones.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,14 @@ func (s *Server) record(q *request, status int) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.calls) >= mostCalls {
+		s.calls = append([]Call{}, s.calls[mostCalls/2:]...)
+	}
 	s.calls = append(s.calls, c)
 }
+
+// mostCalls are remembered, so that long rehearsals do not fill the memory; of more the older half is forgotten.
+const mostCalls = 1 << 17
 
 // Objects returns the objects of a kind that a tenant owns, named by its UUID or name, oldest first; "*" is all tenants'. References in
 // them are "/api/<kind>/<uuid>", whole numbers are int64.

@@ -199,6 +199,77 @@ func TestListEnvelope(t *testing.T) {
 	want(t, "pages", []string{"a", "b", "c"}, seen)
 }
 
+// TestVerbs: POST answers 201, Location and the object, PUT and PATCH 200 and the object, DELETE 204 and nothing.
+func TestVerbs(t *testing.T) {
+	s := Start(t, Options{})
+	u := loggedIn(t, s)
+	u.header[headerSlug] = "pool-1"
+	for _, test := range []struct {
+		method, path string
+		body         map[string]any
+		status       int
+		description  any
+	}{
+		{http.MethodPost, "", map[string]any{"name": "p"}, http.StatusCreated, nil},
+		{http.MethodGet, "/pool-1", nil, http.StatusOK, nil},
+		{http.MethodPut, "/pool-1", map[string]any{"name": "p", "description": "put"}, http.StatusOK, "put"},
+		{http.MethodPatch, "/pool-1", map[string]any{"add": map[string]any{"description": "patched"}}, http.StatusOK, "patched"},
+		{http.MethodDelete, "/pool-1", nil, http.StatusNoContent, nil},
+	} {
+		got := u.do(test.method, "/api/pool"+test.path, test.body)
+		if got.status != test.status || got.body["description"] != test.description {
+			t.Errorf("%s answers %d %s", test.method, got.status, got.text)
+		}
+		if test.status == http.StatusNoContent {
+			want(t, "the body of DELETE", "", got.text)
+			continue
+		}
+		location := map[bool]string{true: s.URL + "/api/pool/pool-1#p"}[test.method == http.MethodPost]
+		if got.header.Get("Location") != location || got.header.Get("Content-Type") != "application/json" || got.body["enabled"] != true || got.body["uuid"] != "pool-1" {
+			t.Errorf("%s answers %v %s", test.method, got.header, got.text)
+		}
+	}
+}
+
+// TestPutOfSystemConfiguration: the only objects of which PUT was recorded answer 200 and what they are; its uuid is "default".
+func TestPutOfSystemConfiguration(t *testing.T) {
+	s := Start(t, Options{Version: recorded2011})
+	u := loggedIn(t, s)
+	config := u.must(http.MethodGet, "/api/systemconfiguration", nil)
+	want(t, "uuid", any("default"), config["uuid"])
+	want(t, "url", any(s.URL+"/api/systemconfiguration"), config["url"])
+	config["portal_configuration"].(map[string]any)["allow_basic_authentication"] = true
+	got := u.do(http.MethodPut, "/api/systemconfiguration", config)
+	want(t, "status", http.StatusOK, got.status)
+	if got.body["_last_modified"].(string) <= config["_last_modified"].(string) {
+		t.Errorf("_last_modified goes from %v to %v", config["_last_modified"], got.body["_last_modified"])
+	}
+	delete(config, "_last_modified")
+	delete(got.body, "_last_modified")
+	want(t, "the configuration", config, got.body)
+}
+
+// TestErrorsAreObjects: {"error": text}, where the text about a field is JSON itself; {"detail": text} is the framework's.
+func TestErrorsAreObjects(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	b.pool("p")
+	for _, test := range []struct {
+		method, path string
+		body         any
+		status       int
+		want         js
+	}{
+		{http.MethodGet, "pool/none", nil, http.StatusNotFound, js{"error": "Pool object not found!"}},
+		{http.MethodGet, "vsvip/none", nil, http.StatusNotFound, js{"error": "VsVip object not found!"}},
+		{http.MethodPost, "pool", js{"name": 7}, http.StatusBadRequest, js{"error": `{"name":["Expected a string but got type \"number\"."]}`}},
+		{http.MethodPost, "pool", js{"name": "p"}, http.StatusConflict, js{"error": "Pool with this Name and Tenant ref already exists."}},
+		{http.MethodDelete, "pool", nil, http.StatusMethodNotAllowed, js{"detail": "Method 'DELETE' not allowed."}},
+	} {
+		status, got := b.ask(test.method, test.path, "", test.body)
+		want(t, test.method+" "+test.path, js{"status": test.status, "body": test.want}, js{"status": status, "body": got})
+	}
+}
+
 // TestDeleteIsEmpty: 204 without a body.
 func TestDeleteIsEmpty(t *testing.T) {
 	b := newBench(t, modelOptions{})
@@ -316,6 +387,30 @@ func TestSSLVS(t *testing.T) {
 		"not_after": "2036-01-02 03:04:05", "signature_algorithm": "sha256WithRSAEncryption", "expiry_status": "SSL_CERTIFICATE_GOOD",
 		"days_until_expire": 365., "subject_alt_names": []any{"www.example.com"},
 	}, part)
+}
+
+// TestSystemObjects are there from the start, in tenant admin.
+func TestSystemObjects(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	for kind, expect := range map[string]string{
+		"tenant": "admin", "cloud": "Default-Cloud", "serviceenginegroup": "Default-Group", "vrfcontext": "global management",
+		"applicationprofile":            "System-DNS System-HTTP System-L4-Application System-SSL-Application System-Secure-HTTP System-Syslog",
+		"networkprofile":                "System-TCP-Fast-Path System-TCP-Proxy System-UDP-Fast-Path System-UDP-Per-Pkt",
+		"sslprofile":                    "System-Standard System-Standard-PFS System-Standard-Portal",
+		"healthmonitor":                 "System-HTTP System-HTTPS System-Ping System-TCP System-UDP",
+		"analyticsprofile":              "System-Analytics-Profile",
+		"applicationpersistenceprofile": "System-Persistence-App-Cookie System-Persistence-Client-IP System-Persistence-Custom-Http-Header System-Persistence-Http-Cookie System-Persistence-TLS",
+	} {
+		got := b.must(http.StatusOK, http.MethodGet, kind+"?sort=name", "", nil)
+		want(t, kind, expect, strings.Join(names(got["results"]), " "))
+	}
+	types := map[string]any{}
+	for _, o := range b.must(http.StatusOK, http.MethodGet, "applicationprofile", "", nil)["results"].([]any) {
+		types[text(o.(js), "name")] = o.(js)["type"]
+	}
+	for name, kind := range map[string]string{"System-HTTP": "HTTP", "System-Secure-HTTP": "HTTP", "System-L4-Application": "L4", "System-SSL-Application": "SSL"} {
+		want(t, name, any("APPLICATION_PROFILE_TYPE_"+kind), types[name])
+	}
 }
 
 // TestSystemObjectsFromOtherTenants: those of tenant admin are seen and referred to from all.

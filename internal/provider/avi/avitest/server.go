@@ -38,7 +38,7 @@ type Options struct {
 	FailEvery int // each so many requests below /api fail, in all ways in turn; 0 is none
 
 	Ports     Ports         // of the network service; without it service engines have none
-	PortDelay time.Duration // until garbage collection frees a port that is not used any more (15 min)
+	PortDelay time.Duration // until garbage collection frees a port that is not used any more (15 min; below 0: at once)
 }
 
 // The account of an emulator whose options name none.
@@ -119,8 +119,9 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		User: o.User, Password: o.Password, password: o.Password, every: o.FailEvery, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
-		sessions: newSessions(o.Now), runtime: newRuntime(), ports: &ports{},
+		runtime: newRuntime(), ports: &ports{},
 	}
+	s.sessions = newSessions(o.Now, s.sessionLimits)
 	if err := s.makeTenants(); err != nil {
 		return nil, err
 	}

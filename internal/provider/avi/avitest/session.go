@@ -4,18 +4,37 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base32"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 )
 
-// The ends of a session that nobody asked for: without a request for a while (controllerproperties.api_idle_timeout), and at last in any case
-// (portal_configuration.api_force_timeout).
-const (
-	idleTimeout  = 15 * time.Minute
-	forceTimeout = 24 * time.Hour
-)
+// limits are the ends of a session that nobody asked for; 0 is none.
+type limits struct {
+	idle  time.Duration // without a request (controllerproperties.api_idle_timeout)
+	force time.Duration // in any case (portal_configuration.api_force_timeout, which controllers before 18.2.3 have not)
+}
+
+// sessionLimits are what the controller's configuration says.
+func (s *Server) sessionLimits() limits {
+	properties, _ := s.model.get("controllerproperties", "global")
+	idle, _ := properties["api_idle_timeout"].(int64)
+	l := limits{idle: time.Duration(idle) * time.Minute}
+	if !s.version.before(version{18, 2, 3}) {
+		hours, _ := s.portal()["api_force_timeout"].(int64)
+		l.force = time.Duration(hours) * time.Hour
+	}
+	return l
+}
+
+// portal is the configuration of who may log in and how.
+func (s *Server) portal() map[string]any {
+	config, _ := s.model.get("systemconfiguration", "default")
+	portal, _ := config["portal_configuration"].(map[string]any)
+	return portal
+}
 
 // The cookies, and how long they are good for as they say.
 const (
@@ -34,7 +53,8 @@ type session struct {
 
 // sessions are those who are logged in, and the tokens that stand for a password.
 type sessions struct {
-	now func() time.Time
+	now    func() time.Time
+	limits func() limits
 
 	mu     sync.Mutex
 	byID   map[string]*session
@@ -42,8 +62,8 @@ type sessions struct {
 	logins int
 }
 
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byID: map[string]*session{}, tokens: map[string]time.Time{}}
+func newSessions(now func() time.Time, limits func() limits) *sessions {
+	return &sessions{now: now, limits: limits, byID: map[string]*session{}, tokens: map[string]time.Time{}}
 }
 
 func random() string {
@@ -52,12 +72,13 @@ func random() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 
-// begin makes a session.
+// begin makes a session, and forgets those that have ended.
 func (s *sessions) begin() *session {
-	now := s.now()
+	now, limits := s.now(), s.limits()
 	one := &session{id: random(), csrf: random(), made: now, used: now}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	maps.DeleteFunc(s.byID, func(_ string, old *session) bool { return old.over(now, limits) })
 	s.byID[one.id] = one
 	s.logins++
 	return one
@@ -65,19 +86,24 @@ func (s *sessions) begin() *session {
 
 // use returns the session of an id if it still goes on, and marks it as used.
 func (s *sessions) use(id string) *session {
-	now := s.now()
+	now, limits := s.now(), s.limits()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.byID[id]
 	if one == nil {
 		return nil
 	}
-	if now.Sub(one.used) >= idleTimeout || now.Sub(one.made) >= forceTimeout {
+	if one.over(now, limits) {
 		delete(s.byID, id)
 		return nil
 	}
 	one.used = now
 	return one
+}
+
+// over tells whether a session has ended by itself.
+func (one *session) over(now time.Time, l limits) bool {
+	return l.idle > 0 && now.Sub(one.used) >= l.idle || l.force > 0 && now.Sub(one.made) >= l.force
 }
 
 func (s *sessions) end(id string) {
@@ -122,6 +148,7 @@ func (s *sessions) newToken(hours float64) (string, time.Time) {
 	token, until := random(), s.now().Add(time.Duration(hours*float64(time.Hour)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	maps.DeleteFunc(s.tokens, func(_ string, end time.Time) bool { return !s.now().Before(end) })
 	s.tokens[token] = until
 	return token, until
 }
@@ -197,9 +224,7 @@ func (s *Server) admitBasic(q *request, user, password string) *reply {
 }
 
 func (s *Server) basicAllowed() bool {
-	config, _ := s.model.get("systemconfiguration", "default")
-	portal, _ := config["portal_configuration"].(map[string]any)
-	allowed, _ := portal["allow_basic_authentication"].(bool)
+	allowed, _ := s.portal()["allow_basic_authentication"].(bool)
 	return allowed
 }
 
@@ -283,7 +308,7 @@ const statusSwitch = 419
 
 // renew sets the session's cookies again, as recorded: before 20.1 not when a tenant is made or deleted.
 func (s *Server) renew(q *request, re *reply) {
-	tenant := q.below("/api/tenant")
+	tenant := q.call().Kind == "tenant"
 	switch {
 	case q.basic:
 		s.setSessionCookies(re.Header, "None")

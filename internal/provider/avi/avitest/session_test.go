@@ -139,12 +139,59 @@ func TestLoginSetsCookies(t *testing.T) {
 	}
 }
 
+func TestLoginTellsWhoAndWhere(t *testing.T) {
+	s := Start(t, Options{Tenants: map[string]string{"demo": tenantDemo}})
+	u := newUser(t, s)
+	got := u.login(s.User, s.Password).body
+	product, _ := got["version"].(map[string]any)
+	keys := []string{"Date", "Product", "ProductName", "Tag", "Version", "build", "min_version"}
+	if diff := cmp.Diff(keys, slices.Sorted(maps.Keys(product))); diff != "" {
+		t.Errorf("keys of the version (-want +got):\n%s", diff)
+	}
+	tenants := []any{
+		map[string]any{"url": s.URL + "/api/tenant/admin", "uuid": "admin", "name": "admin", "local": true},
+		map[string]any{"url": s.URL + "/api/tenant/" + tenantDemo, "uuid": tenantDemo, "name": "demo", "local": false},
+	}
+	if diff := cmp.Diff(any(tenants), got["tenants"]); diff != "" {
+		t.Errorf("tenants (-want +got):\n%s", diff)
+	}
+	account, _ := got["user"].(map[string]any)
+	config, _ := got["system_config"].(map[string]any)
+	if account["default_tenant_ref"] != s.URL+"/api/tenant/admin" || config["uuid"] != "default" {
+		t.Errorf("the user is %v, the configuration %v", account, config)
+	}
+	if diff := cmp.Diff(any(map[string]any{"api_idle_timeout": 15.0}), got["controller"]); diff != "" {
+		t.Errorf("controller (-want +got):\n%s", diff)
+	}
+	u.must(http.MethodPatch, "/api/controllerproperties", map[string]any{"replace": map[string]any{"api_idle_timeout": 300}})
+	if diff := cmp.Diff(any(map[string]any{"api_idle_timeout": 300.0}), u.login(s.User, s.Password).body["controller"]); diff != "" {
+		t.Errorf("controller, configured (-want +got):\n%s", diff)
+	}
+}
+
+// TestOnlyLoginSetsCSRFToken, and answers to all verbs set the session's cookies again.
 func TestOnlyLoginSetsCSRFToken(t *testing.T) {
-	s := Start(t, Options{})
-	u := loggedIn(t, s)
-	got := u.do(http.MethodGet, "/api/pool", nil)
-	if got.cookies["csrftoken"] != nil || got.cookies["avi-sessionid"] == nil {
-		t.Errorf("a later answer sets %v", got.cookies)
+	for version, want := range map[string][]string{recorded1826: {"avi-sessionid"}, recorded2011: {"avi-sessionid", "sessionid"}} {
+		s := Start(t, Options{Version: version})
+		u := loggedIn(t, s)
+		session := u.cookies["avi-sessionid"]
+		u.header[headerSlug] = "pool-1"
+		for _, request := range [][2]string{
+			{http.MethodPost, ""}, {http.MethodGet, ""}, {http.MethodGet, "/pool-1"}, {http.MethodPut, "/pool-1"}, {http.MethodPatch, "/pool-1"},
+			{http.MethodDelete, "/pool-1"}, {http.MethodDelete, "/pool-1"},
+		} {
+			body := map[string]any{"name": "p"}
+			if request[0] == http.MethodPatch {
+				body = map[string]any{"add": body}
+			}
+			got := u.do(request[0], "/api/pool"+request[1], body)
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got.cookies))); diff != "" {
+				t.Errorf("%s: cookies of %v, answered %d (-want +got):\n%s", version, request, got.status, diff)
+			}
+			if got.cookies["avi-sessionid"].Value != session {
+				t.Errorf("%s: %v changes the session", version, request)
+			}
+		}
 	}
 }
 
@@ -248,6 +295,11 @@ func TestSwitchSessionWhenCookiesAreMixed(t *testing.T) {
 		if got := u.do(http.MethodGet, "/api/pool", nil); got.status != test.status {
 			t.Errorf("%s: GET answers %d %s", test.version, got.status, got.text)
 		}
+		u = loggedIn(t, s)
+		u.cookies["sessionid"] = other.cookies["avi-sessionid"]
+		if got := u.do(http.MethodGet, "/api/pool", nil); got.status != test.status {
+			t.Errorf("%s: two sessions' cookies: GET answers %d %s", test.version, got.status, got.text)
+		}
 	}
 }
 
@@ -274,6 +326,41 @@ func TestSessionsEnd(t *testing.T) {
 	c.add(10 * time.Minute)
 	if got := get(); got != http.StatusUnauthorized {
 		t.Errorf("after 24 hours GET answers %d", got)
+	}
+}
+
+// TestLimitsOfSessions are as configured; 0 is none, and controllers before 18.2.3 end no session that is in use.
+func TestLimitsOfSessions(t *testing.T) {
+	for _, test := range []struct {
+		version, kind string
+		config        map[string]any
+		idle, steps   time.Duration // so long apart are so many requests
+		want          int
+	}{
+		{recorded1826, "controllerproperties", map[string]any{"api_idle_timeout": 1}, time.Minute, 1, http.StatusUnauthorized},
+		{recorded1826, "controllerproperties", map[string]any{"api_idle_timeout": 300}, 299 * time.Minute, 2, http.StatusOK},
+		{recorded1826, "controllerproperties", map[string]any{"api_idle_timeout": 0}, 23 * time.Hour, 1, http.StatusOK},
+		{recorded1826, "systemconfiguration", map[string]any{"portal_configuration": map[string]any{"api_force_timeout": 1}}, 10 * time.Minute, 6, http.StatusUnauthorized},
+		{recorded1826, "systemconfiguration", map[string]any{"portal_configuration": map[string]any{"api_force_timeout": 0}}, 10 * time.Minute, 150, http.StatusOK},
+		{"18.2.1", "controllerproperties", map[string]any{"api_idle_timeout": 15}, 10 * time.Minute, 150, http.StatusOK},
+	} {
+		c := newClock()
+		s := Start(t, Options{Now: c.Now, Version: test.version})
+		u := loggedIn(t, s)
+		u.must(http.MethodPatch, "/api/"+test.kind, map[string]any{"replace": test.config})
+		status := 0
+		for range test.steps {
+			c.add(test.idle)
+			status = u.do(http.MethodGet, "/api/pool", nil).status
+		}
+		if status != test.want {
+			t.Errorf("%s with %v: after %d times %v GET answers %d, want %d", test.version, test.config, test.steps, test.idle, status, test.want)
+		}
+		c.add(1000 * time.Hour)
+		loggedIn(t, s)
+		if n := len(s.sessions.byID); n > 2 || n > 1 && test.idle < time.Hour {
+			t.Errorf("%d sessions are remembered", n)
+		}
 	}
 }
 
@@ -346,6 +433,7 @@ func TestBasicAuthenticationNeedsNoCSRFToken(t *testing.T) {
 			t.Errorf("%s: tenant admin has %d pools", test.version, made)
 		}
 	}
+	basicOf2015(t)
 	s := Start(t, Options{})
 	u := newUser(t, s)
 	req := u.request(http.MethodGet, "/api/pool", nil)
@@ -355,13 +443,47 @@ func TestBasicAuthenticationNeedsNoCSRFToken(t *testing.T) {
 	}
 }
 
+// basicOf2015: recorded of 20.1.5, where it was allowed: POST and DELETE in tenant admin without a tenant's header, both cookies are "None".
+func basicOf2015(t *testing.T) {
+	t.Helper()
+	s := Start(t, Options{Version: "20.1.5"})
+	loggedIn(t, s).must(http.MethodPatch, "/api/systemconfiguration", map[string]any{"add": map[string]any{"portal_configuration": map[string]any{"allow_basic_authentication": true}}})
+	u := newUser(t, s)
+	for _, request := range [][3]string{{http.MethodPost, "/api/pool", `{"name": "basic"}`}, {http.MethodGet, "/api/pool/pool-1", ""}, {http.MethodDelete, "/api/pool/pool-1", ""}} {
+		req := u.request(request[0], request[1], strings.NewReader(request[2]))
+		req.SetBasicAuth(s.User, s.Password)
+		req.Header.Set(headerSlug, "pool-1")
+		got := u.send(req)
+		if got.status >= http.StatusBadRequest || got.cookies["avi-sessionid"].Value != "None" || got.cookies["sessionid"].Value != "None" {
+			t.Errorf("%v answers %d %s and sets %v", request, got.status, got.text, got.cookies)
+		}
+		if made := len(s.Objects("admin", "pool")); (made == 0) != (request[0] == http.MethodDelete) {
+			t.Errorf("after %v tenant admin has %d pools", request, made)
+		}
+	}
+}
+
+// TestBasicAuthenticationIsAllowed by 18.x and 19.1, and not by 20.1.
+func TestBasicAuthenticationIsAllowed(t *testing.T) {
+	for version, want := range map[string]bool{"18.2.1": true, "18.2.4": true, recorded1826: true, recorded1911: true, recorded2011: false} {
+		s := Start(t, Options{Version: version})
+		config := loggedIn(t, s).must(http.MethodGet, "/api/systemconfiguration", nil)
+		portal, _ := config["portal_configuration"].(map[string]any)
+		if portal["allow_basic_authentication"] != want {
+			t.Errorf("%s: allow_basic_authentication is %v", version, portal["allow_basic_authentication"])
+		}
+	}
+}
+
 func TestVersionIsEchoed(t *testing.T) {
 	s := Start(t, Options{})
 	u := loggedIn(t, s)
-	for sent, want := range map[string]string{"18.1.2": "18.1.2", recorded1826: recorded1826, "": "16_4_2"} {
+	for sent, want := range map[string]string{"18.1.2": "18.1.2", "17.1.1": "17.1.1", recorded1826: recorded1826, "": "16_4_2"} {
 		u.header[headerVersion] = sent
-		if got := rawHeader(u.do(http.MethodGet, "/api/pool", nil).header, headerAPIVersion); got != want {
-			t.Errorf("asked with %q the controller echoes %q, want %q", sent, got, want)
+		for _, path := range []string{"/api/pool", "/api/pool-inventory", "/api/pool/none"} {
+			if got := rawHeader(u.do(http.MethodGet, path, nil).header, headerAPIVersion); got != want {
+				t.Errorf("asked for %s with %q the controller echoes %q, want %q", path, sent, got, want)
+			}
 		}
 	}
 	u.header[headerVersion] = "30.2.1"
