@@ -210,9 +210,19 @@ func (j *job) ensure(ctx context.Context, w translate.Object) error {
 		}
 	}
 	if len(j.failures) == failed && cause.Reason == "" {
-		j.settled = append(j.settled, w)
+		j.settle(w)
 	}
 	return nil
+}
+
+// settle notes an object as one that is as it is wanted, so that any change of it is a drift. What the controller keeps otherwise than it
+// was written is none: to write it again would change nothing.
+func (j *job) settle(w translate.Object) {
+	if diff := differs(j.known[key{w.Kind, w.UUID}], w); len(diff) > 0 {
+		j.p.log().Warn("Avi keeps an object otherwise than it was written", "load_balancer", j.lb.ID, "object", w.UUID, "fields", diff)
+		return
+	}
+	j.settled = append(j.settled, w)
 }
 
 // possible is an object without its references to what is missing; without the anchor nothing can be made. The cause is that of what is

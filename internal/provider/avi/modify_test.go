@@ -247,3 +247,18 @@ func TestPlacement(t *testing.T) {
 		lb.Progress.Generation++
 	}
 }
+
+// TestKeptOtherwise has a controller that ignores a field: the object is written, and then is no drift that has it written for ever.
+func TestKeptOtherwise(t *testing.T) {
+	w := worldOf(t, avitest.Options{Lenient: true}, nil)
+	j := w.provider.job(w.Tree(t))
+	for i, field := range []string{"description", "unheard_of"} {
+		o := translate.Object{Kind: translate.Pool, UUID: "pool-" + id(i), Owned: controller.Object{"name": "pool " + id(i), field: "text"}}
+		if err := j.ensure(t.Context(), o); err != nil || len(j.failures) > 0 {
+			t.Fatal(err, j.failures)
+		}
+	}
+	if len(w.server.Objects(projectTenant, translate.Pool)) != 2 || len(j.settled) != 1 || j.settled[0].UUID != "pool-"+id(0) {
+		t.Errorf("settled: %v", j.settled)
+	}
+}
