@@ -150,6 +150,9 @@ func (j *job) carryOut(ctx context.Context, p plan) error {
 			return err
 		}
 	}
+	if err := j.yield(ctx, p.yield); err != nil {
+		return err
+	}
 	for _, w := range p.ensure {
 		if err := j.ensure(ctx, w); err != nil {
 			return err

@@ -59,7 +59,7 @@ func (g *merging) differs(path string) { g.diff = append(g.diff, path) }
 // fields merges the fields of an object, or of one inside it.
 func (g *merging) fields(path string, known, wanted map[string]any) map[string]any {
 	o := maps.Clone(known)
-	if o == nil || replaced(known, wanted) {
+	if o == nil || replaced(known, wanted) || path != "" && becomes(known, wanted, "type") {
 		o = map[string]any{}
 	}
 	for _, field := range slices.Sorted(maps.Keys(wanted)) {
@@ -76,14 +76,15 @@ func (g *merging) fields(path string, known, wanted map[string]any) map[string]a
 // replaced tells whether a certificate becomes another one, or a rule does something else: what is said besides of the old one is of no
 // use any more.
 func replaced(known, wanted map[string]any) bool {
-	for _, field := range []string{certificateText, "action"} {
-		is, _ := known[field].(string)
-		want, ok := wanted[field].(string)
-		if ok && !same(field, is, want) {
-			return true
-		}
-	}
-	return false
+	return becomes(known, wanted, certificateText) || becomes(known, wanted, "action")
+}
+
+// becomes tells whether a field that says what all others are of becomes another. (Where a part of an object has a type, the fields of
+// another type are in the way; the type of an object itself says less.)
+func becomes(known, wanted map[string]any, field string) bool {
+	is, _ := known[field].(string)
+	want, ok := wanted[field].(string)
+	return ok && !same(field, is, want)
 }
 
 // certificateText is the field that has a certificate as PEM, in an object that has besides what the controller read in it.

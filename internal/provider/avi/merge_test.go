@@ -325,3 +325,24 @@ func FuzzMark(f *testing.F) {
 		}
 	})
 }
+
+// TestPartOfAnotherType has a token of a URI become one of another type: nothing is left of what that says. Of an object as a whole
+// that only changes its type, users' fields stay.
+func TestPartOfAnotherType(t *testing.T) {
+	token := func(fields map[string]any) controller.Object {
+		return controller.Object{"name": "n", "http_request_policy": map[string]any{"tokens": []any{fields}}}
+	}
+	text := map[string]any{"type": "URI_TOKEN_TYPE_STRING", "str_value": "a"}
+	path := map[string]any{"type": "URI_TOKEN_TYPE_PATH", "start_index": int64(0), "end_index": int64(65535)}
+	for _, way := range [][2]map[string]any{{text, path}, {path, text}} {
+		got := merge(token(way[0]), translate.Object{Kind: translate.PolicySet, Owned: token(way[1])}, mark{})
+		if diff := cmp.Diff(way[1], within(got, "http_request_policy", "tokens", 0)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	known := controller.Object{"name": "n", "type": "VS_TYPE_NORMAL", "weight": 7}
+	got := merge(known, translate.Object{Kind: translate.VirtualService, Owned: controller.Object{"name": "n", "type": "VS_TYPE_VH_PARENT"}}, mark{})
+	if got["weight"] != 7 || got["type"] != "VS_TYPE_VH_PARENT" {
+		t.Errorf("a virtual service becomes %v", got)
+	}
+}

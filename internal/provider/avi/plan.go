@@ -13,6 +13,8 @@ import (
 type plan struct {
 	// first are virtual services that go before others come: a new one may want the port of an old one.
 	first []key
+	// yield are children as far as they may have their names before others of them have theirs.
+	yield []translate.Object
 	// ensure are all objects that are wanted, each after those that it refers to.
 	ensure []translate.Object
 	// last are what else is left over, each before those that it refers to.
@@ -46,6 +48,9 @@ func draw(known objects, wanted []translate.Object) plan {
 			p.last = append(p.last, k)
 		}
 	}
+	var gone []key
+	p.yield, gone = yields(known, wanted)
+	p.first = append(p.first, gone...)
 	known.sortForDeletion(p.first)
 	known.sortForDeletion(p.last)
 	return p
