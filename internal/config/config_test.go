@@ -259,6 +259,7 @@ func TestRedacted(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("[api_settings]\nbind_port = 1\n"))
 	f.Add([]byte("[service_providers]\nservice_provider = LOADBALANCERV2:a:b:default\n"))
+	f.Add([]byte("[service_providers]\nservice_provider = LOADBALANCERV2:a:avi\n[a]\naddress = b:1, [::1]\npassword = c\n"))
 	f.Add([]byte("[a\nb"))
 	f.Add([]byte("\xef\xbb\xbfdebug=1\n`x`=\"\"\"y\n\"\"\""))
 	f.Fuzz(func(t *testing.T, data []byte) {
