@@ -370,6 +370,9 @@ func TestSecrets(t *testing.T) {
 	}
 	w.provider = w.open(func(c *Config) { c.Secrets = s.secrets })
 	mustApply(t, w.provider, s.tree(1))
+	if strings.Contains(fmt.Sprint(w.provider.memory.get(id(1))), "PRIVATE KEY") {
+		t.Error("a private key is remembered")
+	}
 	before := w.picture(projectTenant)
 	w.provider = w.open(func(c *Config) { c.Secrets = gone })
 	tree = providertest.Clone(s.tree(1))

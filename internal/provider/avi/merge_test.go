@@ -346,3 +346,33 @@ func TestPartOfAnotherType(t *testing.T) {
 		t.Errorf("a virtual service becomes %v", got)
 	}
 }
+
+// FuzzMerge has a controller answer anything: what is merged into it is as wanted, and stays so.
+func FuzzMerge(f *testing.F) {
+	f.Add(`{"name": "p", "servers": [{"ip": {"addr": "10.0.0.1"}, "port": 80}, 7, null], "http_policies": [[], {"index": "x"}]}`)
+	f.Add(`{"servers": {"a": 1}, "health_monitor_refs": "text", "http_policies": null, "vip": [{"vip_id": 0}], "ca_certs": [{"ca_ref": 5}], "created_by": "plimsoll x 1.1"}`)
+	server := map[string]any{"ip": map[string]any{"addr": "10.0.0.1", "type": "V4"}, "port": int64(80), "external_uuid": "a"}
+	f.Fuzz(func(t *testing.T, text string) {
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		var known controller.Object
+		if d.Decode(&known) != nil {
+			return
+		}
+		for _, kind := range kinds {
+			wanted := translate.Object{Kind: kind, UUID: kind + "-o", Alias: "alias", Owned: controller.Object{
+				"name": "name", servers: []any{server}, "health_monitor_refs": []any{"/api/healthmonitor/healthmonitor-1"}, "pool_ref": nil,
+				httpPolicies: []any{map[string]any{"index": int64(1), policySetRef: "/api/httppolicyset/httppolicyset-o"}},
+				"vip":        []any{map[string]any{"vip_id": "0", "enabled": true}}, "ca_certs": []any{map[string]any{caRef: "/api/sslkeyandcertificate/c-1"}},
+				"services": []any{map[string]any{"port": int64(80)}}, "rules": []any{map[string]any{"index": int64(1), "name": "r"}},
+				placementNetworks: []any{map[string]any{"network_ref": "/api/network/network-1"}}, "enabled": false,
+			}}
+			merged := decode(t, asJSON(t, merge(known, wanted, mark{"lb", stamp{1, 2}})))
+			if diff := differs(merged, wanted); len(diff) > 0 {
+				t.Fatalf("%s: merged differs in %v:\n%s", kind, diff, asJSON(t, merged))
+			}
+			learn(known, merged)
+			learn(merged, known)
+		}
+	})
+}
