@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/keymanager"
@@ -17,24 +18,17 @@ func (t *translation) tls(l *lbaas.Listener) []Object {
 		return nil
 	}
 	var all []Object
-	for _, ref := range certificates(l) {
-		all = append(all, t.certificate(ref, l.ID)...)
+	for _, o := range t.owners(l) {
+		if ref := certificateRef(o); ref != "" {
+			all = append(all, t.certificate(ref, l.ID)...)
+		}
 	}
 	return append(all, t.sslProfile(sslProfile{id: l.ID, name: t.listenerName(l), ciphers: l.TLSCiphers, versions: l.TLSVersions}))
 }
 
-// certificates are the references to all certificates of a listener.
-func certificates(l *lbaas.Listener) []string {
-	refs := children(l)
-	if l.DefaultTLSContainerRef != "" {
-		refs = append(refs, l.DefaultTLSContainerRef)
-	}
-	return refs
-}
-
-// certificateRefs refers to the certificate of an owner. A listener without one of its own shows clients that name no host the first of
-// those for names, as HAProxy does: Avi ends no TLS without any.
-func (t *translation) certificateRefs(o owner) []any {
+// certificateRef is the reference to the certificate of an owner, or "". A listener without one of its own shows clients that name no host
+// the first of those for names, as HAProxy does: Avi ends no TLS without any.
+func certificateRef(o owner) string {
 	ref := o.sni
 	if ref == "" {
 		ref = o.listener.DefaultTLSContainerRef
@@ -42,6 +36,12 @@ func (t *translation) certificateRefs(o owner) []any {
 	if refs := children(o.listener); ref == "" && len(refs) > 0 {
 		ref = refs[0]
 	}
+	return ref
+}
+
+// certificateRefs refers to the certificate of an owner.
+func (t *translation) certificateRefs(o owner) []any {
+	ref := certificateRef(o)
 	if ref == "" {
 		return []any{}
 	}
@@ -53,12 +53,11 @@ func (t *translation) readable(l *lbaas.Listener) bool {
 	if !l.UsesTLS() {
 		return true
 	}
-	for _, ref := range certificates(l) {
-		if t.material(ref) == nil {
-			return false
-		}
+	refs := children(l)
+	if l.DefaultTLSContainerRef != "" {
+		refs = append(refs, l.DefaultTLSContainerRef)
 	}
-	return true
+	return !slices.ContainsFunc(refs, func(ref string) bool { return t.material(ref) == nil })
 }
 
 // material is a certificate that was read, or nil.

@@ -8,7 +8,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-// children are the references to the certificates for names (SNI), each of which makes a child, once for each container.
+// children are the references to the certificates for names (SNI), one for each container.
 func children(l *lbaas.Listener) []string {
 	if l.Protocol != lbaas.TerminatedHTTPS {
 		return nil
@@ -22,31 +22,12 @@ func children(l *lbaas.Listener) []string {
 	return refs
 }
 
-// child adds what only children have. They listen where their parent does.
+// child adds what only children have. They listen where their parent does, for clients that ask for one of their domains: names of their
+// certificates mean the same to Avi ("*.example.com").
 func (t *translation) child(o owner, owned map[string]any) {
 	owned["type"] = "VS_TYPE_VH_CHILD"
 	owned["vh_parent_vs_ref"] = Ref(VirtualService, UUID(VirtualService, o.listener.ID))
-	owned["vh_domain_name"] = list(t.domains(o))
-}
-
-// domains are the names that lead to a child: those of its certificate, in Avi's words the same ("*.example.com"), except those that an
-// earlier child of the listener has. One that is left without any keeps its own, and the controller judges.
-func (t *translation) domains(o owner) []string {
-	own := t.names(o.sni)
-	taken := map[string]bool{}
-	for _, ref := range children(o.listener) {
-		if ref == o.sni {
-			break
-		}
-		for _, name := range t.names(ref) {
-			taken[name] = true
-		}
-	}
-	left := slices.DeleteFunc(slices.Clone(own), func(name string) bool { return taken[name] })
-	if len(left) == 0 {
-		return own
-	}
-	return left
+	owned["vh_domain_name"] = list(o.domains)
 }
 
 // names are the DNS names of a certificate in lower case, or its common name where it has none: clients do not ask for addresses.

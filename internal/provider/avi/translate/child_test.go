@@ -37,7 +37,6 @@ func TestDomainsOfChildren(t *testing.T) {
 		{"a wildcard", []*pair{issue(t, nil, "a", "*.example.com")}, []any{"*.example.com"}},
 		{"names twice, in two cases", []*pair{sub}, []any{"www.example.com", "api.example.com"}},
 		{"names that are taken", []*pair{sub, mixed}, []any{"own.example.com"}},
-		{"all names taken", []*pair{sub, sub}, []any{"www.example.com", "api.example.com"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -54,6 +53,39 @@ func TestDomainsOfChildren(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A certificate all of whose names belong to others before it makes nothing, not even itself; they may be of several of these.
+func TestNoDomainLeft(t *testing.T) {
+	lb := sessionTree()
+	refs := []string{certificateOf(0).Ref, certificateOf(1).Ref, certificateOf(2).Ref, certificateOf(3).Ref}
+	certificates := Certificates{
+		certificateOf(0): material(issue(t, nil, "a", "a.example.com")),
+		certificateOf(1): material(issue(t, nil, "b", "b.example.com", "a.example.com")),
+		certificateOf(2): material(issue(t, nil, "c", "A.example.com", "b.example.com")),
+		certificateOf(3): material(issue(t, nil, "d", "d.example.com")),
+	}
+	l := secureListener(1, "", refs...)
+	lb.Listeners = []*lbaas.Listener{l}
+	var uuids []string
+	for _, o := range Objects(lb, certificates, Options{}) {
+		uuids = append(uuids, o.UUID)
+	}
+	want := []string{UUID(VsVip, lb.ID)}
+	for _, i := range []int{0, 1, 3} {
+		want = append(want, certificateUUID(refs[i], lb.ID))
+	}
+	want = append(want, UUID(SSLProfile, l.ID), PoolUUID(sessionPool, l.ID))
+	for _, i := range []int{0, 1, 3} {
+		want = append(want, PoolUUID(sessionPool, ChildID(refs[i], l.ID)))
+	}
+	want = append(want, UUID(VirtualService, l.ID))
+	for _, i := range []int{0, 1, 3} {
+		want = append(want, UUID(VirtualService, ChildID(refs[i], l.ID)))
+	}
+	if diff := cmp.Diff(want, uuids); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

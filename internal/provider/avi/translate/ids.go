@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -65,14 +66,25 @@ func containerID(ref string) string {
 type owner struct {
 	id       string // of the listener, or ChildID
 	listener *lbaas.Listener
-	sni      string // the reference to the certificate container of a child; "" is the listener itself
+	sni      string   // the reference to the certificate container of a child; "" is the listener itself
+	domains  []string // those that lead to a child
 }
 
-// owners are the listener and its children, in the order in which virtual services are made.
-func owners(l *lbaas.Listener) []owner {
+// owners are the listener and its children, in the order in which virtual services are made. A name leads to the first child whose
+// certificate has it: those that are left without any are not made, since Avi has one virtual service for a name.
+func (t *translation) owners(l *lbaas.Listener) []owner {
 	all := []owner{{id: dashed(l.ID), listener: l}}
+	taken := map[string]bool{}
 	for _, ref := range children(l) {
-		all = append(all, owner{ChildID(ref, l.ID), l, ref})
+		names := t.names(ref)
+		left := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return taken[name] })
+		if len(left) == 0 && len(names) > 0 {
+			continue
+		}
+		for _, name := range left {
+			taken[name] = true
+		}
+		all = append(all, owner{ChildID(ref, l.ID), l, ref, left})
 	}
 	return all
 }

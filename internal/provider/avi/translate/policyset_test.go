@@ -103,7 +103,8 @@ func rulesTree() *lbaas.LoadBalancer {
 func TestLonePolicyIsToBlame(t *testing.T) {
 	l := &lbaas.Listener{Object: up("l", ""), Protocol: lbaas.HTTP, L7Policies: []*lbaas.L7Policy{policy(1, lbaas.Reject, path("/a"))}}
 	lb := &lbaas.LoadBalancer{Listeners: []*lbaas.Listener{l}}
-	blame := func() []string { return (&translation{lb: lb}).policySet(owners(l)[0])[0].For }
+	tr := &translation{lb: lb}
+	blame := func() []string { return tr.policySet(tr.owners(l)[0])[0].For }
 	if diff := cmp.Diff([]string{number(3, 1), "l"}, blame()); diff != "" {
 		t.Errorf("one policy (-want +got):\n%s", diff)
 	}

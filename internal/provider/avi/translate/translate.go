@@ -121,7 +121,7 @@ func merged(objects []Object) []Object {
 // listener makes all that a listener needs.
 func (t *translation) listener(l *lbaas.Listener) []Object {
 	objects := t.tls(l)
-	for _, o := range owners(l) {
+	for _, o := range t.owners(l) {
 		for _, p := range t.pools(l) {
 			objects = append(objects, t.pool(p, o)...)
 		}

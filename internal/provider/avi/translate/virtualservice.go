@@ -19,7 +19,7 @@ var applicationProfiles = map[lbaas.Protocol]string{
 func (t *translation) virtualServices(l *lbaas.Listener) []Object {
 	held := !t.readable(l)
 	var all []Object
-	for _, o := range owners(l) {
+	for _, o := range t.owners(l) {
 		name := t.ownerName(o)
 		owned := t.virtualService(o)
 		if o.sni == "" {
