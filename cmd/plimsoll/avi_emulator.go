@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +41,7 @@ func aviEmulatorCommand() *cobra.Command {
 		Short: "Run a stand-in for an Avi Controller, for rehearsals of the provider avi",
 		Long: `Avi-emulator answers the REST API of an Avi Vantage Controller as recorded controllers did, and more strictly: unknown fields
 and references to what is not there are refused. It has no service engines and carries no traffic: virtual services come up
-after a moment, and servers are up. What it has is gone when it ends.
+at once, or after --placement, and servers are up. What it has is gone when it ends.
 
 Its certificate is its own; --ca-file writes it where the option ca_file of a provider can name it. The password can be in
 the variable ` + aviPassword + ` instead of a flag.`,
@@ -48,17 +49,17 @@ the variable ` + aviPassword + ` instead of a flag.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:9443", "the address to serve on")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:9443", "the `HOST:PORT` to serve on")
 	f.StringVar(&o.user, "user", avitest.DefaultUser, "who may log in")
-	f.StringVar(&o.password, "password", "", "with which password")
+	f.StringVar(&o.password, "password", "", "with which `password`")
 	f.StringVar(&o.version, "version", avitest.DefaultVersion, "of the controller that it stands in for")
 	f.BoolVar(&o.lenient, "lenient", false, "ignore unknown fields, as real controllers do")
-	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: NAME=ID, where ID is a project's; repeatable")
-	f.DurationVar(&o.placement, "placement", 0, "how long placing a virtual service takes; 0 is not at all")
-	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this file")
-	f.IntVar(&o.failEvery, "fail-every", 0, "have each so many requests fail, in all ways in turn: refused, cut, stale, logged out")
-	f.StringVar(&o.network, "network-url", "", "the network service (before /v2.0) in which service engines have ports; its token is in "+aviNetworkToken)
-	f.DurationVar(&o.portDelay, "port-delay", 15*time.Minute, "until a port that is not used any more goes away")
+	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: `NAME=ID`, where ID is a project's; repeatable")
+	f.DurationVar(&o.placement, "placement", 0, "how `long` placing a virtual service takes; without it they are placed at once")
+	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this `file`")
+	f.IntVar(&o.failEvery, "fail-every", 0, "have one of so `many` requests fail, in all ways in turn: refused, cut, stale, logged out; 0 is none")
+	f.StringVar(&o.network, "network-url", "", "the `URL` (before /v2.0) of the network service in which service engines have ports; its token is in "+aviNetworkToken)
+	f.DurationVar(&o.portDelay, "port-delay", 15*time.Minute, "how `long` a port that is not used any more stays")
 	_ = cmd.MarkFlagFilename("ca-file")
 	cmd.AddCommand(aviShowCommand())
 	return cmd
@@ -66,29 +67,61 @@ the variable ` + aviPassword + ` instead of a flag.`,
 
 // options makes flags what the emulator is started with.
 func (o emulatorOptions) options() (avitest.Options, error) {
-	tenants := map[string]string{}
-	for _, text := range o.tenants {
-		name, id, err := parseTenant(text)
-		if err != nil {
-			return avitest.Options{}, err
-		}
-		tenants[name] = id
+	tenants, err := parseTenants(o.tenants)
+	if err != nil {
+		return avitest.Options{}, err
 	}
-	password := o.password
-	if password == "" {
-		password = os.Getenv(aviPassword)
+	password, err := passwordOf(o.password)
+	if err != nil {
+		return avitest.Options{}, err
 	}
-	if password == "" {
-		return avitest.Options{}, &usageError{fmt.Errorf("no password is given: use --password, or the variable %s", aviPassword)}
+	if o.placement < 0 || o.portDelay < 0 || o.failEvery < 0 {
+		return avitest.Options{}, &usageError{errors.New("--placement, --port-delay and --fail-every cannot be less than 0")}
 	}
 	options := avitest.Options{
 		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
-		Placement: o.placement, Instant: o.placement == 0, PortDelay: o.portDelay, AnyNetwork: true, FailEvery: o.failEvery,
+		Placement: o.placement, Instant: o.placement == 0, PortDelay: portDelay(o.portDelay), AnyNetwork: true, FailEvery: o.failEvery,
 	}
 	if o.network != "" {
 		options.Ports = aviPorts{url: o.network, token: os.Getenv(aviNetworkToken)}
 	}
 	return options, nil
+}
+
+// portDelay makes no time what the emulator takes for that: there 0 is its default.
+func portDelay(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// passwordOf is what a flag says, or else the variable.
+func passwordOf(flag string) (string, error) {
+	if flag == "" {
+		flag = os.Getenv(aviPassword)
+	}
+	if flag == "" {
+		return "", &usageError{fmt.Errorf("no password is given: use --password, or the variable %s", aviPassword)}
+	}
+	return flag, nil
+}
+
+// parseTenants reads tenants, of which each has a name and an id of its own.
+func parseTenants(texts []string) (map[string]string, error) {
+	tenants, taken := map[string]string{}, map[string]bool{"admin": true}
+	for _, text := range texts {
+		name, id, err := parseTenant(text)
+		if err != nil {
+			return nil, err
+		}
+		if taken[name] || taken[id] {
+			return nil, &usageError{fmt.Errorf("--tenant %s: there is a tenant of that name or ID already", text)}
+		}
+		taken[name], taken[id] = true, true
+		tenants[name] = id
+	}
+	return tenants, nil
 }
 
 // parseTenant reads NAME=ID. Avi's tenants of projects are named by the project's id, with dashes.

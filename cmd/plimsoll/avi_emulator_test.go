@@ -24,12 +24,19 @@ func TestAviEmulatorRefuses(t *testing.T) {
 		{"avi-emulator extra", exitUsage, `unknown command "extra"`},
 		{"avi-emulator --password p --tenant demo", exitUsage, "want NAME=ID"},
 		{"avi-emulator --password p --tenant demo=1", exitUsage, "want NAME=ID"},
+		{"avi-emulator --password p --tenant a=2add0600a0e444684beb9107aa0e2dff --tenant a=3add0600a0e444684beb9107aa0e2dff", exitUsage, "of that name or ID already"},
+		{"avi-emulator --password p --tenant a=2add0600a0e444684beb9107aa0e2dff --tenant b=2add0600-a0e4-4468-4beb-9107aa0e2dff", exitUsage, "of that name or ID already"},
+		{"avi-emulator --password p --tenant admin=2add0600a0e444684beb9107aa0e2dff", exitUsage, "of that name or ID already"},
+		{"avi-emulator --password p --placement -1s", exitUsage, "cannot be less than 0"},
+		{"avi-emulator --password p --fail-every -1", exitUsage, "cannot be less than 0"},
+		{"avi-emulator --password p --listen 127.0.0.1:0 --ca-file /nonesuch/ca.pem", exitFailed, "write the certificate"},
 		{"avi-emulator --password p --listen 127.0.0.1", exitFailed, "missing port"},
 		{"avi-emulator --password p --listen 127.0.0.1:0 --version next", exitFailed, `version "next"`},
 		{"avi-emulator show", exitUsage, "accepts between 1 and 2"},
-		{"avi-emulator show pool --address nowhere", exitUsage, "want HOST:PORT"},
-		{"avi-emulator show pool --address 192.0.2.1:443", exitUsage, "--ca-file has to name its certificate"},
-		{"avi-emulator show pool --address 127.0.0.1:1", exitFailed, "log in at 127.0.0.1:1"},
+		{"avi-emulator show pool", exitUsage, "no password is given"},
+		{"avi-emulator show pool --password p --address nowhere", exitUsage, "want HOST:PORT"},
+		{"avi-emulator show pool --password p --address 192.0.2.1:443", exitUsage, "--ca-file has to name its certificate"},
+		{"avi-emulator show pool --password p --address 127.0.0.1:1", exitFailed, "log in at 127.0.0.1:1"},
 	} {
 		var out strings.Builder
 		if code := run(strings.Fields(test.args), &out, &out); code != test.code || !strings.Contains(out.String(), test.want) {
@@ -68,6 +75,17 @@ func TestAviEmulatorServesAndShows(t *testing.T) {
 	}
 	if got, err := show("pool", "--password", "wrong"); err == nil || !strings.Contains(got, "Invalid credentials") || strings.Contains(got, "wrong") {
 		t.Errorf("show with a wrong password (%v):\n%s", err, got)
+	}
+	for _, refused := range [][]string{
+		{"pol", `list pol: the controller has no such kind of object`},
+		{"pool", `"Tenant 'nonesuch' does not exist!"`, "--tenant", "nonesuch"},
+	} {
+		if got, err := show(append(refused[:1:1], refused[2:]...)...); err == nil || !strings.Contains(got, refused[1]) {
+			t.Errorf("show %v (%v):\n%s", refused, err, got)
+		}
+	}
+	if got, err := show("systemconfiguration"); err != nil || !strings.Contains(got, "| uuid ") || !strings.Contains(got, "| default") {
+		t.Errorf("show systemconfiguration (%v):\n%s", err, got)
 	}
 	if mode, err := os.Stat(ca); err != nil || mode.Size() == 0 {
 		t.Errorf("the certificate: %v", err)

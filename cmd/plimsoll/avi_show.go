@@ -37,6 +37,7 @@ type aviShell struct {
 
 	client  *http.Client
 	version string // of the controller
+	single  bool   // the kind has but one object
 }
 
 func aviShowCommand() *cobra.Command {
@@ -51,11 +52,11 @@ checked against --ca-file; without it only one on this host is spoken to.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return s.show(cmd.Context(), args, cmd.OutOrStdout()) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.address, "address", "127.0.0.1:9443", "HOST:PORT of the controller")
+	f.StringVar(&s.address, "address", "127.0.0.1:9443", "`HOST:PORT` of the controller")
 	f.StringVar(&s.user, "user", avitest.DefaultUser, "who logs in")
-	f.StringVar(&s.password, "password", "", "with which password (or the variable "+aviPassword+")")
-	f.StringVar(&s.tenant, "tenant", "admin", "whose objects; * is all tenants'")
-	f.StringVar(&s.caFile, "ca-file", "", "the certificate of the controller, or of who signed it")
+	f.StringVar(&s.password, "password", "", "with which `password` (or the variable "+aviPassword+")")
+	f.StringVar(&s.tenant, "tenant", "admin", "the `name` of the tenant whose objects are shown; * is all")
+	f.StringVar(&s.caFile, "ca-file", "", "a `file` with the certificate of the controller, or of who signed it")
 	_ = cmd.MarkFlagFilename("ca-file")
 	return cmd
 }
@@ -64,6 +65,10 @@ checked against --ca-file; without it only one on this host is spoken to.`,
 func (s *aviShell) show(ctx context.Context, args []string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, aviShellTimeout)
 	defer cancel()
+	var err error
+	if s.password, err = passwordOf(s.password); err != nil {
+		return err
+	}
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -78,7 +83,7 @@ func (s *aviShell) show(ctx context.Context, args []string, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 {
+	if len(args) == 1 && !s.single {
 		_, err = io.WriteString(out, avitest.Table(objects))
 		return err
 	}
@@ -135,11 +140,7 @@ func readRoots(file string) (*x509.CertPool, error) {
 }
 
 func (s *aviShell) login(ctx context.Context) error {
-	password := s.password
-	if password == "" {
-		password = os.Getenv(aviPassword)
-	}
-	form := url.Values{"username": {s.user}, "password": {password}}
+	form := url.Values{"username": {s.user}, "password": {s.password}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+s.address+"/login", strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
@@ -166,15 +167,19 @@ func (s *aviShell) list(ctx context.Context, kind string, query url.Values) ([]m
 		}
 		req.Header.Set("X-Avi-Version", s.version)
 		req.Header.Set("X-Avi-Tenant", s.tenant)
-		var page struct {
-			Results []map[string]any
-			Next    string
-		}
+		page := map[string]any{}
 		if err := s.do(req, &page); err != nil {
 			return nil, fmt.Errorf("list %s: %w", kind, err)
 		}
-		objects = append(objects, page.Results...)
-		next = page.Next
+		results, isList := page["results"].([]any)
+		if s.single = !isList; s.single { // a kind of which there is but one, such as systemconfiguration
+			return []map[string]any{page}, nil
+		}
+		for _, one := range results {
+			o, _ := one.(map[string]any)
+			objects = append(objects, o)
+		}
+		next, _ = page["next"].(string)
 	}
 	return objects, nil
 }
@@ -191,7 +196,19 @@ func (s *aviShell) do(req *http.Request, into any) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the controller answers %s: %.300q", resp.Status, body)
+		return s.refused(resp, body)
 	}
 	return json.Unmarshal(body, into)
+}
+
+// refused is the error of an answer that is none, in the controller's words where it has some.
+func (s *aviShell) refused(resp *http.Response, body []byte) error {
+	var words struct{ Error string }
+	switch err := json.Unmarshal(body, &words); {
+	case err == nil && words.Error != "":
+		return fmt.Errorf("the controller answers %s: %.300q", resp.Status, words.Error)
+	case resp.StatusCode == http.StatusNotFound && len(body) == 0:
+		return errors.New("the controller has no such kind of object")
+	}
+	return fmt.Errorf("the controller answers %s: %.300q", resp.Status, body)
 }

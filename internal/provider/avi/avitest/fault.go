@@ -101,7 +101,7 @@ var turns = []Kind{CutAfterWrite, ServerError, Unauthorized, CutBefore, SwitchSe
 
 // failEvery is the fault of a request whose turn it is. Only writes are stale.
 func (s *Server) failEvery(q *request) (Fault, bool) {
-	if s.every <= 0 || !q.below("/api/") {
+	if s.every <= 0 || !q.api() {
 		return Fault{}, false
 	}
 	s.asked++
@@ -120,7 +120,7 @@ func (in *Injection) takes(q *request) bool {
 	if in.gone || in.fault.Times > 0 && in.hits >= in.fault.Times {
 		return false
 	}
-	if in.fault.Match == nil && !q.below("/api/") {
+	if in.fault.Match == nil && !q.api() {
 		return false
 	}
 	if in.fault.Match != nil && !in.fault.Match(q.Method, q.URL.Path, q.body) {

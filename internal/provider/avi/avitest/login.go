@@ -70,6 +70,7 @@ func (s *Server) logout(q *request) reply {
 // greeting is the body of a log-in: the seven keys that were recorded.
 func (s *Server) greeting(q *request) map[string]any {
 	config, _ := s.model.get("systemconfiguration", "default")
+	config["url"] = q.base() + "/api/systemconfiguration"
 	return map[string]any{
 		"user_initialized": true, "version": s.product(), "user": s.account(q), "tenants": s.tenants(q),
 		"system_config": config, "controller": map[string]any{"api_idle_timeout": int(s.sessionLimits().idle / time.Minute)},
@@ -119,7 +120,7 @@ func (s *Server) userToken(q *request) reply {
 
 // probe answers what anybody may ask: whether the controller is there, and how it is.
 func (s *Server) probe(path string) (reply, bool) {
-	since := s.opts.Now().UTC().Format("2006-01-02 15:04:05")
+	since := s.began.UTC().Format("2006-01-02 15:04:05")
 	state := map[string]any{"state": "CLUSTER_UP_NO_HA", "up_since": since, "progress": 100}
 	var body map[string]any
 	switch strings.TrimSuffix(path, "/") {

@@ -52,7 +52,7 @@ func (s *Server) Connections() int {
 }
 
 func (s *Server) record(q *request, status int) {
-	if !q.below("/api/") {
+	if !q.api() {
 		return
 	}
 	h := q.Header

@@ -77,7 +77,8 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
 	return q, nil
 }
 
-func (q *request) below(prefix string) bool { return strings.HasPrefix(q.URL.Path, prefix) }
+// api tells whether a request is below /api, where all but log-ins are.
+func (q *request) api() bool { return strings.HasPrefix(q.URL.Path, "/api/") }
 
 func (q *request) base() string { return "https://" + q.Host }
 
@@ -163,7 +164,7 @@ func writeRaw(w http.ResponseWriter, re reply) bool {
 
 // answeredVersion is what AVI_API_VERSION says.
 func (q *request) answeredVersion() string {
-	if v := q.Header.Get(headerVersion); v != "" && q.below("/api/") {
+	if v := q.Header.Get(headerVersion); v != "" && q.api() {
 		return v
 	}
 	return noVersion

@@ -16,7 +16,7 @@ func (s *Server) answer(q *request) reply {
 	if re, ok := s.probe(q.URL.Path); ok {
 		return re
 	}
-	if !q.below("/api/") {
+	if !q.api() {
 		return newReply(answer{Status: http.StatusNotFound})
 	}
 	if refused := s.admit(q); refused != nil {

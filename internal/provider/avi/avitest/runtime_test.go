@@ -290,3 +290,17 @@ func TestPortsGoAfterAWhile(t *testing.T) {
 		t.Errorf("after its time there is %v", n.ports)
 	}
 }
+
+func TestPortsGoAtOnce(t *testing.T) {
+	n := &network{ports: map[string]string{}}
+	s := Start(t, Options{Ports: n, PortDelay: -1})
+	u := loggedIn(t, s)
+	makeWeb(u)
+	if len(n.ports) != 1 {
+		t.Errorf("there is %v", n.ports)
+	}
+	u.must(http.MethodDelete, "/api/virtualservice/"+vsWeb, nil)
+	if len(n.ports) > 0 {
+		t.Errorf("without a virtual service there is %v", n.ports)
+	}
+}

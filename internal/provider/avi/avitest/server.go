@@ -66,6 +66,7 @@ type Server struct {
 
 	opts     Options
 	version  version
+	began    time.Time
 	model    *model
 	door     *door
 	http     *http.Server
@@ -119,7 +120,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		User: o.User, Password: o.Password, password: o.Password, every: o.FailEvery, TenantIDs: o.Tenants, opts: o, version: v, model: m, ended: make(chan struct{}),
-		runtime: newRuntime(), ports: &ports{},
+		began: o.Now(), runtime: newRuntime(), ports: &ports{},
 	}
 	s.sessions = newSessions(o.Now, s.sessionLimits)
 	if err := s.makeTenants(); err != nil {

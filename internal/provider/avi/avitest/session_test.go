@@ -157,7 +157,7 @@ func TestLoginTellsWhoAndWhere(t *testing.T) {
 	}
 	account, _ := got["user"].(map[string]any)
 	config, _ := got["system_config"].(map[string]any)
-	if account["default_tenant_ref"] != s.URL+"/api/tenant/admin" || config["uuid"] != "default" {
+	if account["default_tenant_ref"] != s.URL+"/api/tenant/admin" || config["uuid"] != "default" || config["url"] != s.URL+"/api/systemconfiguration" {
 		t.Errorf("the user is %v, the configuration %v", account, config)
 	}
 	if diff := cmp.Diff(any(map[string]any{"api_idle_timeout": 15.0}), got["controller"]); diff != "" {
@@ -501,9 +501,13 @@ func TestProbesNeedNoSession(t *testing.T) {
 	}
 	for _, path := range []string{"/api/cluster/status", "/api/cluster/runtime"} {
 		state, _ := u.must(http.MethodGet, path, nil)["cluster_state"].(map[string]any)
-		if state["state"] != "CLUSTER_UP_NO_HA" {
+		if state["state"] != "CLUSTER_UP_NO_HA" || state["up_since"] != s.began.UTC().Format("2006-01-02 15:04:05") {
 			t.Errorf("%s tells %v", path, state)
 		}
+	}
+	nodes := objectsIn(u.must(http.MethodGet, "/api/cluster/runtime", nil), "node_states")
+	if len(nodes) != 1 || nodes[0]["role"] != "CLUSTER_LEADER" {
+		t.Errorf("the nodes are %v", nodes)
 	}
 	if got := u.do(http.MethodGet, "/api/pool", nil); got.status != http.StatusUnauthorized {
 		t.Errorf("without a session GET answers %d", got.status)
