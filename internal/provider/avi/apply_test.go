@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -93,7 +94,7 @@ func TestVersions(t *testing.T) {
 			w.server.ResetCalls()
 			mustApply(t, w.provider, s.tree(3))
 			for _, c := range w.server.Calls() {
-				if c.Method != "GET" {
+				if c.Method != http.MethodGet {
 					t.Errorf("unchanged, and yet: %s", c)
 				}
 			}

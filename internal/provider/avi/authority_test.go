@@ -1,6 +1,7 @@
 package avi
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestSharedAuthorities(t *testing.T) {
 		b.Progress.Generation++
 		mustApply(t, p, b)
 		for _, c := range w.server.Calls() {
-			if c.Method != "GET" {
+			if c.Method != http.MethodGet {
 				t.Errorf("unchanged, and yet: %s", c)
 			}
 		}
