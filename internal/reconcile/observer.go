@@ -45,42 +45,60 @@ func (o *observer) addAll() {
 	poke(o.wake)
 }
 
-// run looks until ctx ends. Where there are so many load balancers that a look at all takes long, the next comes
-// later, so that looking takes a tenth of the time at most: what turns meanwhile is told by events.
+// run looks until ctx ends: at those that were named, and in turn with them at some of all, so that neither waits for ever. Where there
+// are so many load balancers that a look at all takes long, the next comes later, so that looking takes a tenth of the time at most: what
+// turns meanwhile is told by events.
 func (o *observer) run(ctx context.Context) error {
 	var rest []string
 	var began time.Time // of the look at all
 	tick := time.NewTimer(jittered(o.loop.cfg.ObserveEvery))
 	defer tick.Stop()
+	due := false
 	for ctx.Err() == nil {
-		urgent, all := o.take()
-		if all {
-			rest, began = o.loop.memory.applied(o.name), time.Now()
+		urgent, all := o.take(len(rest) == 0)
+		if due = due || passed(tick) || all; due && len(rest) == 0 {
+			rest, began, due = o.loop.memory.applied(o.name), time.Now(), false
+			tick.Reset(jittered(o.loop.cfg.ObserveEvery))
 		}
-		switch {
-		case len(urgent) > 0:
-			o.look(ctx, urgent)
-		case len(rest) > 0:
-			n := min(len(rest), o.loop.cfg.ObserveAtOnce)
+		if len(urgent)+len(rest) == 0 {
+			due = o.wait(ctx, tick)
+			continue
+		}
+		o.look(ctx, urgent)
+		if n := min(len(rest), o.loop.cfg.ObserveAtOnce); n > 0 {
 			o.look(ctx, rest[:n])
 			if rest = rest[n:]; len(rest) == 0 {
 				tick.Reset(jittered(max(o.loop.cfg.ObserveEvery, 10*time.Since(began))))
-			}
-		default:
-			select {
-			case <-ctx.Done():
-			case <-o.wake:
-			case <-tick.C:
-				rest, began = o.loop.memory.applied(o.name), time.Now()
-				tick.Reset(jittered(o.loop.cfg.ObserveEvery))
 			}
 		}
 	}
 	return nil
 }
 
-// take returns what was named since the last call, at most one question's worth, and whether all is to be looked at.
-func (o *observer) take() (urgent []string, all bool) {
+// passed tells whether the time of a timer is over.
+func passed(t *time.Timer) bool {
+	select {
+	case <-t.C:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait ends when there may be something to look at. It tells whether that is all, since the timer's time is over.
+func (o *observer) wait(ctx context.Context, tick *time.Timer) bool {
+	select {
+	case <-ctx.Done():
+	case <-o.wake:
+	case <-tick.C:
+		return true
+	}
+	return false
+}
+
+// take returns what was named since the last call, at most one question's worth, and whether all is to be looked at; that only where
+// the look at all before has come to its end.
+func (o *observer) take(ended bool) (urgent []string, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id := range o.urgent {
@@ -90,7 +108,9 @@ func (o *observer) take() (urgent []string, all bool) {
 		urgent = append(urgent, id)
 		delete(o.urgent, id)
 	}
-	all, o.all = o.all, false
+	if ended {
+		all, o.all = o.all, false
+	}
 	return urgent, all
 }
 
