@@ -1,7 +1,9 @@
 package avi
 
 import (
+	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/provider/avi/controller"
@@ -52,19 +54,53 @@ func authorityIn(e any) string {
 // fingerprintLength is that of a SHA-256 in hex.
 const fingerprintLength = 64
 
-// sharedAuthorities are the objects of other load balancers' authorities that a certificate refers to. They may have been kept for its sake
-// alone.
-func (j *job) sharedAuthorities(k key) []key {
-	list, _ := j.known[k]["ca_certs"].([]any)
+// release deletes the authorities of load balancers that are gone, which were kept for the sake of a certificate that does not refer to
+// them any more. Those of load balancers that are there are theirs to delete.
+func (j *job) release(ctx context.Context, was, is controller.Object) error {
+	still := authoritiesOf(is)
+	for _, k := range authoritiesOf(was) {
+		if slices.Contains(still, k) || j.known[k] != nil {
+			continue
+		}
+		orphan, err := j.orphaned(ctx, k)
+		if err != nil {
+			return err
+		}
+		if !orphan {
+			continue
+		}
+		if _, err := j.delete(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authoritiesOf are the objects of authorities that a certificate refers to, whosever they are.
+func authoritiesOf(o controller.Object) []key {
+	list, _ := o["ca_certs"].([]any)
 	var all []key
 	for _, e := range list {
-		entry, _ := e.(map[string]any)
-		ca := key{translate.Certificate, refID(entry[caRef])}
-		if authorityIn(e) != "" && j.known[ca] == nil {
-			all = append(all, ca)
+		if authorityIn(e) != "" {
+			entry, _ := e.(map[string]any)
+			all = append(all, key{translate.Certificate, refID(entry[caRef])})
 		}
 	}
 	return all
+}
+
+// orphaned tells whether an object is of a load balancer that has no VsVip, and so is gone or wants nothing.
+func (j *job) orphaned(ctx context.Context, k key) (bool, error) {
+	o, err := j.fresh(ctx, k)
+	if err != nil {
+		return false, err
+	}
+	m, marked := markOf(k.kind, o)
+	if !marked || m.lb == j.lb.ID {
+		return marked, nil
+	}
+	anchor, err := j.fresh(ctx, key{translate.VsVip, translate.UUID(translate.VsVip, m.lb)})
+	return anchor == nil && err == nil, err
 }
 
 // isAuthority tells whether an object is that of an authority, which others of the tenant may refer to.

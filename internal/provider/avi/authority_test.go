@@ -91,3 +91,54 @@ func TestOwnAuthorities(t *testing.T) {
 		t.Errorf("list %v of %v", list, known)
 	}
 }
+
+// TestAuthorityOfOneThatIsGone has a controller that shares authorities, and a load balancer whose certificate another's certificate
+// relies on: its authority stays for as long as that is so, though it wants nothing itself any more, and goes then.
+func TestAuthorityOfOneThatIsGone(t *testing.T) {
+	for _, end := range []string{"renewed", "removed"} {
+		t.Run(end, func(t *testing.T) {
+			s := newSaga(t)
+			w := worldOf(t, avitest.Options{SharedCAs: true}, func(c *Config) { c.Secrets = s.secrets })
+			a, b := w.Tree(t), w.Tree(t)
+			for _, lb := range []*lbaas.LoadBalancer{a, b} {
+				l := lb.Listeners[0]
+				l.Protocol, l.DefaultTLSContainerRef, l.TLSVersions, l.TLSCiphers = lbaas.TerminatedHTTPS, ref(1), []string{"TLSv1.2"}, "ECDHE-ECDSA-AES128-GCM-SHA256"
+				mustApply(t, w.provider, lb)
+			}
+			a = next(a, func(lb *lbaas.LoadBalancer) { lb.Listeners = nil })
+			mustApply(t, w.provider, a)
+			if n := len(w.authorities()); n != 2 {
+				t.Errorf("there are %d authorities, want that of each", n)
+			}
+			for id, o := range observe(t, w.provider, a, b) {
+				if o.Drifted {
+					t.Errorf("%s: what another refers to is no drift", id)
+				}
+			}
+			if end == "removed" {
+				if err := w.provider.Remove(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				s.secrets[ref(1)] = s.renewed
+				mustApply(t, w.provider, next(b, func(*lbaas.LoadBalancer) {}))
+			}
+			for _, o := range w.authorities() {
+				if m, _ := markOf(translate.Certificate, o); m.lb != b.ID || end == "removed" {
+					t.Errorf("%v of %s is left", o["name"], m.lb)
+				}
+			}
+		})
+	}
+}
+
+// authorities are the objects of authorities.
+func (w *world) authorities() []controller.Object {
+	var all []controller.Object
+	for _, o := range w.server.Objects(projectTenant, translate.Certificate) {
+		if isAuthority(o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}

@@ -159,6 +159,7 @@ func (a *audit) foreign(lb *lbaas.LoadBalancer, was memory) []string {
 	for _, k := range a.ours[lb.ID] {
 		m, _ := markOf(k.kind, a.objects[k])
 		switch {
+		case was.objects[k] == nil && isAuthority(a.objects[k]): // others refer to it, or will delete it
 		case was.objects[k] == nil:
 			all = append(all, k.uuid+" is too many")
 		case was.done.before(m.stamp):

@@ -142,7 +142,7 @@ func (j *job) change(ctx context.Context, w translate.Object, is controller.Obje
 		return fmt.Errorf("update %s: %w", w.UUID, err)
 	}
 	j.learn(w, o, body)
-	return nil
+	return j.release(ctx, is, j.known[key{w.Kind, w.UUID}])
 }
 
 // onlyServers tells whether nothing but the servers of a pool differ.
@@ -243,14 +243,9 @@ func (j *job) remove(ctx context.Context, k key) (referrers string, err error) {
 	if by != "" || err != nil {
 		return by, err
 	}
-	shared := j.sharedAuthorities(k)
+	was := j.known[k]
 	delete(j.known, k)
-	for _, ca := range shared {
-		if _, err := j.delete(ctx, ca); err != nil {
-			return "", err
-		}
-	}
-	return "", nil
+	return "", j.release(ctx, was, nil)
 }
 
 func (j *job) delete(ctx context.Context, k key) (referrers string, err error) {
