@@ -45,6 +45,7 @@ const aloneFor = time.Hour
 // sight is what was seen of the virtual services and pools of a tenant, or of all tenants.
 type sight struct {
 	began    time.Time
+	took     time.Duration
 	services map[string]health
 	pools    map[string]*poolSight
 }
@@ -322,10 +323,19 @@ func (p *Provider) auditEvery() time.Duration {
 	return max(every, 10*p.watcher.spent)
 }
 
-// poll returns the states, which are asked for where they are old, or older than what an Apply made of one of the load balancers. While
-// many are being made, such questions come at a third of the pace: one answers for all that were made meanwhile.
-func (p *Provider) poll(ctx context.Context, d *desk, lbs []*lbaas.LoadBalancer) (*sight, error) {
+// pollEvery is how old states may be. Where they take long to be told they are asked for more seldom, as audits are: a fifth of the time.
+func (p *Provider) pollEvery(d *desk) time.Duration {
 	every := cmp.Or(p.cfg.PollEvery, pollEvery)
+	if last, known := d.sight.now(); known && every >= time.Second {
+		every = max(every, 5*last.took)
+	}
+	return every
+}
+
+// poll returns the states, which are asked for where they are old, or older than what an Apply made of one of the load balancers. While
+// many are being made, such questions come three times as often, and no more: one answers for all that were made meanwhile.
+func (p *Provider) poll(ctx context.Context, d *desk, lbs []*lbaas.LoadBalancer) (*sight, error) {
+	every := p.pollEvery(d)
 	fresh, made, last := time.Now().Add(-every), p.madeLast(lbs), d.sight.asked()
 	if made.After(fresh) {
 		fresh = made
@@ -378,6 +388,7 @@ func (p *Provider) look(ctx context.Context, t controller.Tenant, at time.Time) 
 	if err != nil {
 		return nil, fmt.Errorf("ask for the states of pools: %w", err)
 	}
+	s.took = time.Since(s.began)
 	return s, nil
 }
 

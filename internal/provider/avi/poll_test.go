@@ -12,6 +12,7 @@ import (
 
 	"plimsoll/internal/provider"
 	"plimsoll/internal/provider/avi/avitest"
+	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/provider/avi/translate"
 	"plimsoll/lbaas"
 )
@@ -98,6 +99,23 @@ func TestObserveTenantThatCannotBeRead(t *testing.T) {
 	want := map[string]provider.Observation{a.ID: well(a), b.ID: {Generation: 1, Epoch: 1}}
 	if diff := cmp.Diff(want, observe(t, p, a, b)); diff != "" {
 		t.Errorf("Observe (-want +got):\n%s", diff)
+	}
+}
+
+// TestSlowControllersArePolledLess shows how old states may be.
+func TestSlowControllersArePolledLess(t *testing.T) {
+	for _, test := range []struct {
+		every, took, want time.Duration
+	}{
+		{0, 0, 3 * time.Second}, {0, time.Second / 2, 3 * time.Second}, {0, 4 * time.Second, 20 * time.Second},
+		{10 * time.Second, time.Second, 10 * time.Second}, {10 * time.Second, 4 * time.Second, 20 * time.Second}, {1, 4 * time.Second, 1},
+	} {
+		p := &Provider{watcher: newWatcher(), cfg: Config{PollEvery: test.every}}
+		d := p.newDesk(controller.AllTenants)
+		d.sight.last, d.sight.began = &sight{took: test.took}, time.Now()
+		if got := p.pollEvery(d); got != test.want {
+			t.Errorf("polls that take %v, to be made every %v, come every %v, want %v", test.took, test.every, got, test.want)
+		}
 	}
 }
 
