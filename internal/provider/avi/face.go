@@ -43,7 +43,7 @@ func flavorKeys() []provider.Key {
 	return []provider.Key{
 		{Name: flavorSEGroup, Description: "The service engine group that virtual services are placed in: /api/serviceenginegroup?name=NAME or " +
 			"/api/serviceenginegroup/UUID. Without it Avi takes the cloud's default."},
-		{Name: flavorVRF, Description: "The VRF context of virtual services and pools: /api/vrfcontext?name=NAME or /api/vrfcontext/UUID. It " +
+		{Name: flavorVRF, Description: "The VRF context of the load balancer's VIP, virtual services and pools: /api/vrfcontext?name=NAME or /api/vrfcontext/UUID. It " +
 			"wins over " + flavorVRFPerSubnet + "."},
 		{Name: flavorVRFContext, Description: "Another spelling of " + flavorVRF + "."},
 		{Name: flavorVRFPerSubnet, Description: "true or false: whether each VIP subnet has a VRF context of its own, so that tenants' subnets may " +

@@ -38,17 +38,22 @@ func (t *translation) policySet(o owner) []Object {
 	}}
 }
 
-// policiesInOrder are the policies of a listener that are in force, in the order in which Avi is to try them. What leads to a pool that is
-// switched off is passed over, as Octavia does: the next policy or the default pool has the request.
+// policiesInOrder are the policies of a listener that are in force, in the order in which Avi is to try them: those that are up and have a
+// rule that is up. What leads to a pool that is switched off is passed over, as Octavia does: the next policy or the default pool has
+// the request.
 func (t *translation) policiesInOrder(l *lbaas.Listener) []*lbaas.L7Policy {
-	all := slices.DeleteFunc(policies(l), func(p *lbaas.L7Policy) bool {
+	if !speaksHTTP(l) {
+		return nil
+	}
+	all := slices.DeleteFunc(slices.Clone(l.L7Policies), func(p *lbaas.L7Policy) bool {
 		pool := t.lb.Pool(p.RedirectPoolID)
-		return p.Action == lbaas.RedirectToPool && (pool == nil || !pool.AdminStateUp)
+		nowhere := p.Action == lbaas.RedirectToPool && (pool == nil || !pool.AdminStateUp)
+		return !p.AdminStateUp || len(rules(p)) == 0 || nowhere
 	})
 	group := func(p *lbaas.L7Policy) int {
 		return slices.IndexFunc(groups[:], func(g []lbaas.L7Action) bool { return slices.Contains(g, p.Action) })
 	}
-	slices.SortStableFunc(all, func(a, b *lbaas.L7Policy) int {
+	slices.SortFunc(all, func(a, b *lbaas.L7Policy) int {
 		return cmp.Or(cmp.Compare(group(a), group(b)), cmp.Compare(a.Position, b.Position), cmp.Compare(a.ID, b.ID))
 	})
 	return all

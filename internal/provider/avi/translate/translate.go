@@ -149,22 +149,10 @@ func (t *translation) pools(l *lbaas.Listener) []*lbaas.Pool {
 	return all
 }
 
-// policies are the L7 policies of a listener that are in force, by position: those that are up and have a rule that is up.
-func policies(l *lbaas.Listener) []*lbaas.L7Policy {
-	if !speaksHTTP(l) {
-		return nil
-	}
-	all := slices.DeleteFunc(slices.Clone(l.L7Policies), func(p *lbaas.L7Policy) bool { return !p.AdminStateUp || len(rules(p)) == 0 })
-	slices.SortStableFunc(all, func(a, b *lbaas.L7Policy) int { return cmp.Compare(a.Position, b.Position) })
-	return all
-}
-
 // rules are the rules of a policy that are in force.
 func rules(p *lbaas.L7Policy) []*lbaas.L7Rule {
 	return slices.DeleteFunc(slices.Clone(p.Rules), func(r *lbaas.L7Rule) bool { return !r.AdminStateUp })
 }
 
 // speaksHTTP tells whether Avi sees the requests of a listener.
-func speaksHTTP(l *lbaas.Listener) bool {
-	return l.Protocol == lbaas.HTTP || l.Protocol == lbaas.TerminatedHTTPS
-}
+func speaksHTTP(l *lbaas.Listener) bool { return L7Protocol(l.Protocol) }

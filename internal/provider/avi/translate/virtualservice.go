@@ -103,7 +103,7 @@ func (t *translation) defaultPool(o owner) any {
 	return Ref(Pool, PoolUUID(o.listener.DefaultPoolID, o.id))
 }
 
-// policyIndex is the place of our policies among those of a virtual service. The controller's own pages begin at 11.
+// policyIndex is the place of our policies among those of a virtual service: before those that are made in Avi's UI, which begins at 11.
 const policyIndex = 1
 
 // httpPolicies refers to the owner's policies, where there are any.
