@@ -11,14 +11,23 @@ import (
 	"plimsoll/internal/provider/avi/controller"
 )
 
-// What is translated is shown to the emulated controller, which refuses unknown fields, wrong values and references that lead nowhere.
+// What is translated is shown to the emulated controller, which refuses unknown fields, fields that the data model does not have yet,
+// wrong values and references that lead nowhere.
 func TestControllerTakesObjects(t *testing.T) {
-	for name, s := range samples(t) {
-		t.Run(name, func(t *testing.T) {
-			ctl := connect(t, s.options.Version)
-			prepare(t, ctl)
-			makeAndDelete(t, ctl, Objects(s.lb, s.certificates, s.options))
-		})
+	all := samples(t)
+	maps.Copy(all, poolSamples(t))
+	for name, lb := range l7Samples() {
+		all[name] = sample{lb, testCertificates(t), Options{Cloud: "Default-Cloud"}}
+	}
+	for name, s := range all {
+		for _, version := range []string{"18.1.2", "18.2.6"} {
+			t.Run(name+" "+version, func(t *testing.T) {
+				ctl := connect(t, version)
+				prepare(t, ctl)
+				s.options.Version = version
+				makeAndDelete(t, ctl, Objects(s.lb, s.certificates, s.options))
+			})
+		}
 	}
 }
 
@@ -73,9 +82,6 @@ func needs(value any, missing map[string]bool) bool {
 func connect(t *testing.T, version string) *controller.Client {
 	t.Helper()
 	s := avitest.Start(t, avitest.Options{})
-	if version == "" {
-		version = "18.1.2"
-	}
 	ctl, err := controller.New(controller.Config{
 		Addresses: []string{s.Address}, User: s.User, Password: s.Password, Roots: s.Roots, Version: version,
 	})
@@ -90,7 +96,7 @@ func connect(t *testing.T, version string) *controller.Client {
 	return ctl
 }
 
-// prepare makes what operators and the provider make: VRF contexts and a service engine group.
+// prepare makes what operators, clouds and the provider make: VRF contexts, a service engine group, networks.
 func prepare(t *testing.T, ctl *controller.Client) {
 	t.Helper()
 	for _, o := range []Object{
@@ -99,6 +105,9 @@ func prepare(t *testing.T, ctl *controller.Client) {
 		{Kind: "serviceenginegroup", UUID: "serviceenginegroup-1", Owned: map[string]any{"name": "se-group-1"}},
 	} {
 		create(t, ctl, o)
+	}
+	for id, subnet := range testSubnets() {
+		create(t, ctl, Object{Kind: "network", UUID: subnet.NetworkID, Owned: map[string]any{"name": "network of " + id}})
 	}
 }
 

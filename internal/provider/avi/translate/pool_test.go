@@ -34,24 +34,6 @@ func TestPools(t *testing.T) {
 	}
 }
 
-// TestControllerTakesPools shows the same to the emulated controller, and policy sets too.
-func TestControllerTakesPools(t *testing.T) {
-	all := poolSamples(t)
-	for name, lb := range l7Samples() {
-		all[name] = sample{lb, testCertificates(t), Options{Cloud: "Default-Cloud", Version: "18.2.6"}}
-	}
-	for name, s := range all {
-		t.Run(name, func(t *testing.T) {
-			ctl := connect(t, s.options.Version)
-			prepare(t, ctl)
-			for id, subnet := range testSubnets() {
-				create(t, ctl, Object{Kind: "network", UUID: subnet.NetworkID, Owned: map[string]any{"name": "network of " + id}})
-			}
-			makeAndDelete(t, ctl, Objects(s.lb, s.certificates, s.options))
-		})
-	}
-}
-
 // below leaves out what is above pools: other golden files have it.
 func below(objects []Object) []Object {
 	return slices.DeleteFunc(objects, func(o Object) bool { return o.Kind == VsVip || o.Kind == VirtualService })
