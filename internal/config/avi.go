@@ -55,7 +55,7 @@ type Avi struct {
 }
 
 func defaultAvi() Avi {
-	return Avi{User: "admin", Cloud: "Default-Cloud", CertVerify: true, APIVersion: "18.1.2", Connections: 8, Timeout: 20, PortWait: 30}
+	return Avi{User: "admin", Cloud: "Default-Cloud", CertVerify: true, APIVersion: oldestAvi, Connections: 8, Timeout: 20, PortWait: 30}
 }
 
 // Secret is a text that nothing prints.
@@ -191,18 +191,34 @@ func tenantMapping(single *string) func([]string) error {
 	}
 }
 
+// oldestAvi is the oldest data model in which VsVips can be marked (vsvip_cloud_config_cksum), and that of the driver that was before.
+const oldestAvi = "18.1.2"
+
 var versionPattern = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){2}$`)
 
 func apiVersion(into *string) func([]string) error {
 	return func(values []string) error {
 		return one(values, func(v string) error {
 			if !versionPattern.MatchString(v) {
-				return fmt.Errorf("%q is no version like 18.1.2", v)
+				return fmt.Errorf("%q is no version like %s", v, oldestAvi)
+			}
+			if slices.Compare(versionNumbers(v), versionNumbers(oldestAvi)) < 0 {
+				return fmt.Errorf("%q is older than %s, the first version that has all fields which are written", v, oldestAvi)
 			}
 			*into = v
 			return nil
 		})
 	}
+}
+
+// versionNumbers are the numbers of a version of that pattern.
+func versionNumbers(v string) []int {
+	var all []int
+	for text := range strings.SplitSeq(v, ".") {
+		n, _ := strconv.Atoi(text)
+		all = append(all, n)
+	}
+	return all
 }
 
 // checkAvi looks at what no option tells alone. Files that are named stand beside the configuration, unless they are absolute.

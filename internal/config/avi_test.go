@@ -37,6 +37,8 @@ func TestAviRefuses(t *testing.T) {
 		{"bad tenant", aviLine + "[avi_adc]\ntenant_mapping = single: \n" + good, `is neither project`},
 		{"bad all tenants", aviLine + "[avi_adc]\ntenant_mapping = single:*\n" + good, `is neither project`},
 		{"bad version", aviLine + "[avi_adc]\napi_version = 18.1\n" + good, `"18.1" is no version like 18.1.2`},
+		{"bad old version", aviLine + "[avi_adc]\napi_version = 18.1.1\n" + good, `"18.1.1" is older than 18.1.2`},
+		{"bad very old version", aviLine + "[avi_adc]\napi_version = 17.10.9\n" + good, `"17.10.9" is older than 18.1.2`},
 		{"bad CA", aviLine + "[avi_adc]\ncert_verify = no\nca_file = x\n" + good, "has the option ca_file, and cert_verify is off"},
 		{"bad connections", aviLine + "[avi_adc]\nconnections = 0\n" + good, `"0" is not a whole number from 1`},
 		{"bad name", "[service_providers]\nservice_provider = LOADBALANCERV2:database:avi\n", "names its provider database, as a section of another meaning is named: choose another name"},
