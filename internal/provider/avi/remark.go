@@ -25,8 +25,7 @@ func memberRemark(m *lbaas.Member) string {
 	case lbaas.DefaultWeight:
 		return ""
 	case 0:
-		return "Avi gives the connections of a server that is to have no more of them as long as the pool's graceful_disable_timeout says: " +
-			"a minute, unless it was changed there."
+		return "Avi ends the connections of a member of weight 0 after the pool's graceful_disable_timeout: a minute, unless it was changed there."
 	}
 	low, high := m.Weight, m.Weight
 	for low > 1 && translate.Ratio(low-1) == translate.Ratio(m.Weight) {

@@ -325,11 +325,11 @@ func TestUnsupportedProtocols(t *testing.T) {
 	}
 }
 
-// TestUnsupportedByVersion shows that TLS 1.3 alone is not for the data models that do not know it.
+// TestUnsupportedByVersion shows that TLS 1.3 alone is not for the data models that do not know it, nor are its ciphers.
 func TestUnsupportedByVersion(t *testing.T) {
 	lb := fullTree()
-	lb.Listeners[0].TLSVersions = []string{"TLSv1.3"}
-	for version, want := range map[string]int{"": 0, "18.1.2": 1, "18.2.6": 0} {
+	lb.Listeners[0].TLSVersions, lb.Pools[0].TLSCiphers = []string{"TLSv1.3"}, "TLS_AES_128_GCM_SHA256"
+	for version, want := range map[string]int{"": 0, "18.1.2": 2, "18.2.6": 0} {
 		if got := unsupported(lb, version); len(got) != want {
 			t.Errorf("version %q: %v", version, got)
 		}
@@ -343,8 +343,8 @@ func TestRemark(t *testing.T) {
 	}{
 		{&lbaas.Listener{}, ""},
 		{&lbaas.Member{Weight: 1}, ""},
-		{&lbaas.Member{Weight: 0}, "Avi gives the connections of a server that is to have no more of them as long as the pool's " +
-			"graceful_disable_timeout says: a minute, unless it was changed there."},
+		{&lbaas.Member{Weight: 0}, "Avi ends the connections of a member of weight 0 after the pool's graceful_disable_timeout: a minute, " +
+			"unless it was changed there."},
 		{&lbaas.Member{Weight: 2}, "Avi has 20 steps for weights: 2 is step 1, as is each from 1 to 12."},
 		{&lbaas.Member{Weight: 100}, "Avi has 20 steps for weights: 100 is step 8, as is each from 90 to 102."},
 		{&lbaas.Member{Weight: 256}, "Avi has 20 steps for weights: 256 is step 20, as is each from 245 to 256."},
