@@ -69,13 +69,17 @@ func (p *Pool) memberStatus(m *Member, r Reported) OperatingStatus {
 	return s
 }
 
-// poolStatus is OFFLINE for a pool that no listener uses. A pool without members is ONLINE: nothing is wrong with it.
+// poolStatus is OFFLINE for a pool that no listener uses, and while nothing is known of its members yet. A pool without members is
+// ONLINE: nothing is wrong with it.
 func (lb *LoadBalancer) poolStatus(p *Pool, all map[string]OperatingStatus, r Reported) OperatingStatus {
 	if !p.AdminStateUp || !lb.serves(p, r) {
 		return Offline
 	}
-	working, broken := 0, 0
+	working, broken, unknown := 0, 0, 0
 	for _, m := range p.Members {
+		if _, known := r.Members[m.ID]; m.AdminStateUp && !known {
+			unknown++
+		}
 		switch all[m.ID] {
 		case Online, NoMonitor:
 			working++
@@ -84,6 +88,8 @@ func (lb *LoadBalancer) poolStatus(p *Pool, all map[string]OperatingStatus, r Re
 		}
 	}
 	switch {
+	case working+broken == 0 && unknown > 0:
+		return Offline
 	case working == 0 && len(p.Members) > 0:
 		return Broken
 	case broken > 0:

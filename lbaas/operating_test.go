@@ -67,6 +67,15 @@ func TestRollUp(t *testing.T) {
 			lb.Pools[0].Members[0].Weight, lb.Pools[0].Members[1].Weight = 0, 0
 		},
 			statuses{"lb": Broken, "p": Broken, "m1": Draining, "m2": Draining}},
+		{"all members missing", func(_ *LoadBalancer, r *Reported) { r.Members = nil }, statuses{"p": Offline, "m1": Offline, "m2": Offline}},
+		{"a member missing and the other down", func(_ *LoadBalancer, r *Reported) { r.Members = statuses{"m2": Broken} },
+			statuses{"lb": Broken, "p": Broken, "m1": Offline, "m2": Broken}},
+		{"a member missing and the other off", func(lb *LoadBalancer, r *Reported) {
+			lb.Pools[0].Members[1].AdminStateUp, r.Members = false, statuses{"m2": Offline}
+		}, statuses{"p": Offline, "m1": Offline, "m2": Offline}},
+		{"all members off", func(lb *LoadBalancer, r *Reported) {
+			lb.Pools[0].Members[0].AdminStateUp, lb.Pools[0].Members[1].AdminStateUp, r.Members = false, false, nil
+		}, statuses{"lb": Broken, "p": Broken, "m1": Offline, "m2": Offline}},
 		{"a member missing", func(_ *LoadBalancer, r *Reported) { delete(r.Members, "m1") }, statuses{"m1": Offline}},
 		{"pool off", func(lb *LoadBalancer, r *Reported) {
 			lb.Pools[0].AdminStateUp, r.Members["m1"], r.Members["m2"] = false, Offline, Offline

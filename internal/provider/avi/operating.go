@@ -16,7 +16,8 @@ type health int
 const (
 	unknown health = iota
 	up
-	down
+	down   // nothing answers behind it, as far as that is known
+	failed // itself, whatever is behind it
 	off
 )
 
@@ -25,8 +26,10 @@ func healthOf(state string) health {
 	switch state {
 	case "OPER_UP":
 		return up
-	case "OPER_DOWN", "OPER_FAILED", "OPER_UNAVAIL", "OPER_ERROR_DISABLED", "OPER_AGGREGATE_DOWN", "OPER_PARTITIONED":
+	case "OPER_DOWN", "OPER_AGGREGATE_DOWN":
 		return down
+	case "OPER_FAILED", "OPER_UNAVAIL", "OPER_ERROR_DISABLED", "OPER_PARTITIONED":
+		return failed
 	case "OPER_DISABLED", "OPER_DISABLING", "OPER_INACTIVE":
 		return off
 	}
@@ -85,13 +88,16 @@ func (o lookout) listener(l *lbaas.Listener) lbaas.OperatingStatus {
 			return lbaas.Online
 		}
 		return lbaas.Broken
+	case failed:
+		return lbaas.Broken
 	}
 	return lbaas.Offline
 }
 
 func (o lookout) children(l *lbaas.Listener) lbaas.OperatingStatus {
 	for _, id := range ownersOf(l)[1:] {
-		if o.sight.services[translate.UUID(translate.VirtualService, id)] == down && !o.nothingBehind(l) {
+		is := o.sight.services[translate.UUID(translate.VirtualService, id)]
+		if is == failed || is == down && !o.nothingBehind(l) {
 			return lbaas.Degraded
 		}
 	}
@@ -132,7 +138,7 @@ func (o lookout) member(p *lbaas.Pool, m *lbaas.Member) lbaas.OperatingStatus {
 			return lbaas.NoMonitor
 		}
 		return lbaas.Online
-	case down:
+	case down, failed:
 		return lbaas.Broken
 	case off:
 		return lbaas.Offline
@@ -149,7 +155,7 @@ func (o lookout) memberHealth(p *lbaas.Pool, m *lbaas.Member) health {
 			continue
 		}
 		switch is := s.server(p, m); {
-		case is == down:
+		case is == down || is == failed:
 			return down
 		case worst == unknown || is == off:
 			worst = is
@@ -162,6 +168,8 @@ func (o lookout) memberHealth(p *lbaas.Pool, m *lbaas.Member) health {
 // them: as long as the pool is placed they drain.
 func (s *poolSight) server(p *lbaas.Pool, m *lbaas.Member) health {
 	switch {
+	case s.health == failed:
+		return down
 	case s.health != up && s.health != down:
 		return s.health
 	case m.Weight == 0:

@@ -106,6 +106,28 @@ func TestOperatingStatuses(t *testing.T) {
 		}, statuses{watchedLB: lbaas.Degraded, watchedPool: lbaas.Degraded, watchedFirst: lbaas.Broken}},
 		{"the child down", func(_ *lbaas.LoadBalancer, s *sight) { s.services[childVS] = down },
 			statuses{watchedLB: lbaas.Degraded, watchedListener: lbaas.Degraded}},
+		{"the pool is being placed, its listener is", func(_ *lbaas.LoadBalancer, s *sight) {
+			s.pools[pool].health, s.pools[childPool].health = unknown, unknown
+		},
+			statuses{watchedPool: lbaas.Offline, watchedFirst: lbaas.Offline, watchedSecond: lbaas.Offline}},
+		{"the pool is being placed, and one member is off", func(lb *lbaas.LoadBalancer, s *sight) {
+			lb.Pools[0].Members[0].AdminStateUp = false
+			s.pools[pool].health, s.pools[childPool].health = unknown, unknown
+		}, statuses{watchedPool: lbaas.Offline, watchedFirst: lbaas.Offline, watchedSecond: lbaas.Offline}},
+		{"all members off", func(lb *lbaas.LoadBalancer, s *sight) {
+			lb.Pools[0].Members[0].AdminStateUp, lb.Pools[0].Members[1].AdminStateUp, s.services[vs], s.services[childVS] = false, false, down, down
+			*s.pools[pool], *s.pools[childPool] = poolSight{health: down, servers: 2}, poolSight{health: down, servers: 2}
+		}, statuses{watchedLB: lbaas.Broken, watchedPool: lbaas.Broken, watchedFirst: lbaas.Offline, watchedSecond: lbaas.Offline}},
+		{"no pool, and no engine", func(lb *lbaas.LoadBalancer, s *sight) {
+			lb.Pools, lb.Listeners[0].DefaultPoolID = nil, ""
+			s.services[vs], s.services[childVS], s.pools = failed, failed, nil
+		}, statuses{watchedListener: lbaas.Broken, watchedPool: "", watchedMonitor: "", watchedFirst: "", watchedSecond: ""}},
+		{"no pool, and no engine for the child", func(lb *lbaas.LoadBalancer, s *sight) {
+			lb.Pools, lb.Listeners[0].DefaultPoolID = nil, ""
+			s.services[vs], s.services[childVS], s.pools = up, failed, nil
+		}, statuses{watchedLB: lbaas.Degraded, watchedListener: lbaas.Degraded, watchedPool: "", watchedMonitor: "", watchedFirst: "", watchedSecond: ""}},
+		{"no engine for the pool", func(_ *lbaas.LoadBalancer, s *sight) { s.pools[pool].health = failed },
+			statuses{watchedLB: lbaas.Broken, watchedPool: lbaas.Broken, watchedFirst: lbaas.Broken, watchedSecond: lbaas.Broken}},
 		{"the child's pool not placed", func(_ *lbaas.LoadBalancer, s *sight) { s.pools[childPool].health = unknown }, nil},
 		{"a member off", func(lb *lbaas.LoadBalancer, s *sight) {
 			lb.Pools[0].Members[1].AdminStateUp = false
@@ -159,9 +181,9 @@ func TestOperatingStatuses(t *testing.T) {
 func TestHealthOf(t *testing.T) {
 	want := map[string]health{
 		"": unknown, "OPER_UP": up, "OPER_DOWN": down, "OPER_DISABLED": off, "OPER_DISABLING": off, "OPER_CREATING": unknown,
-		"OPER_INITIALIZING": unknown, "OPER_RESOURCES": unknown, "OPER_PROCESSING": unknown, "OPER_SE_PROCESSING": unknown, "OPER_UNAVAIL": down,
-		"OPER_UNUSED": unknown, "OPER_UNKNOWN": unknown, "OPER_INACTIVE": off, "OPER_FAILED": down, "OPER_ERROR_DISABLED": down,
-		"OPER_PARTITIONED": down, "OPER_UPGRADING": unknown, "OPER_AWAIT_MANUAL_PLACEMENT": unknown, "OPER_AGGREGATE_DOWN": down,
+		"OPER_INITIALIZING": unknown, "OPER_RESOURCES": unknown, "OPER_PROCESSING": unknown, "OPER_SE_PROCESSING": unknown, "OPER_UNAVAIL": failed,
+		"OPER_UNUSED": unknown, "OPER_UNKNOWN": unknown, "OPER_INACTIVE": off, "OPER_FAILED": failed, "OPER_ERROR_DISABLED": failed,
+		"OPER_PARTITIONED": failed, "OPER_UPGRADING": unknown, "OPER_AWAIT_MANUAL_PLACEMENT": unknown, "OPER_AGGREGATE_DOWN": down,
 	}
 	got := map[string]health{}
 	for state := range want {
