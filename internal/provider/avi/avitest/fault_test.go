@@ -56,6 +56,18 @@ func named(s *Server, name string) bool {
 	return false
 }
 
+func TestFaultsAreSlow(t *testing.T) {
+	s := Start(t, Options{})
+	u := loggedIn(t, s)
+	const delay = 30 * time.Millisecond
+	s.Inject(Fault{Kind: Slow, Delay: delay})
+	before := time.Now()
+	u.must(http.MethodGet, "/api/pool", nil)
+	if took := time.Since(before); took < delay { // it may take any longer
+		t.Errorf("an answer that takes %v came after %v", delay, took)
+	}
+}
+
 func TestFaultsEndTheSession(t *testing.T) {
 	s := Start(t, Options{})
 	for _, kind := range []Kind{Unauthorized, SwitchSession} {

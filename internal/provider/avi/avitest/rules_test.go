@@ -154,6 +154,26 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// TestNamesOfTwoTenants: a name means the tenant's own object before the administrator's, and an uuid nobody else's.
+func TestNamesOfTwoTenants(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	one, two := b.in(b.tenantNamed("one", false)), b.in(b.tenantNamed("two", false))
+	own := one.make("sslprofile", js{"name": "System-Standard", "accepted_versions": []any{js{"type": "SSL_VERSION_TLS1_2"}}})
+	system := b.must(http.StatusOK, http.MethodGet, "sslprofile?name=System-Standard", "", nil)["results"].([]any)[0].(js)["url"]
+	for range 8 { // objects are in no order
+		for bench, expect := range map[*bench]any{one: testBase + own, two: system} {
+			p := bench.pool("p", js{"ssl_profile_ref": "/api/sslprofile?name=System-Standard"})
+			want(t, bench.tenant, expect, bench.must(http.StatusOK, http.MethodGet, "pool/"+uuidIn(p), "", nil)["ssl_profile_ref"])
+			bench.must(http.StatusNoContent, http.MethodDelete, "pool/"+uuidIn(p), "", nil)
+		}
+	}
+	for _, bench := range []*bench{b, two} {
+		for _, ref := range []string{own, testBase + own + "#System-Standard", uuidIn(own)} {
+			bench.refuses(http.StatusBadRequest, "SSLProfile not found", http.MethodPost, "pool", js{"name": "q", "ssl_profile_ref": ref})
+		}
+	}
+}
+
 // TestClashes: names are unique per tenant and kind, uuids per kind.
 func TestClashes(t *testing.T) {
 	b := newBench(t, modelOptions{})

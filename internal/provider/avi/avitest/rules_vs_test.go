@@ -33,7 +33,8 @@ func TestBadVirtualServices(t *testing.T) {
 	cloud := b.make("cloud", js{"name": "c", "vtype": "CLOUD_NONE"})
 	set := b.make("httppolicyset", js{"name": "s", "http_request_policy": js{"rules": []any{js{"index": 0, "name": "r", "switching_action": js{"action": "HTTP_SWITCHING_SELECT_POOL", "pool_ref": used}}}}})
 	free := b.make("httppolicyset", js{"name": "free"})
-	plain := b.vs("plain", vip, 80, js{"pool_ref": used, "http_policies": []any{js{"index": 3, "http_policy_set_ref": set}}})
+	taken := b.make("httppolicyset", js{"name": "taken"})
+	plain := b.vs("plain", vip, 80, js{"pool_ref": used, "http_policies": []any{js{"index": 3, "http_policy_set_ref": set}, js{"index": 4, "http_policy_set_ref": taken}}})
 	parent := b.parent("parent", vip)
 	b.make("virtualservice", childOf("first", parent, b.certificate("first", true), nil, "www.example.com"))
 	ec, again, rsa := b.certificate("ec", true), b.certificate("again", true), b.certificate("rsa", false)
@@ -60,7 +61,8 @@ func TestBadVirtualServices(t *testing.T) {
 		"port twice":          {"overlap", on(80, js{"services": []any{js{"port": 80}, js{"port": 80}}})},
 		"range backwards":     {"port_range_end", on(80, js{"services": []any{js{"port": 80, "port_range_end": 79}}})},
 		"pool of another":     {"Pool used is already used by VirtualService plain", on(80, js{"pool_ref": used})},
-		"policy of another":   {"already used by VirtualService plain", on(80, js{"http_policies": []any{js{"index": 0, "http_policy_set_ref": set}}})},
+		"policy of another":   {"HTTPPolicySet taken is already used by VirtualService plain", on(80, js{"http_policies": []any{js{"index": 0, "http_policy_set_ref": taken}}})},
+		"policy's pool":       {"Pool used is already used by VirtualService plain", on(80, js{"http_policies": []any{js{"index": 0, "http_policy_set_ref": set}}})},
 		"policy index twice":  {"twice", on(80, js{"http_policies": []any{js{"index": 0, "http_policy_set_ref": free}, js{"index": 0, "http_policy_set_ref": free}}})},
 		"policy on L4":        {"type HTTP", on(80, js{"application_profile_ref": "/api/applicationprofile?name=System-L4-Application", "http_policies": []any{js{"index": 0, "http_policy_set_ref": free}}})},
 		"pool and group":      {"Only one of pool_ref", on(80, js{"pool_ref": b.pool("x"), "pool_group_ref": b.make("poolgroup", js{"name": "g"})})},

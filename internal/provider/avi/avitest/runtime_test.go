@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -116,6 +117,33 @@ func TestInventoriesTellStates(t *testing.T) {
 			t.Errorf("%s: pools (-want +got):\n%s", step.name, diff)
 		}
 	}
+}
+
+// fields are the names in an object, sorted.
+func fields(o any) []string {
+	object, _ := o.(map[string]any)
+	return slices.Sorted(maps.Keys(object))
+}
+
+// TestInventoryOfVirtualServices has the fields that clients of the vendor's read; vip_summary is a list.
+func TestInventoryOfVirtualServices(t *testing.T) {
+	s := Start(t, Options{})
+	u := loggedIn(t, s)
+	makeWeb(u)
+	row := u.must(http.MethodGet, "/api/virtualservice-inventory/"+vsWeb, nil)
+	want(t, "fields", []string{"alert", "config", "health_score", "metrics", "poolgroups", "pools", "runtime", "url", "uuid"}, fields(row))
+	runtime, _ := row["runtime"].(map[string]any)
+	want(t, "runtime", []string{"oper_status", "percent_ses_up", "vip_summary"}, fields(runtime))
+	want(t, "oper_status", []string{"last_changed_time", "reason_code", "reason_code_string", "state"}, fields(runtime["oper_status"]))
+	want(t, "health_score", []string{"anomaly_penalty", "health_score", "performance_score", "resources_penalty", "security_penalty"}, fields(row["health_score"]))
+	vips := objectsIn(runtime, "vip_summary")
+	if len(vips) != 1 || vips[0]["vip_id"] != "0" || vips[0]["num_se_assigned"] != 1.0 || vips[0]["num_se_requested"] != 1.0 || vips[0]["percent_ses_up"] != 100.0 {
+		t.Errorf("vip_summary is %v", runtime["vip_summary"])
+	}
+	pools := []any{s.URL + "/api/pool/" + poolWeb + "#pool-web", s.URL + "/api/pool/" + poolOther + "#pool-other"}
+	want(t, "pools", any(pools), row["pools"])
+	s.SetVS(vsWeb, OperDown)
+	want(t, "state", OperDown, stateIn(u.must(http.MethodGet, "/api/virtualservice-inventory/"+vsWeb, nil)))
 }
 
 func TestPoolRuntimeCountsServers(t *testing.T) {
