@@ -12,9 +12,15 @@ import (
 // named asks that references in answers carry the names of what they refer to.
 var named = url.Values{"include_name": {"true"}}
 
-// Get returns an object. References in it carry the names of what they refer to (include_name).
+// Get returns an object. References in it carry the names of what they refer to (include_name). An answer without one says nothing: it does
+// not say that there is none.
 func (c *Client) Get(ctx context.Context, t Tenant, kind, uuid string) (Object, error) {
-	return c.object(ctx, &request{tenant: t, method: http.MethodGet, path: pathOf(kind, uuid), query: named}, nil)
+	r := &request{tenant: t, method: http.MethodGet, path: pathOf(kind, uuid), query: named}
+	o, err := c.object(ctx, r, nil)
+	if err == nil && o == nil {
+		err = fmt.Errorf("read the answer to %s: it is empty", r)
+	}
+	return o, err
 }
 
 // Create makes an object with a UUID of our choice (the header Slug), and returns it as the controller has it.
