@@ -35,6 +35,13 @@ type Steady interface {
 	Steady() bool
 }
 
+// Sampled is a provider whose counters come from somebody who measures in steps of his own. To ask for those of one load balancer
+// costs as much as for those of all, and they are no newer than what was last observed.
+type Sampled interface {
+	// Sampled tells whether it is so. The answer is always the same.
+	Sampled() bool
+}
+
 // Result says what an Apply did not achieve.
 type Result struct {
 	// Failures by object id. An object that is not named is done.

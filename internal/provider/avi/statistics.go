@@ -34,6 +34,8 @@ const forgotten = time.Hour
 // tally is what was counted of one listener.
 type tally struct {
 	sums     [counters]float64
+	resumed  bool           // what was told by another process is in the sums
+	begun    [counters]bool // of those that were resumed, which the controller has told since
 	open     float64
 	services map[string]*[counters]mileage
 	asked    time.Time
@@ -45,6 +47,10 @@ type mileage struct {
 	at     time.Time // of the last step that was counted; a controller may still change its newest
 	last   float64   // value: of that step, or of a counter of the controller's own
 }
+
+// Sampled is that controllers measure in steps of minutes, and are asked for what they measured every half a minute. So all who want to
+// know the counters are told the same, by whichever server, and nobody waits for a controller.
+func (p *Provider) Sampled() bool { return true }
 
 // statistics are the counters of a load balancer's listeners; none while it cannot be known what was told before.
 func (p *Provider) statistics(ctx context.Context, lb *lbaas.LoadBalancer, m *metrics) map[string]lbaas.Statistics {
@@ -108,25 +114,25 @@ func (t *tallies) count(l *lbaas.Listener, m *metrics, told lbaas.Statistics) lb
 		t.all[l.ID] = one
 	}
 	one.asked = time.Now()
-	one.drive(l, m)
 	if anew && told != (lbaas.Statistics{}) {
 		one.resume(told)
 	}
+	one.drive(l, m)
 	return one.statistics()
 }
 
-// resume goes on from what was told: by another process, which counted most of what the controller told first, or when the
-// controller's own counters began anew since.
+// resume goes on from what was told by another process.
 func (t *tally) resume(told lbaas.Statistics) {
-	t.sums[bytesIn] = max(t.sums[bytesIn], float64(told.BytesIn))
-	t.sums[bytesOut] = max(t.sums[bytesOut], float64(told.BytesOut))
-	t.sums[connections] = max(t.sums[connections], float64(told.TotalConnections))
-	t.sums[faults] = max(t.sums[faults], float64(told.RequestErrors))
+	t.resumed = true
+	t.sums = [counters]float64{
+		bytesIn: float64(told.BytesIn), bytesOut: float64(told.BytesOut), connections: float64(told.TotalConnections), faults: float64(told.RequestErrors),
+	}
 }
 
 // drive adds what the listener's virtual services did since. A child's connections are none of its parent's.
 func (t *tally) drive(l *lbaas.Listener, m *metrics) {
 	open, known := 0.0, false
+	var first, way [counters]float64
 	for _, id := range ownersOf(l) {
 		uuid := translate.UUID(translate.VirtualService, id)
 		points, ok := m.services[uuid]
@@ -141,43 +147,82 @@ func (t *tally) drive(l *lbaas.Listener, m *metrics) {
 			t.services[uuid] = miles
 		}
 		for i, s := range sources() {
-			t.sums[i] += miles[i].drive(points, s)
+			to := &way
+			if miles[i].metric == "" {
+				to = &first
+			}
+			to[i] += max(miles[i].drive(points, s), 0)
 		}
 	}
 	if known {
 		t.open = open
+	}
+	t.add(first, way)
+}
+
+// add adds the ways, and what was told first. Most of that may have been told by another process before, which counted it; or the
+// controller began anew since, and it is less. What comes later, of a child or another counter, cannot be told apart any more.
+func (t *tally) add(first, way [counters]float64) {
+	for i := range counters {
+		switch {
+		case !t.resumed:
+			t.sums[i] += first[i]
+		case !t.begun[i] && first[i] > 0:
+			t.sums[i] = max(t.sums[i], first[i])
+			t.begun[i] = true
+		}
+		t.sums[i] += way[i]
 	}
 }
 
 // drive is what a counter came forward by.
 func (m *mileage) drive(points map[string][]point, s source) float64 {
 	if all := points[s.absolute]; len(all) > 0 {
-		return m.over(s.absolute, m.read(newest(all)))
+		if m.turns(s.absolute, newest(all)) {
+			return 0
+		}
+		return m.read(newest(all))
 	}
-	if all := points[s.sum]; len(all) > 0 {
-		return m.over(s.sum, m.add(all, 1))
+	for _, by := range []struct {
+		metric string
+		factor float64
+	}{{s.sum, 1}, {s.rate, metricStep.Seconds()}} {
+		if all := points[by.metric]; len(all) > 0 {
+			if m.turns(by.metric, newest(all)) {
+				return 0
+			}
+			return m.add(all, by.factor)
+		}
 	}
-	return m.over(s.rate, m.add(points[s.rate], metricStep.Seconds()))
+	return 0
 }
 
-// over is the way, but none where it was measured by something else before: what that counted would be counted twice.
-func (m *mileage) over(metric string, way float64) float64 {
+// turns tells whether the way was measured by something else before: what that counted would be counted twice. It goes on from here.
+func (m *mileage) turns(to string, p point) bool {
 	was := m.metric
-	m.metric = metric
-	if was != "" && was != metric {
+	m.metric = to
+	if was == "" || was == to {
+		return false
+	}
+	m.at, m.last = p.at, p.value
+	return true
+}
+
+// read is what a counter of the controller's own came forward by. One that fell a long way began anew. One that fell a little did not:
+// it is made of what several service engines say, one of which may be late; nor did one of an answer that was overtaken by another.
+func (m *mileage) read(p point) float64 {
+	was := *m
+	switch {
+	case p.at.Before(was.at) || p.value < was.last && was.last/2 < p.value:
+		return 0
+	case p.at.Equal(was.at) && p.value < was.last:
 		return 0
 	}
-	return way
-}
-
-// read is what a counter of the controller's own came forward by. One that fell began anew.
-func (m *mileage) read(p point) float64 {
-	was := m.last
 	m.at, m.last = p.at, p.value
-	if p.value < was {
+	if p.value < was.last {
 		return p.value
 	}
-	return p.value - was
+	return p.value - was.last
 }
 
 // add is the sum of the steps that were not counted, each times a factor. Of the last that was, what it grew by since.

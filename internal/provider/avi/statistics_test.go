@@ -111,6 +111,59 @@ func TestStatisticsGoOn(t *testing.T) {
 	}
 }
 
+// TestStatisticsDoNotJump goes through what makes counters seem to begin anew that do not.
+func TestStatisticsDoNotJump(t *testing.T) {
+	vs, child := watchedServices()
+	told := lbaas.Statistics{}
+	p := &Provider{cfg: Config{Statistics: func(context.Context, string) (map[string]lbaas.Statistics, error) {
+		return map[string]lbaas.Statistics{watchedListener: told}, nil
+	}}}
+	in := func(minute int, of map[string]float64) *metrics {
+		values := map[string]map[string]float64{}
+		for uuid, v := range of {
+			values[uuid] = map[string]float64{"l4_client.max_rx_bytes_absolute": v}
+		}
+		return measured(minute, values)
+	}
+	type step struct {
+		name string
+		m    *metrics
+		want int64
+	}
+	look := func(name string, steps []step) {
+		for _, s := range steps {
+			if got := p.statistics(t.Context(), watched(), s.m)[watchedListener].BytesIn; got != s.want {
+				t.Errorf("%s, %s: %d, want %d", name, s.name, got, s.want)
+			}
+		}
+	}
+	look("from the beginning", []step{
+		{"nothing is told", &metrics{}, 0},
+		{"first", in(0, map[string]float64{vs: 1000}), 1000},
+		{"an engine is late", in(5, map[string]float64{vs: 990}), 1000},
+		{"and comes", in(10, map[string]float64{vs: 1100}), 1100},
+		{"an answer that was overtaken", in(5, map[string]float64{vs: 990}), 1100},
+		{"one that was, by far", in(5, map[string]float64{vs: 10}), 1100},
+		{"the next", in(15, map[string]float64{vs: 1200}), 1200},
+		{"not told", in(20, nil), 1200},
+		{"told again", in(25, map[string]float64{vs: 1300}), 1300},
+		{"a child", in(25, map[string]float64{vs: 1300, child: 50}), 1350},
+		{"made anew", in(30, map[string]float64{vs: 7, child: 50}), 1357},
+	})
+	p.tallies, told = tallies{}, lbaas.Statistics{BytesIn: 1357}
+	look("after a restart", []step{
+		{"nothing is told", &metrics{}, 1357},
+		{"first, which was counted before", in(35, map[string]float64{vs: 107}), 1357},
+		{"a child that was, too", in(35, map[string]float64{vs: 107, child: 60}), 1357},
+		{"the next", in(40, map[string]float64{vs: 117, child: 70}), 1377},
+	})
+	p.tallies, told = tallies{}, lbaas.Statistics{BytesIn: 1000}
+	look("after a restart that took long", []step{
+		{"nothing is told", &metrics{}, 1000},
+		{"more than before", in(45, map[string]float64{vs: 4000}), 4000},
+	})
+}
+
 // TestStatisticsNeverFall has anything happen to the controller's counters.
 func TestStatisticsNeverFall(t *testing.T) {
 	vs, child := watchedServices()
