@@ -28,7 +28,8 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 		return provider.Result{}, p.explain(ctx, lb, err)
 	}
 	p.memory.put(lb.ID, memory{
-		stamp: now, whole: true, done: now, tenant: j.tenant, objects: j.known, wanted: public(j.settled), refused: j.refused(), ended: time.Now(),
+		stamp: now, whole: true, done: now, tenant: j.tenant, objects: j.known, wanted: public(j.settled), refused: j.refused(), none: len(j.known) == 0,
+		ended: time.Now(),
 	})
 	return provider.Result{Failures: j.failures, Method: j.method()}, nil
 }
@@ -36,9 +37,10 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 // applied applies from memory, and from what the controller has where there is no memory, or what came of it may be its fault: what is
 // remembered may be gone, and others refer to it.
 func (p *Provider) applied(ctx context.Context, lb *lbaas.LoadBalancer, was memory) (*job, error) {
-	made := false
+	made, unsure := false, was.stamp != stamp{} && !was.none
 	for {
 		j := p.job(lb)
+		j.unsure = unsure
 		warm := was.serves(j)
 		err := j.apply(ctx, was.objects, warm)
 		if controller.NoTenant(err) && p.cfg.Tenants.Create && !made {

@@ -25,6 +25,7 @@ type job struct {
 	missing  map[string]provider.Failure // what is wanted and not there, by UUID, and why not
 	settled  []translate.Object          // what is as it is wanted, as a whole
 	inVRF    bool                        // the VRF context of its subnet
+	unsure   bool                        // there may be something without the anchor: others may have been at work at the same time
 	writes   int
 	unread   int // failures that come of secrets, not of the controller
 }

@@ -35,7 +35,9 @@ type memory struct {
 	wanted []translate.Object
 	// refused tells that the controller refused some of what was wanted.
 	refused bool
-	ended   time.Time // when that Apply ended
+	// none tells that nothing of the load balancer was left on the controller.
+	none  bool
+	ended time.Time // when that Apply ended
 
 	doubted bool // Observe found something amiss, and no Apply began since
 

@@ -33,13 +33,16 @@ var (
 	byMark    = []string{translate.Monitor, translate.Persistence, translate.SSLProfile, translate.Certificate, translate.PKIProfile}
 )
 
-// read finds out what the controller has of a load balancer.
+// read finds out what the controller has of a load balancer. Without an anchor that is nothing, unless somebody deleted it under what
+// this process made, or began to make: one who has lost the lease and does not know yet.
 func (j *job) read(ctx context.Context, anchor controller.Object, wanted []translate.Object) error {
 	j.known = objects{}
-	if anchor == nil {
+	if anchor == nil && !j.unsure {
 		return nil
 	}
-	j.take(translate.VsVip, anchor)
+	if anchor != nil {
+		j.take(translate.VsVip, anchor)
+	}
 	for _, kind := range byCreator {
 		if err := j.list(ctx, kind, url.Values{"created_by": {creator(j.lb.ID)}}, all); err != nil {
 			return err

@@ -21,10 +21,12 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	}
 	p.memory.begin(lb.ID, now)
 	j := p.job(lb)
+	j.unsure = !was.none
 	left, err := j.removeAll(ctx)
 	if err != nil && !controller.NoTenant(err) {
 		return p.explain(ctx, lb, err)
 	}
+	p.memory.put(lb.ID, memory{stamp: now, none: true})
 	if err := j.awaitCollection(ctx, left); err != nil {
 		return p.explain(ctx, lb, err)
 	}
