@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -368,16 +369,19 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// nameless is that references need no names, which the controller would have to look up.
+var nameless = url.Values{"include_name": nil}
+
 // look asks for the states of everything: the inventories are the controller's cheap way to tell of many objects.
 func (p *Provider) look(ctx context.Context, t controller.Tenant, at time.Time) (*sight, error) {
 	s := &sight{began: at, services: map[string]health{}, pools: map[string]*poolSight{}}
-	err := p.ctl.Each(ctx, t, "virtualservice-inventory", nil, func(o controller.Object) {
+	err := p.ctl.Each(ctx, t, "virtualservice-inventory", nameless, func(o controller.Object) {
 		s.services[inventoryUUID(o)] = healthOf(textAt(o, "runtime", "oper_status", "state"))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for the states of virtual services: %w", err)
 	}
-	err = p.ctl.Each(ctx, t, "pool-inventory", nil, func(o controller.Object) {
+	err = p.ctl.Each(ctx, t, "pool-inventory", nameless, func(o controller.Object) {
 		s.pools[inventoryUUID(o)] = &poolSight{
 			health:  healthOf(textAt(o, "runtime", "oper_status", "state")),
 			servers: int(numberAt(o, "runtime", "num_servers")),

@@ -57,6 +57,19 @@ func TestObserveInAHurry(t *testing.T) {
 	}
 }
 
+// TestInventoriesNeedNoNames shows what states are asked for with: names of what objects refer to cost a controller as much as the states.
+func TestInventoriesNeedNoNames(t *testing.T) {
+	s := newController(t)
+	p := open(t, s, nil)
+	s.ResetCalls()
+	observe(t, p, plain(demoProject, 'a'))
+	for _, c := range s.Calls() {
+		if strings.Contains(c.Path, "inventory") == strings.Contains(c.Query, "include_name") && strings.Contains(c.Query, "page_size") {
+			t.Errorf("asked for %s", c)
+		}
+	}
+}
+
 // TestObserveInPart shows that what cannot be read of a controller keeps nobody from knowing the rest.
 func TestObserveInPart(t *testing.T) {
 	for _, path := range []string{"pkiprofile", "analytics", "metric_id", "runtime/server"} {
