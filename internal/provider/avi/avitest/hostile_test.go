@@ -122,6 +122,36 @@ func TestOddNames(t *testing.T) {
 	}
 }
 
+// TestUnreadableRequests: of a malformed query a part would be lost, and with it a filter; bodies are JSON and say so.
+func TestUnreadableRequests(t *testing.T) {
+	s := Start(t, Options{})
+	u := loggedIn(t, s)
+	u.make("pool", "pool-1", map[string]any{"name": "p"})
+	for _, query := range []string{"name=100%", "name=a;b", "%zz=1"} {
+		if got := u.do(http.MethodGet, "/api/pool?"+query, nil); got.status != http.StatusBadRequest || !strings.Contains(got.text, "Malformed query") {
+			t.Errorf("%s answers %d %s", query, got.status, got.text)
+		}
+	}
+	for kind, status := range map[string]int{"": 415, "text/plain": 415, "application/x-www-form-urlencoded": 415, "application/json; charset=utf-8": 200} {
+		u.header["Content-Type"] = kind
+		if got := u.do(http.MethodPut, "/api/pool/pool-1", map[string]any{"name": "p"}); got.status != status {
+			t.Errorf("a body of type %q answers %d %s", kind, got.status, got.text)
+		}
+	}
+	u.header["Content-Type"] = ""
+	u.must(http.MethodDelete, "/api/pool/pool-1", nil)
+}
+
+// TestSystemObjectsKeepTheirNames, by which all others find them.
+func TestSystemObjectsKeepTheirNames(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	profile := b.must(http.StatusOK, http.MethodGet, "applicationprofile?name=System-HTTP", "", nil)["results"].([]any)[0].(js)
+	for _, path := range []string{"tenant/admin", "cloud/" + b.m.cloud, "applicationprofile/" + text(profile, "uuid")} {
+		b.refuses(http.StatusBadRequest, "Cannot rename", http.MethodPatch, path, js{"replace": js{"name": "another"}})
+		b.must(http.StatusOK, http.MethodPatch, path, "", js{"add": js{"description": "mine"}})
+	}
+}
+
 // TestOddSlugs: what cannot stand in a path is no UUID, whoever brings it.
 func TestOddSlugs(t *testing.T) {
 	b := newBench(t, modelOptions{})

@@ -1,7 +1,10 @@
 package avitest
 
 import (
+	"fmt"
+	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -29,6 +32,9 @@ func (s *Server) answer(q *request) reply {
 
 // api answers a request of somebody who may make it.
 func (s *Server) api(q *request) reply {
+	if refused := s.unreadable(q); refused != nil {
+		return *refused
+	}
 	c := q.call()
 	switch c.Kind {
 	case "user-token":
@@ -49,6 +55,21 @@ func (s *Server) api(q *request) reply {
 		return newReply(s.runtimeOf(c))
 	}
 	return s.objects(q, c)
+}
+
+// unreadable refuses what cannot be read as it was meant: a query of which parts would be lost, so that a filter selects everything, and
+// a body that is no JSON.
+func (s *Server) unreadable(q *request) *reply {
+	if _, err := url.ParseQuery(q.URL.RawQuery); err != nil {
+		re := errorReply(http.StatusBadRequest, "Malformed query")
+		return &re
+	}
+	kind, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if len(q.raw) == 0 || kind == "application/json" || s.opts.Lenient {
+		return nil
+	}
+	re := newReply(detail(http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type %q in request.", kind)))
+	return &re
 }
 
 // objects answers a request about objects.

@@ -453,6 +453,7 @@ func basicOf2015(t *testing.T) {
 		req := u.request(request[0], request[1], strings.NewReader(request[2]))
 		req.SetBasicAuth(s.User, s.Password)
 		req.Header.Set(headerSlug, "pool-1")
+		req.Header.Set("Content-Type", "application/json")
 		got := u.send(req)
 		if got.status >= http.StatusBadRequest || got.cookies["avi-sessionid"].Value != "None" || got.cookies["sessionid"].Value != "None" {
 			t.Errorf("%v answers %d %s and sets %v", request, got.status, got.text, got.cookies)

@@ -231,6 +231,9 @@ func (m *model) update(c call, o, next *object, v version) (answer, error) {
 
 // keepFixed refuses changes of what cannot change; what is left out of a body stays.
 func (m *model) keepFixed(o, next *object) error {
+	if o.system && next.data["name"] != o.data["name"] {
+		return wrong("name", "Cannot rename system default object.")
+	}
 	for name, f := range m.schema.kinds[o.kind].fields {
 		if !f.fixed {
 			continue
