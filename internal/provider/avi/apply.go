@@ -233,7 +233,7 @@ func (j *job) settle(w translate.Object) {
 // possible is an object without its references to what is missing; without the anchor nothing can be made. The cause is that of what is
 // missing.
 func (j *job) possible(w translate.Object) (whole translate.Object, cause provider.Failure, ok bool) {
-	if cause, lost := j.missing[translate.UUID(translate.VsVip, j.lb.ID)]; lost {
+	if cause, lost := j.missing[j.anchorKey().uuid]; lost {
 		return w, cause, false
 	}
 	missing := func(uuid string) bool {

@@ -60,12 +60,13 @@ func (j *job) create(ctx context.Context, w translate.Object) error {
 	if !controller.Taken(err) {
 		return err
 	}
-	is, err := j.fresh(ctx, key{w.Kind, w.UUID})
+	k := key{w.Kind, w.UUID}
+	is, err := j.fresh(ctx, k)
 	if err != nil {
 		return err
 	}
 	if is != nil {
-		j.take(w.Kind, is)
+		j.take(k, is)
 		return j.update(ctx, w, is)
 	}
 	err = j.post(ctx, aliased(w))

@@ -40,6 +40,7 @@ type memory struct {
 	ended time.Time // when that Apply ended
 
 	doubted bool // Observe found something amiss, and no Apply began since
+	audited bool // an audit since that Apply found what it left, and nothing else of the load balancer
 
 	used int64 // counts up with every use, to find out who was not used for longest
 }
@@ -109,6 +110,15 @@ func (m *memories) doubt(id string, was memory) {
 	}
 	if is.stamp == was.stamp && is.ended.Equal(was.ended) {
 		m.keep(id, memory{stamp: is.stamp, doubted: true})
+	}
+}
+
+// confirm notes that an audit found what was remembered, and nothing else of the load balancer.
+func (m *memories) confirm(id string, was memory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.all[id]; k != nil && k.stamp == was.stamp && k.ended.Equal(was.ended) {
+		k.audited = true
 	}
 }
 

@@ -40,6 +40,9 @@ func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v vi
 		return provider.Observation{}, false
 	}
 	changes := p.drifted(ctx, lb, was, v)
+	if len(changes) == 0 && was.whole && v.audit != nil && v.audit.began.After(was.ended) {
+		p.memory.confirm(lb.ID, was)
+	}
 	if len(changes) > 0 && !was.doubted {
 		p.memory.doubt(lb.ID, was)
 		p.log().Info("Avi objects are not as they were made", "load_balancer", lb.ID, "changes", changes)

@@ -20,12 +20,13 @@ func (o objects) clone() objects {
 
 // anchor is the load balancer's VsVip, or nil. It is made before all else and goes after all else: without it there is nothing.
 func (j *job) anchor(ctx context.Context, remembered objects, warm bool) (controller.Object, error) {
-	k := key{translate.VsVip, translate.UUID(translate.VsVip, j.lb.ID)}
 	if warm {
-		return remembered[k], nil
+		return remembered[j.anchorKey()], nil
 	}
-	return j.fresh(ctx, k)
+	return j.fresh(ctx, j.anchorKey())
 }
+
+func (j *job) anchorKey() key { return key{translate.VsVip, translate.UUID(translate.VsVip, j.lb.ID)} }
 
 // byCreator are the kinds of which lists can ask for those of a load balancer; of the others all of the tenant are looked at.
 var (
@@ -41,10 +42,12 @@ func (j *job) read(ctx context.Context, anchor controller.Object, wanted []trans
 		return nil
 	}
 	if anchor != nil {
-		j.take(translate.VsVip, anchor)
+		j.take(j.anchorKey(), anchor)
 	}
 	for _, kind := range byCreator {
-		if err := j.list(ctx, kind, url.Values{"created_by": {creator(j.lb.ID)}}, all); err != nil {
+		// The answer is looked at, too: a controller that does not know the filter lists what is others'.
+		ours := func(_ string, o controller.Object) bool { return o["created_by"] == creator(j.lb.ID) }
+		if err := j.list(ctx, kind, url.Values{"created_by": {creator(j.lb.ID)}}, ours); err != nil {
 			return err
 		}
 	}
@@ -59,9 +62,6 @@ func (j *job) read(ctx context.Context, anchor controller.Object, wanted []trans
 	}
 	return nil
 }
-
-// all takes what a list has.
-func all(string, controller.Object) bool { return true }
 
 func isWanted(wanted []translate.Object, kind, uuid string) bool {
 	for _, w := range wanted {
@@ -86,16 +86,15 @@ func (j *job) list(ctx context.Context, kind string, query url.Values, ours func
 		if err := j.late(kind, o); err != nil {
 			return err
 		}
-		j.take(kind, o)
+		j.take(key{kind, uuid}, o)
 	}
 	return nil
 }
 
 // take notes an object as one of the load balancer's. One without our mark is to get it: another driver may have made it.
-func (j *job) take(kind string, o controller.Object) {
-	k := key{kind, uuidOf(kind, o)}
+func (j *job) take(k key, o controller.Object) {
 	j.known[k] = o
-	if m, ok := markOf(kind, o); !ok || m.lb != j.lb.ID {
+	if m, ok := markOf(k.kind, o); !ok || m.lb != j.lb.ID {
 		j.adopt[k] = true
 	}
 }

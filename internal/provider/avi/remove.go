@@ -22,7 +22,7 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	p.memory.begin(lb.ID, now)
 	j := p.job(lb)
 	j.unsure = !was.none
-	left, err := j.removeAll(ctx)
+	left, err := j.removeAll(ctx, was)
 	if err != nil && !controller.NoTenant(err) {
 		return p.explain(ctx, lb, err)
 	}
@@ -34,14 +34,12 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	return nil
 }
 
-// removeAll deletes the objects and the VRF context. It reads what there is: what others may have made under another lease goes, too. It
-// returns what has to wait for the controller.
-func (j *job) removeAll(ctx context.Context) (left []string, err error) {
-	anchor, err := j.anchor(ctx, nil, false)
-	if err != nil {
-		return nil, err
-	}
-	if err := j.read(ctx, anchor, translate.Objects(j.lb, nil, translate.Options{})); err != nil {
+// removeAll deletes the objects and the VRF context. It reads what there is, so that what others may have made under another lease goes, too:
+// unless an audit after the last Apply found nothing of that kind. It returns what has to wait for the controller.
+func (j *job) removeAll(ctx context.Context, was memory) (left []string, err error) {
+	if was.audited && was.serves(j) {
+		j.known = was.objects.clone()
+	} else if err := j.readAll(ctx); err != nil {
 		return nil, err
 	}
 	if err := j.removeKnown(ctx); err != nil {
@@ -54,7 +52,16 @@ func (j *job) removeAll(ctx context.Context) (left []string, err error) {
 	return left, err
 }
 
-// removeKnown deletes what was read. It is an error where others' objects refer to some of it.
+// readAll finds out what there is to remove.
+func (j *job) readAll(ctx context.Context) error {
+	anchor, err := j.anchor(ctx, nil, false)
+	if err != nil {
+		return err
+	}
+	return j.read(ctx, anchor, translate.Objects(j.lb, nil, translate.Options{}))
+}
+
+// removeKnown deletes what there is. It is an error where others' objects refer to some of it.
 func (j *job) removeKnown(ctx context.Context) error {
 	var kept []string
 	for _, k := range j.known.keys() {
