@@ -15,7 +15,9 @@ import (
 // the time. Nobody else changes anything, so nothing has drifted, ever; and an answer is of the trees that were asked about.
 func TestObserveInMotion(t *testing.T) {
 	const lives = 6
-	w := worldOf(t, avitest.Options{}, func(c *Config) { c.PollEvery, c.AuditEvery, c.Controller.Connections = time.Millisecond, time.Millisecond, 8 })
+	w := worldOf(t, avitest.Options{}, func(c *Config) {
+		c.PollEvery, c.AuditEvery, c.Controller.Connections = time.Millisecond, time.Millisecond, 8
+	})
 	var mu sync.Mutex
 	live := map[string]*lbaas.LoadBalancer{}
 	put := func(lb *lbaas.LoadBalancer, there bool) {
