@@ -1,7 +1,13 @@
 package avitest
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -318,6 +324,29 @@ func TestNoSecretIsTold(t *testing.T) {
 		}
 	}
 	want(t, "certificates that a key selects", 0., b.must(http.StatusOK, http.MethodGet, "sslkeyandcertificate?key.contains=PRIVATE", "", nil)["count"])
+}
+
+// TestOtherKeys than RSA's and EC's are none that Avi has.
+func TestOtherKeys(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	b.refuses(http.StatusBadRequest, "neither RSA nor EC", http.MethodPost, "sslkeyandcertificate",
+		js{"name": "c", "key": text("PRIVATE KEY", key), "certificate": js{"certificate": text("CERTIFICATE", certificate)}})
 }
 
 // TestHugeBodies are refused, and cost their sender the connection.

@@ -181,6 +181,9 @@ func (m *model) checkCertificate(o *object) error {
 	if text == "" && authority {
 		return nil
 	}
+	if len(keyParams(c.PublicKey)) == 0 {
+		return bad("Certificate %v has a key that is neither RSA nor EC", o.data["name"])
+	}
 	return checkKey(text, c)
 }
 

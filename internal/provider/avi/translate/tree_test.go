@@ -1,7 +1,9 @@
 package translate
 
 import (
-	"crypto/ed25519"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -122,14 +124,17 @@ func certificateOf(n int) keymanager.Reference {
 // pair is a certificate and its key, both the same each time.
 type pair struct {
 	cert *x509.Certificate
-	key  ed25519.PrivateKey
+	key  *ecdsa.PrivateKey
 }
 
 func issue(t testing.TB, by *pair, cn string, names ...string) *pair {
 	t.Helper()
-	seed := make([]byte, ed25519.SeedSize)
-	copy(seed, cn)
-	p := &pair{key: ed25519.NewKeyFromSeed(seed)}
+	scalar := sha256.Sum256([]byte(cn))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pair{key: key}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(len(cn))), Subject: pkix.Name{CommonName: cn}, BasicConstraintsValid: true, IsCA: by == nil || strings.HasSuffix(cn, " CA"),
 		NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -141,11 +146,11 @@ func issue(t testing.TB, by *pair, cn string, names ...string) *pair {
 		}
 		template.DNSNames = append(template.DNSNames, name)
 	}
-	parent, key := template, p.key
+	parent, signer := template, p.key
 	if by != nil {
-		parent, key = by.cert, by.key
+		parent, signer = by.cert, by.key
 	}
-	der, err := x509.CreateCertificate(nil, template, parent, p.key.Public(), key)
+	der, err := x509.CreateCertificate(nil, template, parent, p.key.Public(), signer) // without random numbers a signature is the same each time
 	if err != nil {
 		t.Fatal(err)
 	}
