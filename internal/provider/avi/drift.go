@@ -107,7 +107,7 @@ func (a *audit) newest(lbID string) stamp {
 // after it was looked.
 func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
 	var all []string
-	if s.began.After(was.ended) {
+	if !s.early(was) {
 		all = vanished(was, s)
 	}
 	if a != nil && a.began.After(was.ended) {
@@ -118,6 +118,13 @@ func drift(lb *lbaas.LoadBalancer, was memory, s *sight, a *audit) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// lag is how long after something was made inventories may not have it yet: they are the controller's memory of what it did, not what
+// it was told. That something is not there is found by an audit, too.
+const lag = 15 * time.Second
+
+// early tells whether a sight may not have what the last Apply made.
+func (s *sight) early(was memory) bool { return was.whole && !s.began.After(was.ended.Add(lag)) }
 
 // vanished are the virtual services and pools that the inventories do not have any more.
 func vanished(was memory, s *sight) []string {

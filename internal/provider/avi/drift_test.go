@@ -77,6 +77,18 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+// TestDriftOfWhatIsLate shows that an inventory which does not have what was just made is no reason to make it again; later it is.
+func TestDriftOfWhatIsLate(t *testing.T) {
+	lb := plain(demoProject, 'a')
+	vs := key{translate.VirtualService, translate.UUID(translate.VirtualService, lb.Listeners[0].ID)}
+	was := memory{whole: true, ended: time.Now(), objects: objects{vs: {}}}
+	for after, want := range map[time.Duration]int{-time.Second: 0, time.Second: 0, lag: 0, lag + 1: 1} {
+		if got := drift(lb, was, &sight{began: was.ended.Add(after)}, nil); len(got) != want {
+			t.Errorf("%v after it was made: %v", after, got)
+		}
+	}
+}
+
 // TestDriftTooMany has an older process leave a pool behind.
 func TestDriftTooMany(t *testing.T) {
 	s := newController(t)

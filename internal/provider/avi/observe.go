@@ -52,7 +52,7 @@ func (p *Provider) observation(ctx context.Context, lb *lbaas.LoadBalancer, v vi
 		last = v.audit.newest(lb.ID)
 	}
 	return provider.Observation{
-		Operating:  lb.RollUp(lookout{lb, v.sight}.reported()),
+		Operating:  lb.RollUp(lookout{lb, v.sight, v.sight.early(was)}.reported()),
 		Statistics: p.statistics(ctx, lb, v.metrics),
 		Drifted:    len(changes) > 0,
 		Generation: last.generation,

@@ -51,6 +51,7 @@ func serverKey(address string, port int) string { return net.JoinHostPort(addres
 type lookout struct {
 	lb    *lbaas.LoadBalancer
 	sight *sight
+	young bool // it was just made: inventories may not have it yet
 }
 
 // reported is what the controller says of the listeners and members. It is pure. What is switched off is not reported.
@@ -77,7 +78,12 @@ func (o lookout) reported() lbaas.Reported {
 // listener is "" for one that the controller does not have. One of whose children not all are up is up in part.
 func (o lookout) listener(l *lbaas.Listener) lbaas.OperatingStatus {
 	is, there := o.sight.services[translate.UUID(translate.VirtualService, l.ID)]
-	if !l.AdminStateUp || !there {
+	switch {
+	case !l.AdminStateUp:
+		return ""
+	case !there && o.young:
+		return lbaas.Offline
+	case !there:
 		return ""
 	}
 	switch is {

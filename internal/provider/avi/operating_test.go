@@ -170,10 +170,21 @@ func TestOperatingStatuses(t *testing.T) {
 					want[id] = status
 				}
 			}
-			if diff := cmp.Diff(want, lb.RollUp(lookout{lb, s}.reported())); diff != "" {
+			if diff := cmp.Diff(want, lb.RollUp(lookout{lb: lb, sight: s}.reported())); diff != "" {
 				t.Errorf("statuses (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOperatingStatusesOfTheYoung shows that what was just made and is in no inventory yet is not broken.
+func TestOperatingStatusesOfTheYoung(t *testing.T) {
+	for young, want := range map[bool]lbaas.OperatingStatus{true: lbaas.Offline, false: lbaas.Broken} {
+		lb := watched()
+		all := lb.RollUp(lookout{lb: lb, sight: &sight{}, young: young}.reported())
+		if got := all[watchedListener]; got != want || all[watchedLB] != lbaas.Online {
+			t.Errorf("young %v: the listener is %s, want %s; the load balancer %s", young, got, want, all[watchedLB])
+		}
 	}
 }
 
