@@ -16,7 +16,11 @@ import (
 // Apply makes the controller's objects what the tree wants. It works from what the controller answered to the Apply before, where that
 // ended well and under the same lease; else it reads what there is. Objects that are as they are wanted cost no request.
 func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.Result, error) {
-	defer p.locks.lock(lb.ID)()
+	unlock, err := p.locks.lock(ctx, lb.ID)
+	if err != nil {
+		return provider.Result{}, p.explain(ctx, lb, err)
+	}
+	defer unlock()
 	was := p.memory.get(lb.ID)
 	now := stampOf(lb)
 	if now.before(was.stamp) {

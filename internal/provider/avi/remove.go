@@ -14,7 +14,11 @@ import (
 // the last there, and sees to it that the controller frees its ports. Where others' objects refer to ours, and while ports are
 // not free, it gives an *lbaas.Error that names them.
 func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
-	defer p.locks.lock(lb.ID)()
+	unlock, err := p.locks.lock(ctx, lb.ID)
+	if err != nil {
+		return p.explain(ctx, lb, err)
+	}
+	defer unlock()
 	was, now := p.memory.get(lb.ID), stampOf(lb)
 	if now.before(was.stamp) {
 		return lateError(lb.ID, now, was.stamp)

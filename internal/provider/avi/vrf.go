@@ -80,7 +80,11 @@ func (j *job) vrfKey() string { return j.tenant.UUID + j.tenant.Name + " " + vrf
 
 // ensureVRF returns the UUID of the subnet's VRF context, which is made where there is none. Nobody in this process deletes it from here on.
 func (j *job) ensureVRF(ctx context.Context) (string, error) {
-	defer j.p.locks.lock(j.vrfKey())()
+	unlock, err := j.p.locks.lock(ctx, j.vrfKey())
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	j.use(true)
 	is, err := j.findVRF(ctx)
 	if is != nil || err != nil {
@@ -131,7 +135,11 @@ func (j *job) removeVRF(ctx context.Context) (referrers string, err error) {
 	if j.lb.VIPSubnetID == "" {
 		return "", nil
 	}
-	defer j.p.locks.lock(j.vrfKey())()
+	unlock, err := j.p.locks.lock(ctx, j.vrfKey())
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if j.p.uses.others(j.lb.ID, func(u use) bool { return u.vrf == j.vrfKey() }) {
 		return "", nil
 	}
