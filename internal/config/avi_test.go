@@ -23,6 +23,7 @@ func TestAviRefuses(t *testing.T) {
 		{"bad other name", aviLine + "[avi]\n" + good, "p.conf:3: section [avi] is unknown: no line"},
 		{"bad letter case", aviLine + "[Avi_ADC]\n" + good, "section [Avi_ADC] is unknown: write [avi_adc]"},
 		{"bad other driver", "[service_providers]\nservice_provider = LOADBALANCERV2:avi_adc:haproxy\n[avi_adc]\n" + good, "section [avi_adc] is unknown"},
+		{"bad same name", aviLine + "service_provider = LOADBALANCERV2:avi_adc:avi\n[avi_adc]\n" + good, "p.conf:2: option service_provider in [service_providers] names avi_adc twice"},
 		{"bad no section", aviLine, "p.conf: section [avi_adc] needs the option address"},
 		{"bad no address", aviLine + "[avi_adc]\npassword = x\n", "section [avi_adc] needs the option address"},
 		{"bad no password", aviLine + "[avi_adc]\naddress = a\n", "section [avi_adc] needs the option password, or one of password_file, token and token_file"},
@@ -136,6 +137,46 @@ func TestAviFiles(t *testing.T) {
 	c, err = load("token_file = " + filepath.Join(dir, "password") + "\n")
 	if err != nil || c.Avi["avi_adc"].Token != "pass word " {
 		t.Errorf("Load of a token gives %+v, %v", c.Avi["avi_adc"], err)
+	}
+}
+
+// TestSecretsAreNotInErrors has lines that are not in the form of INI, or not in that of their options. The errors name the line, and do not
+// show what is on it.
+func TestSecretsAreNotInErrors(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"password s3cret", "p.conf:5: key-value delimiter not found"},
+		{"= s3cret", "p.conf:5: has no option before its ="},
+		{"password = `s3cret", "has no end"},
+		{`password = """s3cret`, "has no end"},
+		{"`s3cret = x", "has no end"},
+		{`"password" s3cret`, "p.conf:5: key-value delimiter not found"},
+		{"password = s3cret\npassword = s3cret", "p.conf:5: option password in [avi_adc] is given 2 times"},
+		{"password = s3cret\ntoken = s3cret", "section [avi_adc] has more than one of password"},
+		{"pasword = s3cret", "p.conf:5: option pasword in [avi_adc] is unknown"},
+		{"Password = s3cret", "p.conf:5: option Password in [avi_adc] is unknown"},
+	} {
+		_, err := config.Parse("p.conf", []byte(aviLine+"[avi_adc]\naddress = avi\n"+test.line+"\n"))
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("Parse of the line %s gives %v, want an error with %q and without the secret", test.line, err, test.want)
+		}
+	}
+}
+
+// TestAviPasswords reads passwords as they are: quotes around one do not belong to it, all else does.
+func TestAviPasswords(t *testing.T) {
+	for line, want := range map[string]string{
+		`"avi123"`: "avi123", `'avi123'`: "avi123", `"`: `"`, `a"b"`: `a"b"`, `"a"b"`: `"a"b"`, `'a"`: `'a"`, `"it's"`: "it's",
+		"a#b;c": "a#b;c", "a # b": "a # b", "%(user)s%%": "%(user)s%%", "$HOME": "$HOME", `a\nb\`: `a\nb\`, "a=b:c": "a=b:c",
+		"pässwörd ☃": "pässwörd ☃", "a b": "a b", "[x]": "[x]", "a`b`": "a`b`",
+	} {
+		c, err := config.Parse("p.conf", []byte(aviLine+"[avi_adc]\naddress = avi\npassword = "+line+"\nuser = lbaas\n"))
+		if err != nil {
+			t.Errorf("Parse of the password %s: %v", line, err)
+			continue
+		}
+		if a := c.Avi["avi_adc"]; string(a.Password) != want || a.User != "lbaas" {
+			t.Errorf("Parse gives the password %q of user %s, want %q", string(a.Password), a.User, want)
+		}
 	}
 }
 

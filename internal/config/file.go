@@ -43,7 +43,7 @@ func Parse(name string, data []byte) (Config, error) {
 		ChildSectionDelimiter:      "\x00",
 	}, bytes.NewReader(data))
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+		return Config{}, unreadable(name, data, err)
 	}
 	c := Default()
 	c.Policy = defaultPolicy()
@@ -52,6 +52,7 @@ func Parse(name string, data []byte) (Config, error) {
 	for _, section := range early {
 		d.section(section)
 	}
+	d.halfRead = len(d.errs) > 0
 	d.addAvi(&c)
 	for _, section := range late {
 		d.section(section)
@@ -67,6 +68,37 @@ func Parse(name string, data []byte) (Config, error) {
 	}
 	c.Policy = c.Policy.in(filepath.Dir(name))
 	return c, nil
+}
+
+// unreadable is the error of a file that is not in the form of INI. The library's words have the line in them, which may be that of a
+// password.
+func unreadable(name string, data []byte, err error) error {
+	n, why := 0, "cannot be read as lines of the form option = value"
+	if e, ok := errors.AsType[ini.ErrDelimiterNotFound](err); ok {
+		n, why = numberOf(data, e.Line), "key-value delimiter not found: want option = value"
+	}
+	if e, ok := errors.AsType[ini.ErrEmptyKeyName](err); ok {
+		n, why = numberOf(data, e.Line), "has no option before its ="
+	}
+	if strings.Contains(err.Error(), "missing closing key quote") {
+		why = "a ` or \"\"\" that begins an option or its value has no end"
+	}
+	if n > 0 {
+		return fmt.Errorf("%s:%d: %s", name, n, why)
+	}
+	return fmt.Errorf("%s: %s", name, why)
+}
+
+// numberOf finds a line by its text, with or without blanks around; 0 when it cannot tell.
+func numberOf(data []byte, text string) int {
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		if strings.TrimSpace(line) == strings.TrimSpace(text) {
+			return n
+		}
+	}
+	return 0
 }
 
 // sections puts those first that say which providers there are, and so which other sections.
@@ -102,6 +134,8 @@ type decoder struct {
 	data    []byte
 	options []option
 	errs    []error
+	// halfRead says that which providers there are is not known to the end.
+	halfRead bool
 }
 
 // knows tells whether there are options of a section.
@@ -115,6 +149,8 @@ func (d *decoder) section(s *ini.Section) {
 	case isAbsent:
 		d.fail(s.Name(), "", "is not available in this build: there is no way to use "+why+" yet; remove the section")
 		return
+	case d.halfRead && s.HasKey("address"):
+		return // it may well be that of a provider
 	default:
 		d.fail(s.Name(), "", "is unknown"+d.hint(s))
 		return
