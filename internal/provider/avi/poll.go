@@ -37,6 +37,9 @@ const (
 	few    = 2 // audits and collections of metrics that are; others' requests are to get through
 )
 
+// maxPause bounds how long it is waited before states are asked for anew: who waits has but so much time.
+const maxPause = 5 * time.Second
+
 // askTime bounds how long one thing is asked for, in whatever number of requests.
 const askTime = 5 * time.Minute
 
@@ -341,7 +344,7 @@ func (p *Provider) poll(ctx context.Context, d *desk, lbs []*lbaas.LoadBalancer)
 	if made.After(fresh) {
 		fresh = made
 		if !last.IsZero() && last.Before(made) {
-			if err := pause(ctx, every/3-time.Since(last)); err != nil {
+			if err := pause(ctx, min(every/3-time.Since(last), maxPause)); err != nil {
 				return nil, err
 			}
 		}
