@@ -22,7 +22,6 @@ type model struct {
 	referrers map[string]map[string]bool    // who refers to what, by path
 	last      int64                         // the newest _last_modified that was given out, in microseconds
 	made      int64                         // how many objects were made
-	changes   []change                      // not told yet
 }
 
 // modelOptions say what kind of controller this is.
@@ -35,13 +34,6 @@ type modelOptions struct {
 	SharedCAs   bool
 	DefaultType string           // vtype of Default-Cloud; empty: CLOUD_OPENSTACK
 	Now         func() time.Time // nil: time.Now
-	// Changed is told of every change after it is made, before the call returns, without the model's lock.
-	Changed func(change)
-}
-
-// A change is one object's creation, update or deletion, or a cloud's garbage collection.
-type change struct {
-	Op, Kind, UUID string // Op is "create", "update", "delete" or "gc"
 }
 
 // An object is one stored thing. References in data are "/api/<kind>/<uuid>". Data is not changed once stored, but replaced.
@@ -77,31 +69,18 @@ func newModel(o modelOptions) (*model, error) {
 	}
 	m := &model{opts: o, schema: s, version: v, objects: map[string]map[string]*object{}, referrers: map[string]map[string]bool{}}
 	m.install()
-	m.changes = nil
 	return m, nil
 }
 
 // do answers a call: GET, POST, PUT, PATCH, DELETE of objects and PUT/PATCH cloud/<uuid>/gc. An unknown kind is a 404 with an empty body.
 func (m *model) do(c call) answer {
-	a, changes, err := m.step(c)
+	m.mu.Lock()
+	defer m.mu.Unlock() // whatever happens, the next call is not kept waiting
+	a, err := m.serve(c)
 	if err != nil {
 		return refused(err) // what was made on the way is undone
 	}
-	if m.opts.Changed != nil {
-		for _, ch := range changes {
-			m.opts.Changed(ch)
-		}
-	}
 	return a
-}
-
-// step answers a call while no other one is, and takes what it changed. Whatever happens, the next call is not kept waiting.
-func (m *model) step(c call) (a answer, changes []change, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	defer func() { changes, m.changes = m.changes, nil }()
-	a, err = m.serve(c)
-	return a, nil, err
 }
 
 // refused answers with an error.
@@ -226,13 +205,10 @@ func (m *model) edit(kind, uuid string, f func(map[string]any)) error {
 // drop removes an object without asking who refers to it; false: there was none.
 func (m *model) drop(kind, uuid string) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	o := m.objects[kind][uuid]
 	if o != nil {
 		m.forget(o)
-	}
-	m.mu.Unlock()
-	if o != nil && m.opts.Changed != nil {
-		m.opts.Changed(change{Op: "delete", Kind: kind, UUID: uuid})
 	}
 	return o != nil
 }

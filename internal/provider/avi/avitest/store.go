@@ -61,7 +61,7 @@ func (m *model) users(o *object, kind string) []*object {
 
 func byAge(a, b *object) int { return cmp.Compare(a.order, b.order) }
 
-// commit stores what is wanted of an object if the controller's rules allow it, and tells of it; else all stays as it was.
+// commit stores what is wanted of an object if the controller's rules allow it; else all stays as it was.
 func (m *model) commit(old, o *object) error {
 	m.complete(o)
 	m.put(o)
@@ -72,20 +72,11 @@ func (m *model) commit(old, o *object) error {
 		}
 		return err
 	}
-	op := "update"
-	if old == nil {
-		op = "create"
-	}
 	if !o.untouched {
 		o.data["_last_modified"] = strconv.FormatInt(m.stamp(), 10)
 	}
 	o.writes++
-	m.tell(op, o)
 	return nil
-}
-
-func (m *model) tell(op string, o *object) {
-	m.changes = append(m.changes, change{Op: op, Kind: o.kind, UUID: o.uuid})
 }
 
 // clash refuses a name that another object of the tenant and kind has.

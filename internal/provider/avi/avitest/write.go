@@ -92,7 +92,6 @@ func (m *model) act(c call) (answer, error) {
 	if m.objects["cloud"][c.UUID] == nil {
 		return answer{}, &refusal{http.StatusNotFound, "Cloud object not found!"}
 	}
-	m.changes = append(m.changes, change{Op: "gc", Kind: "cloud", UUID: c.UUID})
 	return jsonAnswer(http.StatusOK, map[string]any{}), nil
 }
 
@@ -267,7 +266,6 @@ func (m *model) remove(kind *message, o *object) (answer, error) {
 	}
 	m.forget(o)
 	m.shrink(o)
-	m.tell("delete", o)
 	return answer{Status: http.StatusNoContent, Header: http.Header{}}, nil
 }
 
