@@ -14,6 +14,7 @@ import (
 func (p *Provider) Observe(ctx context.Context, lbs []*lbaas.LoadBalancer) (map[string]provider.Observation, error) {
 	all := map[string]provider.Observation{}
 	p.tallies.sweep()
+	p.uses.see(lbs, p.now())
 	if len(lbs) == 0 {
 		return all, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"plimsoll/internal/network"
@@ -19,31 +18,6 @@ import (
 // defaultPortWait is how long a removal waits for the controller to free its ports, where Config says nothing.
 const defaultPortWait = 30 * time.Second
 
-// waits are the load balancers for whose ports a removal waits, since when. The zero value has none.
-type waits struct {
-	mu    sync.Mutex
-	since map[string]time.Time
-}
-
-// start notes that a load balancer waits, and returns since when it does.
-func (w *waits) start(id string, now time.Time) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.since == nil {
-		w.since = map[string]time.Time{}
-	}
-	if _, waits := w.since[id]; !waits {
-		w.since[id] = now
-	}
-	return w.since[id]
-}
-
-func (w *waits) end(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.since, id)
-}
-
 // awaitCollection has the controller free what its service engines had for a load balancer, which it does by itself only after a while:
 // until then its networks cannot be deleted. It waits with a bound for that and for what is left besides, and then leaves it to the
 // controller.
@@ -54,12 +28,15 @@ func (j *job) awaitCollection(ctx context.Context, left []string) error {
 	}
 	left = append(left, names(ports)...)
 	if len(left) == 0 {
-		j.p.waits.end(j.lb.ID)
 		return nil
 	}
-	since := j.p.waits.start(j.lb.ID, j.p.now())
-	if j.p.now().Sub(since) >= j.p.portWait() {
-		j.p.waits.end(j.lb.ID)
+	now, is := j.p.now(), j.p.uses.get(j.lb.ID)
+	if is.waits.IsZero() {
+		is.waits = now
+	}
+	is.seen = now
+	j.p.uses.set(j.lb.ID, is)
+	if now.Sub(is.waits) >= j.p.portWait() {
 		j.p.log().Warn("left to Avi's garbage collection; until ports go their networks cannot be deleted", "load_balancer", j.lb.ID, "left", left)
 		return nil
 	}
@@ -81,7 +58,7 @@ func (j *job) leftPorts(ctx context.Context) ([]*network.Port, error) {
 		}
 	}
 	for _, s := range subnets {
-		if j.p.uses.others(j.lb.ID, func(u use) bool { return slices.Contains(u.subnets, s) }) {
+		if j.p.uses.others(j.lb.ID, j.p.now(), func(u use) bool { return slices.Contains(u.subnets, s) }) {
 			continue
 		}
 		ports, err := j.portsIn(ctx, s)
@@ -132,14 +109,14 @@ func (j *job) collect(ctx context.Context) {
 }
 
 func (j *job) forceCollection(ctx context.Context) error {
-	clouds, err := j.p.ctl.List(ctx, controller.Admin, "cloud", url.Values{"name": {j.p.cloud()}})
+	cloud, err := j.named(ctx, controller.Admin, "cloud", j.p.cloud())
 	if err != nil {
-		return fmt.Errorf("look for cloud %s: %w", j.p.cloud(), err)
+		return err
 	}
-	if len(clouds) == 0 {
+	if cloud == nil {
 		return fmt.Errorf("there is no cloud %s", j.p.cloud())
 	}
-	path := "cloud/" + url.PathEscape(uuidOf("cloud", clouds[0])) + "/gc"
+	path := "cloud/" + url.PathEscape(uuidOf("cloud", cloud)) + "/gc"
 	return j.p.ctl.Call(ctx, controller.Admin, "PUT", path, url.Values{"force": {"True"}}, map[string]any{}, nil)
 }
 

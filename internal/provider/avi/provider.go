@@ -59,7 +59,6 @@ type Provider struct {
 	locks  locks // of load balancers by id, and of what they share
 	memory memories
 	uses   uses
-	waits  waits
 	now    func() time.Time
 
 	watcher *watcher // of what the controller says of load balancers

@@ -91,6 +91,20 @@ func (j *job) list(ctx context.Context, kind string, query url.Values, ours func
 	return nil
 }
 
+// named finds an object by its name; nil is that there is none.
+func (j *job) named(ctx context.Context, t controller.Tenant, kind, name string) (controller.Object, error) {
+	list, err := j.p.ctl.List(ctx, t, kind, url.Values{"name": {name}})
+	if err != nil {
+		return nil, fmt.Errorf("look for %s %s: %w", kind, name, err)
+	}
+	for _, o := range list {
+		if o["name"] == name {
+			return o, nil
+		}
+	}
+	return nil, nil
+}
+
 // take notes an object as one of the load balancer's. One without our mark is to get it: another driver may have made it.
 func (j *job) take(k key, o controller.Object) {
 	j.known[k] = o

@@ -1,17 +1,26 @@
 package avi
 
 import (
+	"maps"
 	"slices"
 	"sync"
+	"time"
+
+	"plimsoll/lbaas"
 )
+
+// forsaken is after how long without a sign of a load balancer another process has it, and removes it perhaps.
+const forsaken = 10 * time.Minute
 
 // use is what a load balancer shares with others.
 type use struct {
-	vrf     string   // its VRF context, see vrfName; "" is none of its subnet's own
-	subnets []string // of its VIP and its members
+	vrf     string    // its VRF context, see vrfName; "" is none of its subnet's own
+	subnets []string  // of its VIP and its members
+	waits   time.Time // since when its removal waits for ports
+	seen    time.Time // when this process had to do with it last
 }
 
-// uses are those of the load balancers that this process worked on. The zero value has none.
+// uses are those of the load balancers that this process works on. The zero value has none.
 type uses struct {
 	mu  sync.Mutex
 	all map[string]use
@@ -30,6 +39,19 @@ func (u *uses) set(id string, now use) {
 		}
 	}
 	u.all[id] = now
+	maps.DeleteFunc(u.all, func(_ string, is use) bool { return now.seen.Sub(is.seen) > forsaken })
+}
+
+// see notes that this process still has load balancers.
+func (u *uses) see(lbs []*lbaas.LoadBalancer, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, lb := range lbs {
+		if is, known := u.all[lb.ID]; known {
+			is.seen = now
+			u.all[lb.ID] = is
+		}
+	}
 }
 
 // get is what a load balancer uses.
@@ -45,12 +67,12 @@ func (u *uses) drop(id string) {
 	delete(u.all, id)
 }
 
-// others tells whether another load balancer is of such a use.
-func (u *uses) others(id string, such func(use) bool) bool {
+// others tells whether another load balancer of this process is of such a use.
+func (u *uses) others(id string, now time.Time, such func(use) bool) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for other, is := range u.all {
-		if other != id && such(is) {
+		if other != id && now.Sub(is.seen) <= forsaken && such(is) {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package avi
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/google/uuid"
@@ -68,7 +67,7 @@ func (j *job) vrfUUIDs() (first, second string) {
 
 // use notes what the load balancer shares with others.
 func (j *job) use(inVRF bool) {
-	u := use{subnets: subnetsOf(j.lb)}
+	u := use{subnets: subnetsOf(j.lb), seen: j.p.now()}
 	if inVRF {
 		u.vrf = j.vrfKey()
 	}
@@ -104,17 +103,7 @@ func (j *job) ensureVRF(ctx context.Context) (string, error) {
 }
 
 func (j *job) findVRF(ctx context.Context) (controller.Object, error) {
-	name := vrfName(j.lb.VIPSubnetID)
-	list, err := j.p.ctl.List(ctx, j.tenant, translate.VRFContext, url.Values{"name": {name}})
-	if err != nil {
-		return nil, fmt.Errorf("look for VRF context %s: %w", name, err)
-	}
-	for _, o := range list {
-		if o["name"] == name {
-			return o, nil
-		}
-	}
-	return nil, nil
+	return j.named(ctx, j.tenant, translate.VRFContext, vrfName(j.lb.VIPSubnetID))
 }
 
 func (j *job) createVRF(ctx context.Context, id string) error {
@@ -140,7 +129,7 @@ func (j *job) removeVRF(ctx context.Context) (referrers string, err error) {
 		return "", err
 	}
 	defer unlock()
-	if j.p.uses.others(j.lb.ID, func(u use) bool { return u.vrf == j.vrfKey() }) {
+	if j.p.uses.others(j.lb.ID, j.p.now(), func(u use) bool { return u.vrf == j.vrfKey() }) {
 		return "", nil
 	}
 	is, err := j.findVRF(ctx)
