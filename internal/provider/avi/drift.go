@@ -20,6 +20,8 @@ type audit struct {
 	took    time.Duration
 	objects objects
 	ours    map[string][]key // by load balancer, as the objects' marks say
+	tenants map[string]bool  // that have any
+	states  int              // how many of them are in inventories
 
 	mu       sync.Mutex
 	compared map[comparison][]string // what came of it: it is asked for again and again
@@ -50,7 +52,7 @@ func (a *audit) compare(c comparison, judge func() []string) []string {
 // list reads all objects of the kinds that load balancers are made of. What has no mark of ours and is not known as one of ours is
 // not kept.
 func (p *Provider) list(ctx context.Context, t controller.Tenant) (*audit, error) {
-	a := &audit{began: time.Now(), objects: objects{}, ours: map[string][]key{}}
+	a := &audit{began: time.Now(), objects: objects{}, ours: map[string][]key{}, tenants: map[string]bool{}}
 	known := p.memory.objects()
 	for _, kind := range kinds {
 		err := p.ctl.Each(ctx, t, kind, nil, func(o controller.Object) { a.add(kind, o, known) })
@@ -75,6 +77,10 @@ func (a *audit) add(kind string, o controller.Object, known objects) {
 	}
 	if marked || was != nil {
 		a.objects[k] = o
+		a.tenants[textAt(o, "tenant_ref")] = true
+		if kind == translate.VirtualService || kind == translate.Pool {
+			a.states++
+		}
 	}
 }
 

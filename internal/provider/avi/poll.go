@@ -201,21 +201,32 @@ func (w *watcher) part() bool {
 	return first
 }
 
-// views are what is known of the tenants of some load balancers, by tenant; it is asked for where it is too old.
+// views are what is known of the tenants of some load balancers, by tenant; it is asked for where it is too old. All tenants are asked at
+// once, but not where one has all load balancers, where the user may not, and where there are so many others' objects that it costs more.
 func (p *Provider) views(ctx context.Context, lbs []*lbaas.LoadBalancer) (func(*lbaas.LoadBalancer) view, error) {
-	if !p.watcher.lone() {
-		all, err := p.view(ctx, controller.AllTenants, lbs)
-		if err == nil {
-			return func(*lbaas.LoadBalancer) view { return all }, nil
-		}
-		if !forbidden(err) {
-			return nil, err
-		}
+	if p.cfg.Tenants.Single != "" || p.watcher.lone() {
+		return p.viewsOfEach(ctx, lbs)
+	}
+	all, err := p.view(ctx, controller.AllTenants, lbs)
+	switch {
+	case forbidden(err):
 		if p.watcher.part() {
 			p.log().Info("controller lets no user read all tenants at once; each is asked by itself", "err", err)
 		}
+		return p.viewsOfEach(ctx, lbs)
+	case err != nil:
+		return nil, err
+	case all.crowded():
+		p.watcher.part() // from the next time on
 	}
-	return p.viewsOfEach(ctx, lbs)
+	return func(*lbaas.LoadBalancer) view { return all }, nil
+}
+
+// crowded tells whether it takes fewer requests to ask for the states in each tenant that has load balancers than in all at once.
+func (v view) crowded() bool {
+	const inventories, pageSize = 2, 200
+	rows := len(v.sight.services) + len(v.sight.pools)
+	return v.audit != nil && 2*v.audit.states < rows && inventories*len(v.audit.tenants) < rows/pageSize
 }
 
 // viewsOfEach asks tenant by tenant. In one that is not there is nothing. Of one that cannot be read nothing is known, which is no

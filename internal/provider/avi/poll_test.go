@@ -3,6 +3,7 @@ package avi
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,80 @@ func TestObserveInAHurry(t *testing.T) {
 	}
 	if polls != 1 {
 		t.Errorf("%d polls, want 1", polls)
+	}
+}
+
+// TestCrowdedControllers shows whose tenants are asked one by one.
+func TestCrowdedControllers(t *testing.T) {
+	for _, test := range []struct {
+		name                  string
+		rows, states, tenants int
+		want                  bool
+	}{
+		{"empty", 0, 0, 0, false}, {"ours alone, in few tenants", 3000, 3000, 2, false}, {"ours alone, in many", 3000, 3000, 1000, false},
+		{"others', and few of ours", 20000, 40, 10, true}, {"others', and many of our tenants", 20000, 600, 300, false},
+		{"others', and we have none yet", 20000, 0, 0, true}, {"few of others'", 300, 2, 1, false},
+	} {
+		v := view{sight: &sight{services: map[string]health{}}, audit: &audit{states: test.states, tenants: map[string]bool{}}}
+		for i := range test.rows {
+			v.sight.services[fmt.Sprint(i)] = up
+		}
+		for i := range test.tenants {
+			v.audit.tenants[fmt.Sprint(i)] = true
+		}
+		if got := v.crowded(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+	if (view{sight: &sight{}}).crowded() {
+		t.Error("crowded without an audit")
+	}
+}
+
+// TestObserveAmongOthers has many objects of others' on the controller. They are read once.
+func TestObserveAmongOthers(t *testing.T) {
+	s := newController(t)
+	p := open(t, s, nil)
+	a, b := plain(demoProject, 'a'), plain(otherProject, 'b')
+	apply(t, p, a, b)
+	for i := range 1100 {
+		if _, err := p.ctl.Create(t.Context(), controller.Admin, translate.Pool, fmt.Sprint("pool-", i), controller.Object{"name": fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]provider.Observation{a.ID: well(a), b.ID: well(b)}
+	for _, pages := range []int{6, 2, 2} {
+		s.ResetCalls()
+		if diff := cmp.Diff(want, observe(t, p, a, b)); diff != "" {
+			t.Errorf("Observe (-want +got):\n%s", diff)
+		}
+		n := 0
+		for _, path := range paths(s) {
+			if path == "GET pool-inventory" {
+				n++
+			}
+		}
+		if n != pages {
+			t.Errorf("%d pages of pools were read, want %d", n, pages)
+		}
+	}
+}
+
+// TestObserveSingleTenant has all load balancers in one tenant, which alone is asked.
+func TestObserveSingleTenant(t *testing.T) {
+	s := newController(t)
+	p := open(t, s, func(c *Config) { c.Tenants.Single = "demo" })
+	a, b := plain(demoProject, 'a'), plain(otherProject, 'b')
+	b.VIPAddress = netip.MustParseAddr("10.0.3.4")
+	apply(t, p, a, b)
+	s.ResetCalls()
+	if diff := cmp.Diff(map[string]provider.Observation{a.ID: well(a), b.ID: well(b)}, observe(t, p, a, b)); diff != "" {
+		t.Errorf("Observe (-want +got):\n%s", diff)
+	}
+	for _, c := range s.Calls() {
+		if c.Tenant == "*" {
+			t.Errorf("all tenants were asked: %s", c)
+		}
 	}
 }
 
