@@ -32,7 +32,7 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 		return provider.Result{}, p.explain(ctx, lb, err)
 	}
 	p.memory.put(lb.ID, memory{
-		stamp: now, whole: true, done: now, tenant: j.tenant, objects: j.known, wanted: public(j.settled), refused: j.refused(), none: len(j.known) == 0,
+		stamp: now, whole: true, done: now, tenant: j.tenant, objects: j.known, wanted: public(j.settled), refused: j.refused, none: len(j.known) == 0,
 		ended: time.Now(),
 	})
 	return provider.Result{Failures: j.failures, Method: j.method()}, nil
@@ -54,7 +54,7 @@ func (p *Provider) applied(ctx context.Context, lb *lbaas.LoadBalancer, was memo
 				continue
 			}
 		}
-		if warm && (err == nil && j.refused() || controller.Refused(err) || controller.Absent(err)) {
+		if warm && (err == nil && j.refused || controller.Refused(err) || controller.Absent(err)) {
 			was = memory{}
 			continue
 		}
@@ -67,9 +67,6 @@ func (p *Provider) applied(ctx context.Context, lb *lbaas.LoadBalancer, was memo
 func (m memory) serves(j *job) bool {
 	return m.whole && !m.refused && m.done.epoch == j.mark.epoch && m.done.generation < j.mark.generation && m.tenant == j.tenant
 }
-
-// refused tells whether the controller refused anything.
-func (j *job) refused() bool { return len(j.failures) > j.unread }
 
 func (j *job) method() string {
 	if j.writes == 0 {
@@ -211,14 +208,10 @@ func (j *job) ensure(ctx context.Context, w translate.Object) error {
 		}
 		return nil
 	}
-	failed := len(j.failures)
-	err := j.write(ctx, whole)
-	if err != nil {
-		if err = j.refusal(ctx, whole, err); err != nil {
-			return err
-		}
+	if err := j.write(ctx, whole); err != nil {
+		return j.refusal(ctx, whole, err)
 	}
-	if len(j.failures) == failed && cause.Reason == "" {
+	if cause.Reason == "" {
 		j.settle(w)
 	}
 	return nil
@@ -253,14 +246,12 @@ func (j *job) possible(w translate.Object) (whole translate.Object, cause provid
 
 // refusal blames who asked for what the controller refuses. Any other error stays one.
 func (j *job) refusal(ctx context.Context, w translate.Object, err error) error {
-	if !controller.Refused(err) && !errors.Is(err, errTaken) {
+	if !refused(err) {
 		return err
 	}
+	j.refused = true
 	if w.Kind == translate.Pool {
-		if err = j.isolate(ctx, w, err); err == nil {
-			return nil
-		}
-		if !controller.Refused(err) && !errors.Is(err, errTaken) {
+		if err = j.isolate(ctx, w, err); err == nil || !refused(err) {
 			return err
 		}
 	}
@@ -271,6 +262,9 @@ func (j *job) refusal(ctx context.Context, w translate.Object, err error) error 
 	}
 	return nil
 }
+
+// refused tells whether the controller does not make an object as it is asked for.
+func refused(err error) bool { return controller.Refused(err) || errors.Is(err, errTaken) }
 
 // reason is why the controller does not make an object, for users.
 func (j *job) reason(kind string, err error) provider.Failure {

@@ -27,7 +27,7 @@ type job struct {
 	inVRF    bool                        // the VRF context of its subnet
 	unsure   bool                        // there may be something without the anchor: others may have been at work at the same time
 	writes   int
-	unread   int // failures that come of secrets, not of the controller
+	refused  bool // the controller refused some of it
 }
 
 func (p *Provider) job(lb *lbaas.LoadBalancer) *job {

@@ -186,14 +186,15 @@ func label(field string, i int, wanted any) string {
 
 // partners finds for every wanted element the one of the known elements that it is to become of, or -1.
 func partners(field string, known, wanted []any) []int {
-	partner := make([]int, len(wanted))
-	taken := make([]bool, len(known))
+	ks, ws := elementsOf(field, known), elementsOf(field, wanted)
+	partner := make([]int, len(ws))
+	taken := make([]bool, len(ks))
 	for i := range partner {
 		partner[i] = -1
 	}
 	for pass := range passes {
-		for i, w := range wanted {
-			for j, k := range known {
+		for i, w := range ws {
+			for j, k := range ks {
 				if partner[i] < 0 && !taken[j] && matches(field, pass, i == j, k, w) {
 					partner[i], taken[j] = j, true
 				}
@@ -203,24 +204,38 @@ func partners(field string, known, wanted []any) []int {
 	return partner
 }
 
+// element is one of a list. Its keys are made once: each is compared with many.
+type element struct {
+	value    any
+	isObject bool
+	keys     []string
+}
+
+func elementsOf(field string, list []any) []element {
+	all := make([]element, len(list))
+	for i, v := range list {
+		all[i].value = v
+		if m, ok := v.(map[string]any); ok {
+			all[i].isObject, all[i].keys = true, keysOf(field, m)
+		}
+	}
+	return all
+}
+
 // passes is how often elements are matched: by their first keys, and then what is left by the second.
 const passes = 2
 
 // matches tells whether a wanted element is a known one, by the key of this pass. Elements without keys match by their place.
-func matches(field string, pass int, samePlace bool, known, wanted any) bool {
-	w, ok := wanted.(map[string]any)
-	if !ok {
-		return pass == 0 && same(field, known, wanted)
-	}
-	k, ok := known.(map[string]any)
-	if !ok {
+func matches(field string, pass int, samePlace bool, known, wanted element) bool {
+	switch {
+	case !wanted.isObject:
+		return pass == 0 && same(field, known.value, wanted.value)
+	case !known.isObject:
 		return false
-	}
-	ws, ks := keysOf(field, w), keysOf(field, k)
-	if ws == nil && ks == nil {
+	case wanted.keys == nil && known.keys == nil:
 		return samePlace
 	}
-	return pass < len(ws) && pass < len(ks) && ws[pass] != "" && ws[pass] == ks[pass]
+	return pass < len(wanted.keys) && pass < len(known.keys) && wanted.keys[pass] != "" && wanted.keys[pass] == known.keys[pass]
 }
 
 // keysOf are the keys of an element by which it is found again, the most certain first; none where its place is all that it has.

@@ -74,7 +74,6 @@ func (j *job) gather(ctx context.Context) (translate.Certificates, error) {
 			return nil, fmt.Errorf("read %s %s: %w", n.Use, n.Ref, err)
 		}
 	}
-	j.unread = len(j.failures)
 	return read, nil
 }
 

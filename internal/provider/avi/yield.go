@@ -2,7 +2,6 @@ package avi
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"plimsoll/internal/provider/avi/controller"
@@ -74,7 +73,7 @@ func (j *job) yield(ctx context.Context, less []translate.Object) error {
 		if is == nil {
 			continue
 		}
-		if err := j.update(ctx, w, is); err != nil && !controller.Refused(err) && !errors.Is(err, errTaken) {
+		if err := j.update(ctx, w, is); err != nil && !refused(err) {
 			return err
 		}
 	}
