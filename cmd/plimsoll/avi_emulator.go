@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -46,7 +47,9 @@ at once, or after --placement, and servers are up. What it has is gone when it e
 Its certificate is its own; --ca-file writes it where the option ca_file of a provider can name it. The password can be in
 the variable ` + aviPassword + ` instead of a flag.`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9443", "the `HOST:PORT` to serve on")
@@ -82,9 +85,13 @@ func (o emulatorOptions) options() (avitest.Options, error) {
 		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
 		Placement: o.placement, Instant: o.placement == 0, PortDelay: portDelay(o.portDelay), AnyNetwork: true, FailEvery: o.failEvery,
 	}
-	if o.network != "" {
-		options.Ports = aviPorts{url: o.network, token: os.Getenv(aviNetworkToken)}
+	if o.network == "" {
+		return options, nil
 	}
+	if u, err := url.Parse(o.network); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return avitest.Options{}, &usageError{fmt.Errorf("--network-url %s: want http:// or https:// and an address", o.network)}
+	}
+	options.Ports = aviPorts{url: o.network, token: os.Getenv(aviNetworkToken)}
 	return options, nil
 }
 
@@ -135,7 +142,7 @@ func parseTenant(text string) (name, id string, err error) {
 }
 
 // run serves until ctx ends.
-func (o emulatorOptions) run(ctx context.Context, out io.Writer) error {
+func (o emulatorOptions) run(ctx context.Context, out, problems io.Writer) error {
 	options, err := o.options()
 	if err != nil {
 		return err
@@ -150,24 +157,34 @@ func (o emulatorOptions) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	fmt.Fprintf(out, "plimsoll: ready on %s\n", s.URL)
-	o.collect(ctx, s)
+	collect(ctx, s, problems)
 	return s.Close()
 }
 
-// collect has garbage collection look after ports from time to time until ctx ends.
-func (o emulatorOptions) collect(ctx context.Context, s *avitest.Server) {
+// collect has garbage collection look after ports from time to time until ctx ends. What goes wrong is told once, not each time.
+func collect(ctx context.Context, s *avitest.Server, problems io.Writer) {
 	tick := time.NewTicker(collectInterval)
 	defer tick.Stop()
+	told := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.Collect(ctx); err != nil && ctx.Err() == nil {
-				fmt.Fprintf(os.Stderr, "plimsoll: collect ports: %v\n", err)
-			}
+			told = complain(ctx, s.Collect(ctx), told, problems)
 		}
 	}
+}
+
+// complain writes an error that is not the one that was told last, and returns what is the last one now.
+func complain(ctx context.Context, err error, told string, problems io.Writer) string {
+	if err == nil || ctx.Err() != nil {
+		return ""
+	}
+	if err.Error() != told {
+		fmt.Fprintf(problems, "plimsoll: collect ports: %v\n", err)
+	}
+	return err.Error()
 }
 
 // collectInterval is short, so that rehearsals need not wait.

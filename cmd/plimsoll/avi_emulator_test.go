@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +29,7 @@ func TestAviEmulatorRefuses(t *testing.T) {
 		{"avi-emulator --password p --tenant a=2add0600a0e444684beb9107aa0e2dff --tenant b=2add0600-a0e4-4468-4beb-9107aa0e2dff", exitUsage, "of that name or ID already"},
 		{"avi-emulator --password p --tenant admin=2add0600a0e444684beb9107aa0e2dff", exitUsage, "of that name or ID already"},
 		{"avi-emulator --password p --placement -1s", exitUsage, "cannot be less than 0"},
+		{"avi-emulator --password p --network-url nowhere", exitUsage, "want http:// or https://"},
 		{"avi-emulator --password p --fail-every -1", exitUsage, "cannot be less than 0"},
 		{"avi-emulator --password p --listen 127.0.0.1:0 --ca-file /nonesuch/ca.pem", exitFailed, "write the certificate"},
 		{"avi-emulator --password p --listen 127.0.0.1", exitFailed, "missing port"},
@@ -91,6 +93,19 @@ func TestAviEmulatorServesAndShows(t *testing.T) {
 		t.Errorf("the certificate: %v", err)
 	}
 	emulator.stop()
+}
+
+// TestPortsThatCannotBeCollected are told of once, and again when something else is wrong.
+func TestPortsThatCannotBeCollected(t *testing.T) {
+	var out strings.Builder
+	told, down := "", errors.New("the network service is down")
+	for _, err := range []error{down, down, nil, down, errors.New("no right"), down} {
+		told = complain(t.Context(), err, told, &out)
+	}
+	want := strings.Repeat("plimsoll: collect ports: the network service is down\n", 2) + "plimsoll: collect ports: no right\nplimsoll: collect ports: the network service is down\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("is told (-want +got):\n%s", diff)
+	}
 }
 
 // TestAviPorts asks a network service that is a table.
