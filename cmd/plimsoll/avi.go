@@ -29,7 +29,6 @@ func openAvi(w workshop, name string) (provider.Provider, error) {
 	}
 	c.Secrets, c.Networks, c.ProjectName = w.secrets, w.networks, w.projects
 	c.Statistics, c.AuditEvery = w.networks.Statistics, seconds(w.config.Reconcile.Audit)
-	c.Statistics = w.networks.Statistics
 	return avi.New(c)
 }
 
