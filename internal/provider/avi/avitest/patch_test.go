@@ -58,6 +58,28 @@ func TestPatch(t *testing.T) {
 	}
 }
 
+// TestPatchesWithOddKeys change nothing but what they name, and never make two of a kind.
+func TestPatchesWithOddKeys(t *testing.T) {
+	b := newBench(t, modelOptions{})
+	p := "pool/" + uuidIn(b.pool("p", js{"servers": []any{serverAt("10.0.0.1", 80, nil), js{"ip": js{"addr": "fd00::1", "type": "V6"}, "port": 80}}}))
+	before := b.must(http.StatusOK, http.MethodGet, p, "", nil)["servers"]
+	for _, unkeyed := range []js{{}, {"port": 80}, {"ip": js{"addr": "10.0.0.1", "type": "V4"}}, {"ip": js{"addr": "10.0.0.1", "type": "DNS"}, "port": 80}} {
+		got := b.must(http.StatusOK, http.MethodPatch, p, "", js{"delete": js{"servers": []any{unkeyed}}})
+		want(t, "servers", before, got["servers"])
+	}
+	twice := []any{serverAt("10.0.0.2", 80, nil), serverAt("10.0.0.2", 80, js{"ratio": 3})}
+	if got := b.must(http.StatusOK, http.MethodPatch, p, "", js{"add": js{"servers": twice}})["servers"].([]any); len(got) != 3 || got[2].(js)["ratio"] != 3. {
+		t.Errorf("of two alike the last one counts, but there is %v", got)
+	}
+	for _, alike := range []js{{"ip": js{"addr": "fd00:0::1", "type": "V6"}, "port": 80}, {"ip": js{"addr": "10.0.0.1", "type": "DNS"}, "port": 80}} {
+		b.refuses(http.StatusBadRequest, "duplicate server", http.MethodPatch, p, js{"add": js{"servers": []any{alike}}})
+	}
+	b.refuses(http.StatusBadRequest, "Expected an object", http.MethodPatch, p, js{"delete": js{"servers": []any{7}}})
+	b.refuses(http.StatusBadRequest, "is no reference", http.MethodPatch, p, js{"add": js{"health_monitor_refs": []any{"/api/" + p}}})
+	vip := "vsvip/" + uuidIn(b.vsvip("v"))
+	b.refuses(http.StatusBadRequest, "vip", http.MethodPatch, vip, js{"delete": js{"vip": []any{js{"vip_id": "0"}}}})
+}
+
 // TestBadPatches are refused.
 func TestBadPatches(t *testing.T) {
 	b := newBench(t, modelOptions{})

@@ -266,6 +266,9 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("_last_modified goes from %v to %v", first["_last_modified"], second["_last_modified"])
 	}
 	b.refuses(http.StatusPreconditionFailed, "", http.MethodPut, p, first)
+	b.refuses(http.StatusPreconditionFailed, "", http.MethodPut, p, js{"name": "p", "_last_modified": ""})
+	b.refuses(http.StatusBadRequest, "Expected a string", http.MethodPut, p, js{"name": "p", "_last_modified": 1572868800000000})
+	b.refuses(http.StatusBadRequest, "Expected a string", http.MethodPut, p, js{"name": "p", "_last_modified": js{}})
 	delete(first, "_last_modified")
 	b.must(http.StatusOK, http.MethodPut, p, "", first)
 	if err := b.m.edit("pool", uuidIn(p), func(o map[string]any) { o["description"] = "mine" }); err != nil {

@@ -186,14 +186,28 @@ func (m *model) replace(c call, kind *message, o *object, v version) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
-	if seen, ok := body["_last_modified"]; ok && seen != nil && seen != o.data["_last_modified"] {
-		return answer{}, &refusal{http.StatusPreconditionFailed, "Concurrent Update Error: the object was modified since it was read"}
+	if err := checkSeen(body["_last_modified"], o); err != nil {
+		return answer{}, err
 	}
 	next := o.successor()
 	if err := m.fillFrom(next, kind, body, v); err != nil {
 		return answer{}, err
 	}
 	return m.update(c, o, next, v)
+}
+
+// checkSeen refuses who saw another state of an object than it is in; who does not say what he saw is the last writer, and right.
+func checkSeen(seen any, o *object) error {
+	if seen == nil {
+		return nil
+	}
+	if _, ok := seen.(string); !ok { // 412 would send a client around in circles
+		return wrong("_last_modified", "Expected a string but got type %q.", typeName(seen))
+	}
+	if seen != o.data["_last_modified"] {
+		return &refusal{http.StatusPreconditionFailed, "Concurrent Update Error: the object was modified since it was read"}
+	}
+	return nil
 }
 
 // successor is what replaces an object, without its data.
