@@ -2,6 +2,7 @@ package avi
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,6 +31,8 @@ func TestUnavailable(t *testing.T) {
 	}{
 		{"controller down", nil, true, []string{"does not answer", "127.0.0.1:", "avi_adc", "plimsoll doctor"}},
 		{"wrong password", func(c *Config) { c.Controller.Password = "wrong-secret" }, false, []string{"does not let user admin in", "password"}},
+		{"unknown authority", func(c *Config) { c.Controller.Roots = x509.NewCertPool() }, false, []string{"certificate that is not trusted", "ca_file", "avi_adc"}},
+		{"old controller", func(c *Config) { c.Controller.Version = "22.1.1" }, false, []string{"has version 18.2.6", "api_version 22.1.1", "An operator can set api_version"}},
 		{"tenant missing", func(c *Config) { c.Tenants.Single = "nobody" }, false, []string{"has no tenant nobody", "create_tenants"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,8 +3,6 @@ package avi
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -63,7 +61,7 @@ func (p *Provider) Check(ctx context.Context) []Finding {
 
 // notLoggedIn says why the controller cannot be asked.
 func (p *Provider) notLoggedIn(err error) Finding {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+	if untrusted(err) {
 		return Finding{Missing, "certificate", err.Error(), "name who signed the controller's certificate in ca_file; address is to be a name in it"}
 	}
 	if controller.Denied(err) {

@@ -2,6 +2,7 @@ package avi
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -161,5 +162,23 @@ func TestCheckFlavor(t *testing.T) {
 	s.Down(true)
 	if err := p.CheckFlavor(t.Context(), map[string]any{flavorVRF: "vrfcontext-red"}); !errors.Is(err, lbaas.Unavailable) {
 		t.Errorf("CheckFlavor of a controller that is down: %v", err)
+	}
+}
+
+// TestCheckFlavorWarns has a tenant with service engines of its own: the flavor is of use to the others, and the log says to whom not.
+func TestCheckFlavorWarns(t *testing.T) {
+	s := newController(t)
+	var log strings.Builder
+	p := open(t, s, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	edit(t, s, "tenant", translate.UUID("tenant", demoProject), func(o map[string]any) {
+		o["config_settings"] = map[string]any{"se_in_provider_context": false}
+	})
+	if err := p.CheckFlavor(t.Context(), map[string]any{flavorVRFPerSubnet: true}); err != nil {
+		t.Errorf("CheckFlavor: %v", err)
+	}
+	for _, want := range []string{"level=WARN", "cannot have VRF contexts of subnets: demo", "set se_in_provider_context"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, log.String())
+		}
 	}
 }

@@ -35,6 +35,9 @@ func (p *Provider) CheckFlavor(ctx context.Context, data map[string]any) error {
 			return lbaas.Errorf(lbaas.Invalid, "The flavor data's %s cannot be used on the Avi Controller of provider '%s': %s. Remedy: %s.",
 				flavorVRFPerSubnet, p.cfg.Name, one.Detail, one.Remedy)
 		}
+		if one.Verdict == Warn { // an answer that is no error has no place for it
+			p.log().Warn("flavor does not work for all tenants", "key", flavorVRFPerSubnet, "why", one.Detail, "remedy", one.Remedy)
+		}
 	}
 	return nil
 }
@@ -87,9 +90,11 @@ func (p *Provider) unasked(err error) error {
 	switch {
 	case controller.Denied(err):
 		why = "does not let its user in"
+	case untrusted(err):
+		why = "has a certificate that is not trusted"
 	case controller.Unreachable(err):
 		why = "does not answer"
 	}
-	p.log().Warn("flavor cannot be checked", "provider", p.cfg.Name, "err", err)
+	p.log().Warn("flavor cannot be checked", "err", err)
 	return lbaas.Errorf(lbaas.Unavailable, "The Avi Controller of provider '%s' %s, so the flavor data cannot be checked. The server's log says more.", p.cfg.Name, why)
 }
