@@ -238,6 +238,45 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
+// TestIsolationOfMany has the controller refuse few and all of many servers: few of them are told apart; and it is not asked for each of all.
+func TestIsolationOfMany(t *testing.T) {
+	const many = 200
+	all := make([]int, many)
+	for i := range all {
+		all[i] = i
+	}
+	for _, test := range []struct {
+		name string
+		bad  []int
+	}{{"few", []int{3, 77, 160}}, {"all", all}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			lb := w.Tree(t)
+			lb.Pools = []*lbaas.Pool{pool(20, many)}
+			lb.Pools[0].ID = lb.Listeners[0].DefaultPoolID
+			for _, m := range lb.Pools[0].Members {
+				m.Weight = 100
+			}
+			w.refuseServers(lb.Pools[0], test.bad)
+			result, err := w.provider.Apply(t.Context(), lb)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(result.Failures) != len(test.bad) {
+				t.Errorf("%d members failed, want %d", len(result.Failures), len(test.bad))
+			}
+			for _, i := range test.bad {
+				if f := result.Failures[lb.Pools[0].Members[i].ID]; !f.Permanent || !strings.Contains(f.Reason, "Servers are bad.") {
+					t.Errorf("member %d: %+v", i, f)
+				}
+			}
+			if calls := w.server.Calls(); len(calls) > 150 {
+				t.Errorf("%d requests", len(calls))
+			}
+		})
+	}
+}
+
 // refuseServers has the controller refuse changes of some members of a pool.
 func (w *world) refuseServers(p *lbaas.Pool, bad []int) {
 	var addresses []string

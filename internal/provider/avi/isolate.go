@@ -2,6 +2,8 @@ package avi
 
 import (
 	"context"
+	"fmt"
+	"maps"
 
 	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/provider/avi/translate"
@@ -14,50 +16,65 @@ func (j *job) isolate(ctx context.Context, w translate.Object, cause error) erro
 	if len(s.changed) == 0 {
 		return cause
 	}
-	if err := j.write(ctx, s.with(nil)); err != nil {
+	if err := j.write(ctx, s.with(0, 0)); err != nil {
 		return err
 	}
-	return j.try(ctx, s, s.changed, cause)
+	return j.try(ctx, s, 0, len(s.changed), cause)
 }
 
-// try makes as many of the servers as the controller takes. The cause is why all of them were refused already; nil is that they were not.
-func (j *job) try(ctx context.Context, s *split, group []any, cause error) error {
+// maxTries is how often a pool is written to find out which of its servers are refused: all of them are told apart where they are few, or
+// few of many are refused. It is tried again and again, and a controller has more to do than to refuse a thousand servers one by one.
+const maxTries = 100
+
+// try makes as many as the controller takes of the changed servers from one place to another. The cause is why all of them were refused
+// already; nil is that they were not.
+func (j *job) try(ctx context.Context, s *split, from, to int, cause error) error {
 	if cause == nil {
-		if cause = j.write(ctx, s.with(group)); cause == nil {
-			s.taken = append(s.taken, group...)
+		s.tries++
+		if cause = j.write(ctx, s.with(from, to)); cause == nil {
+			for i := from; i < to; i++ {
+				s.taken[i] = true
+			}
 			return nil
 		}
 		if !controller.Refused(cause) {
 			return cause
 		}
 	}
-	if len(group) == 1 {
-		j.blameServer(s.wanted, group[0], cause)
+	if to-from == 1 || s.tries >= maxTries {
+		j.blameServers(s.wanted, s.changed[from:to], cause)
 		return nil
 	}
-	half := len(group) / 2
-	if err := j.try(ctx, s, group[:half], nil); err != nil {
+	half := from + (to-from)/2
+	if err := j.try(ctx, s, from, half, nil); err != nil {
 		return err
 	}
-	return j.try(ctx, s, group[half:], nil)
+	return j.try(ctx, s, half, to, nil)
 }
 
-// blameServer fails the member that a server stands for.
-func (j *job) blameServer(w translate.Object, s any, cause error) {
-	m, _ := s.(map[string]any)
-	if id, _ := m["external_uuid"].(string); id != "" {
-		w.For = []string{id}
+// blameServers fails the members that servers stand for.
+func (j *job) blameServers(w translate.Object, group []any, cause error) {
+	f := j.reason(server, cause)
+	if len(group) > 1 {
+		f.Reason += fmt.Sprintf(" It said so of %d members at once: too many are refused to ask for each.", len(group))
 	}
-	j.blame(w, j.reason(server, cause))
+	for _, s := range group {
+		m, _ := s.(map[string]any)
+		if id, _ := m["external_uuid"].(string); id != "" {
+			w.For = []string{id}
+		}
+		j.blame(w, f)
+	}
 }
 
 // split is a pool with its servers in two parts: those that the controller has as they are wanted, and those that change.
 type split struct {
 	wanted  translate.Object
-	same    []any // wanted, and as they are wanted
-	changed []any // wanted, and new or otherwise
-	was     []any // what those of changed that are there are now; nil for a new one
-	taken   []any // of changed: what the controller took
+	same    []any  // wanted, and as they are wanted
+	changed []any  // wanted, and new or otherwise
+	was     []any  // what those of changed that are there are now; nil for a new one
+	taken   []bool // of changed: whether the controller took it
+	tries   int
 }
 
 func splitServers(known controller.Object, w translate.Object) *split {
@@ -76,40 +93,23 @@ func splitServers(known controller.Object, w translate.Object) *split {
 		}
 		s.changed, s.was = append(s.changed, e), append(s.was, was)
 	}
+	s.taken = make([]bool, len(s.changed))
 	return s
 }
 
-// with is the pool with the servers of a group and those that were taken as they are wanted, and the others as they are now.
-func (s *split) with(group []any) translate.Object {
+// with is the pool with those that were taken, and those from one place to another, as they are wanted, and the others as they are now.
+func (s *split) with(from, to int) translate.Object {
 	list := append([]any{}, s.same...)
 	for i, e := range s.changed {
 		switch {
-		case among(s.taken, e) || among(group, e):
+		case s.taken[i] || from <= i && i < to:
 			list = append(list, e)
 		case s.was[i] != nil:
 			list = append(list, s.was[i])
 		}
 	}
 	o := s.wanted
-	o.Owned = controller.Object{}
-	for field, v := range s.wanted.Owned {
-		o.Owned[field] = v
-	}
+	o.Owned = maps.Clone(s.wanted.Owned)
 	o.Owned[servers] = list
 	return o
-}
-
-// among tells whether a server is one of a list, by its key.
-func among(list []any, e any) bool {
-	for _, o := range list {
-		if serverOf(o) == serverOf(e) {
-			return true
-		}
-	}
-	return false
-}
-
-func serverOf(e any) string {
-	m, _ := e.(map[string]any)
-	return serverAt(m)
 }

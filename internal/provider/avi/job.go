@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"plimsoll/internal/provider"
@@ -88,14 +89,10 @@ func (j *job) post(ctx context.Context, w translate.Object) error {
 
 // aliased is an object that has its second name.
 func aliased(w translate.Object) translate.Object {
-	owned := controller.Object{}
-	for field, v := range w.Owned {
-		owned[field] = v
-	}
+	w.Owned = maps.Clone(w.Owned)
 	if w.Alias != "" {
-		owned["name"] = w.Alias
+		w.Owned["name"] = w.Alias
 	}
-	w.Owned = owned
 	return w
 }
 

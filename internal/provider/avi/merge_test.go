@@ -265,7 +265,7 @@ func keepsTheirs(t *rapid.T, known, merged controller.Object, wanted translate.O
 	for _, s := range now {
 		m := s.(map[string]any)
 		at := slices.IndexFunc(is, func(k any) bool {
-			return serverOf(k) == serverOf(s) && k.(map[string]any)["external_uuid"] == m["external_uuid"]
+			return serverAt(k.(map[string]any)) == serverAt(m) && k.(map[string]any)["external_uuid"] == m["external_uuid"]
 		})
 		if at >= 0 && m["external_uuid"] != "" && is[at].(map[string]any)["rewrite_host_header"] != m["rewrite_host_header"] {
 			t.Fatalf("server %v lost what others wrote", m)
