@@ -129,17 +129,17 @@ func TestAtRest(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.active(lb.ID)
-			r.still("made", 5)
+			r.still("made", 3)
 			written := r.writes()
 			edit(t, r.server, translate.VsVip, translate.UUID(translate.VsVip, lb.ID), func(o map[string]any) { o["name"] = "mine" })
 			r.until("a repair", func() bool { return r.writes() > written })
-			r.still("repaired", 5)
+			r.still("repaired", 3)
 			if n := r.writes() - written; n != 1 {
 				t.Errorf("%d writes to repair one object", n)
 			}
 			stop()
 			r.loop(r.open(func(c *Config) { brisk(c); c.Secrets = s.secrets }))
-			r.still("after a restart", 5)
+			r.still("after a restart", 3)
 		})
 	}
 }
