@@ -22,6 +22,15 @@ func TestWithoutAnchor(t *testing.T) {
 			}
 			return w.apply(next(lb, func(lb *lbaas.LoadBalancer) { lb.Listeners = nil }))
 		}},
+		{"emptied by another process, which saw it", func(w *world, lb *lbaas.LoadBalancer) error {
+			w.provider = w.open(nil)
+			lb = next(lb, func(lb *lbaas.LoadBalancer) { lb.Listeners = nil })
+			lb.Progress.Observed = lb.Progress.Generation
+			if !observe(w.t, w.provider, lb)[lb.ID].Drifted {
+				w.t.Error("it is not seen")
+			}
+			return w.apply(lb)
+		}},
 		{"removed", func(w *world, lb *lbaas.LoadBalancer) error { return w.provider.Remove(w.t.Context(), lb) }},
 		{"removed by another process", func(w *world, lb *lbaas.LoadBalancer) error { return w.open(nil).Remove(w.t.Context(), lb) }},
 	} {

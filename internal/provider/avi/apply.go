@@ -41,7 +41,7 @@ func (p *Provider) Apply(ctx context.Context, lb *lbaas.LoadBalancer) (provider.
 // applied applies from memory, and from what the controller has where there is no memory, or what came of it may be its fault: what is
 // remembered may be gone, and others refer to it.
 func (p *Provider) applied(ctx context.Context, lb *lbaas.LoadBalancer, was memory) (*job, error) {
-	made, unsure := false, was.stamp != stamp{} && !was.none
+	made, unsure := false, was.doubted || was.stamp != stamp{} && !was.none
 	for {
 		j := p.job(lb)
 		j.unsure = unsure
