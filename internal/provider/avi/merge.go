@@ -172,16 +172,18 @@ func (g *merging) element(path, field string, known, wanted any, isNew bool) any
 	return merged
 }
 
-// label names an element in paths.
+// label names an element in paths. They are for logs: a certificate is named by its place.
 func label(field string, i int, wanted any) string {
+	name, _ := wanted.(string)
 	if m, ok := wanted.(map[string]any); ok {
 		if ks := keysOf(field, m); len(ks) > 0 {
-			return ks[len(ks)-1]
+			name = ks[len(ks)-1]
 		}
+	}
+	if name == "" || strings.Contains(name, "-----BEGIN") {
 		return strconv.Itoa(i)
 	}
-	s, _ := wanted.(string)
-	return s
+	return name
 }
 
 // partners finds for every wanted element the one of the known elements that it is to become of, or -1.

@@ -376,3 +376,12 @@ func FuzzMerge(f *testing.F) {
 		}
 	})
 }
+
+// TestPathsAreForLogs: what differs is named in words that a log has room for.
+func TestPathsAreForLogs(t *testing.T) {
+	text := "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+	w := translate.Object{Kind: translate.PKIProfile, Owned: map[string]any{"ca_certs": []any{map[string]any{certificateText: text}}}}
+	if diff := cmp.Diff([]string{"ca_certs[0]"}, differs(controller.Object{}, w)); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}

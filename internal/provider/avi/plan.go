@@ -23,10 +23,7 @@ type plan struct {
 
 // kinds are the kinds of object, each after those that it refers to. The VsVip is the anchor: it is made first and goes last, so
 // that where there is none there is nothing of the load balancer.
-var kinds = []string{
-	translate.VsVip, translate.Certificate, translate.SSLProfile, translate.PKIProfile, translate.Monitor, translate.Persistence,
-	translate.Pool, translate.PolicySet, translate.VirtualService,
-}
+var kinds = translate.Kinds
 
 // rank is where a kind comes in the order in which objects are made.
 func rank(kind string) int { return slices.Index(kinds, kind) }

@@ -30,6 +30,9 @@ func (p *Provider) Remove(ctx context.Context, lb *lbaas.LoadBalancer) error {
 	if err != nil && !controller.NoTenant(err) {
 		return p.explain(ctx, lb, err)
 	}
+	if err != nil { // it goes with all that it had, unless it was renamed, or its name is misspelt
+		p.log().Warn("Avi has no such tenant: nothing of the load balancer is looked for", "load_balancer", lb.ID, "tenant", j.tenant.UUID+j.tenant.Name)
+	}
 	p.memory.put(lb.ID, memory{stamp: now, none: true})
 	if err := j.awaitCollection(ctx, left); err != nil {
 		return p.explain(ctx, lb, err)

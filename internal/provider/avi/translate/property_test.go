@@ -159,7 +159,7 @@ func checkReferences(t *rapid.T, objects []Object) {
 	kind := ""
 	seen := map[string]bool{}
 	for _, o := range objects {
-		if slices.Index(kinds, o.Kind) < slices.Index(kinds, kind) {
+		if slices.Index(Kinds, o.Kind) < slices.Index(Kinds, kind) {
 			t.Fatalf("%s comes after %s", o.Kind, kind)
 		}
 		kind = o.Kind

@@ -84,14 +84,14 @@ func Objects(lb *lbaas.LoadBalancer, certificates Certificates, o Options) []Obj
 	return ordered(merged(append(objects, t.vsvip())))
 }
 
-// kinds are the kinds of object, each after those that it refers to.
-var kinds = []string{VsVip, Certificate, SSLProfile, PKIProfile, Monitor, Persistence, Pool, PolicySet, VirtualService}
+// Kinds are the kinds of object that load balancers have for themselves, each after those that it refers to.
+var Kinds = []string{VsVip, Certificate, SSLProfile, PKIProfile, Monitor, Persistence, Pool, PolicySet, VirtualService}
 
 // ordered puts objects into the order of their kinds. Within a kind they are in order: authorities before certificates,
 // parents before children.
 func ordered(objects []Object) []Object {
 	slices.SortStableFunc(objects, func(a, b Object) int {
-		return cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind))
+		return cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind))
 	})
 	return objects
 }
