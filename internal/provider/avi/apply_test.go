@@ -257,10 +257,20 @@ func TestIsolationOfMany(t *testing.T) {
 			for _, m := range lb.Pools[0].Members {
 				m.Weight = 100
 			}
+			for i := range 3 { // copies of the pool
+				l := *lb.Listeners[0]
+				l.ID, l.ProtocolPort = id(90+i), 8000+i
+				lb.Listeners = append(lb.Listeners, &l)
+			}
 			w.refuseServers(lb.Pools[0], test.bad)
 			result, err := w.provider.Apply(t.Context(), lb)
 			if err != nil {
 				t.Fatal(err)
+			}
+			for _, p := range w.server.Objects(projectTenant, translate.Pool) {
+				if list, _ := p[servers].([]any); len(list) != many-len(test.bad) {
+					t.Errorf("a pool has %d servers", len(list))
+				}
 			}
 			if len(result.Failures) != len(test.bad) {
 				t.Errorf("%d members failed, want %d", len(result.Failures), len(test.bad))

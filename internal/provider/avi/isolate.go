@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"plimsoll/internal/provider"
 	"plimsoll/internal/provider/avi/controller"
 	"plimsoll/internal/provider/avi/translate"
 )
@@ -16,8 +17,14 @@ func (j *job) isolate(ctx context.Context, w translate.Object, cause error) erro
 	if len(s.changed) == 0 {
 		return cause
 	}
+	if s.leaveOut(j.failures) {
+		cause = nil
+	}
 	if err := j.write(ctx, s.with(0, 0)); err != nil {
 		return err
+	}
+	if len(s.changed) == 0 {
+		return nil
 	}
 	return j.try(ctx, s, 0, len(s.changed), cause)
 }
@@ -59,8 +66,7 @@ func (j *job) blameServers(w translate.Object, group []any, cause error) {
 		f.Reason += fmt.Sprintf(" It said so of %d members at once: too many are refused to ask for each.", len(group))
 	}
 	for _, s := range group {
-		m, _ := s.(map[string]any)
-		if id, _ := m["external_uuid"].(string); id != "" {
+		if id := memberOf(s); id != "" {
 			w.For = []string{id}
 		}
 		j.blame(w, f)
@@ -70,7 +76,7 @@ func (j *job) blameServers(w translate.Object, group []any, cause error) {
 // split is a pool with its servers in two parts: those that the controller has as they are wanted, and those that change.
 type split struct {
 	wanted  translate.Object
-	same    []any  // wanted, and as they are wanted
+	same    []any  // wanted, and as they are wanted; or left as they are
 	changed []any  // wanted, and new or otherwise
 	was     []any  // what those of changed that are there are now; nil for a new one
 	taken   []bool // of changed: whether the controller took it
@@ -95,6 +101,29 @@ func splitServers(known controller.Object, w translate.Object) *split {
 	}
 	s.taken = make([]bool, len(s.changed))
 	return s
+}
+
+// leaveOut leaves servers as they are now whose members failed already, in another copy of the pool. It tells whether there are such.
+func (s *split) leaveOut(failures map[string]provider.Failure) bool {
+	all := *s
+	s.changed, s.was, s.taken = nil, nil, nil
+	for i, e := range all.changed {
+		_, failed := failures[memberOf(e)]
+		switch {
+		case !failed:
+			s.changed, s.was, s.taken = append(s.changed, e), append(s.was, all.was[i]), append(s.taken, false)
+		case all.was[i] != nil:
+			s.same = append(s.same, all.was[i])
+		}
+	}
+	return len(s.changed) < len(all.changed)
+}
+
+// memberOf is the id of the member that a server stands for.
+func memberOf(s any) string {
+	m, _ := s.(map[string]any)
+	id, _ := m["external_uuid"].(string)
+	return id
 }
 
 // with is the pool with those that were taken, and those from one place to another, as they are wanted, and the others as they are now.
