@@ -17,6 +17,7 @@ type Error struct {
 	Method, Path string
 	Status       int
 	Text         string // the controller's own words
+	Page         bool   // a page for people: what stands before the controller answered, not its API
 }
 
 // Error returns the controller's words and what they answer.
@@ -55,8 +56,11 @@ func says(err error, words ...string) bool {
 	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 }
 
-// Absent tells whether an object is not there.
-func Absent(err error) bool { return is(err, http.StatusNotFound) }
+// Absent tells whether an object is not there. A page for people, as proxies have for what they do not find, says nothing of objects.
+func Absent(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == http.StatusNotFound && !e.Page
+}
 
 // NoTenant tells whether the controller has no such tenant.
 func NoTenant(err error) bool {
@@ -111,7 +115,7 @@ const maxText = 1000
 // textOf returns what the body of an error says: {"error": …}, {"detail": …}, or plain text, which may be labelled as JSON.
 func textOf(status int, contentType string, body []byte) string {
 	text := strings.TrimSpace(string(body))
-	if text == "" || strings.Contains(contentType, "html") || strings.HasPrefix(text, "<") {
+	if isPage(contentType, text) {
 		text = ""
 	}
 	text = cmp.Or(flat(text), http.StatusText(status), "no reason given")
@@ -119,6 +123,10 @@ func textOf(status int, contentType string, body []byte) string {
 		text = string(r[:maxText]) + "…"
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+func isPage(contentType, text string) bool {
+	return strings.Contains(contentType, "html") || strings.HasPrefix(text, "<")
 }
 
 // flat writes JSON as a sentence: errors of fields are JSON within the text of JSON.

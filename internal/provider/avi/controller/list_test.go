@@ -163,6 +163,12 @@ func TestAnswersThatSayNothing(t *testing.T) {
 			t.Errorf("Get of %q: %v, %v", body, o, err)
 		}
 	}
+	f := newFake(t)
+	c, _ := client(t, nil, f)
+	f.times(1, "/api/pool/pool-1", answering(404, "<html><body>404 Not Found</body></html>"))
+	if o, err := c.Get(t.Context(), tenant, "pool", "pool-1"); err == nil || Absent(err) {
+		t.Errorf("Get of a page: %v, %v", o, err)
+	}
 }
 
 func TestNextPage(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -200,8 +201,10 @@ func (a *answer) decode(into any) error {
 
 // errorOf is what an answer says that is none of success, without secrets.
 func (c *Client) errorOf(a *answer) *Error {
-	text := textOf(a.status, a.header.Get("Content-Type"), privateKeys.ReplaceAll(a.body, []byte("***")))
-	return &Error{Method: a.of.method, Path: a.of.path, Status: a.status, Text: c.hide.Replace(text)}
+	body := privateKeys.ReplaceAll(a.body, []byte("***"))
+	text := textOf(a.status, a.header.Get("Content-Type"), body)
+	page := isPage(a.header.Get("Content-Type"), strings.TrimSpace(string(body)))
+	return &Error{Method: a.of.method, Path: a.of.path, Status: a.status, Text: c.hide.Replace(text), Page: page}
 }
 
 // pause waits, and tells whether there is time left.
