@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// Type is what networks are made of, in Neutron's word for a bridge that no other host shares.
+const Type = "local"
+
 // Network is a layer-2 segment: on a host, a bridge.
 type Network struct {
 	ID           string

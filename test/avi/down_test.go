@@ -3,6 +3,7 @@ package avi
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -89,9 +90,26 @@ func TestControllerDownForLong(t *testing.T) {
 	for _, id := range []string{changed.ID, doomed.ID, other} {
 		waitStatus(t, c, id, "ERROR", w.address)
 	}
+	time.Sleep(longer(t))
+	back := time.Now()
 	w.emulator.Down(false)
 	c.WaitGone(t, doomed.ID)
 	converged(t, w, c, 3)
+	t.Logf("all is well %s after the controller came back", time.Since(back).Round(time.Millisecond))
+}
+
+// longer is how much longer the controller stays away: PLIMSOLL_AWAY, such as 10m, which nobody wants to wait for each time.
+func longer(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("PLIMSOLL_AWAY")
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("PLIMSOLL_AWAY: %v", err)
+	}
+	return d
 }
 
 // change makes a load balancer, changes one and deletes one, and returns the one that it made.

@@ -8,9 +8,6 @@ import (
 	"plimsoll/internal/store"
 )
 
-// networkType is what a network is made of: a bridge on the host, which Neutron calls local.
-const networkType = "local"
-
 func networkSpec() spec {
 	return spec{
 		"id": readOnly, "status": readOnly, "subnets": readOnly, "tags": readOnly, "revision_number": readOnly,
@@ -41,7 +38,7 @@ func networkView(a *identity.Actor, n *network.Network) view {
 		"tags": listed(n.Tags), "revision_number": n.Revision, "created_at": moment(n.CreatedAt), "updated_at": moment(n.UpdatedAt),
 	}
 	if a.Admin() {
-		v["provider:network_type"], v["provider:physical_network"], v["provider:segmentation_id"] = networkType, nil, nil
+		v["provider:network_type"], v["provider:physical_network"], v["provider:segmentation_id"] = network.Type, nil, nil
 	}
 	return v
 }
@@ -164,13 +161,13 @@ func (b *body) provider() {
 	if b.given("provider:network_type") {
 		var t string
 		b.text("provider:network_type", &t, 32)
-		if t != networkType && b.err() == nil {
+		if t != network.Type && b.err() == nil {
 			b.fail(network.InvalidInput("network_type value '%s' not supported", t))
 		}
 	}
 	for _, name := range []string{"provider:physical_network", "provider:segmentation_id"} {
 		if b.given(name) {
-			b.fail(network.InvalidInput("%s specified for %s network", name, networkType))
+			b.fail(network.InvalidInput("%s specified for %s network", name, network.Type))
 		}
 	}
 }

@@ -179,7 +179,7 @@ func (p *Provider) checkTenants(ctx context.Context) ([]Finding, error) {
 }
 
 // checkVRFs looks for what VRF contexts of subnets need. That they need one-armed load balancers is seen to by those that are made.
-// The type of a network is not for the controller to tell.
+// The type of a network is not for the controller to tell, but for the network service.
 func (p *Provider) checkVRFs(ctx context.Context) ([]Finding, error) {
 	const what = "vrf contexts"
 	cloud, _, err := p.findCloud(ctx)
@@ -206,7 +206,16 @@ func (p *Provider) checkVRFs(ctx context.Context) ([]Finding, error) {
 		return []Finding{{Warn, what, "tenants that have service engines of their own cannot have VRF contexts of subnets: " + namesOf(own),
 			"set se_in_provider_context in their config_settings, or do not use them so"}}, nil
 	}
-	return []Finding{{OK, what, "service engines are managed in the provider context; that networks are VXLAN or GRE is for you to see to", ""}}, nil
+	if others := untunnelled(p.cfg.NetworkTypes); len(others) > 0 {
+		return []Finding{{Warn, what, "VRF contexts of subnets work for networks of type vxlan or gre; the network service makes some of type " + strings.Join(others, ", "),
+			"do not use them on such networks, other than for rehearsals"}}, nil
+	}
+	return []Finding{{OK, what, "service engines are managed in the provider context", ""}}, nil
+}
+
+// untunnelled are the types of network for which VRF contexts of subnets are not made.
+func untunnelled(types []string) []string {
+	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t == "vxlan" || t == "gre" })
 }
 
 // ownEngines are the tenants that may get load balancers and have service engines of their own.

@@ -27,6 +27,8 @@ type Config struct {
 
 	Secrets  Secrets
 	Networks Networks
+	// NetworkTypes are the types of network that the network service makes, in Neutron's words: "vxlan". None is that nobody knows.
+	NetworkTypes []string
 	// ProjectName names a project, for tenants that are made.
 	ProjectName func(ctx context.Context, projectID string) (string, error)
 	Log         *slog.Logger
