@@ -72,7 +72,8 @@ func TestCheckRegex(t *testing.T) {
 	}
 }
 
-// TestCheckRegexIsCheap looks at expressions that are short to write and long to carry out.
+// TestCheckRegexIsCheap looks at expressions that are short to write and long to carry out. Under the race detector pools forget by
+// chance, so that what takes 9 kB may take a megabyte; what is carried out takes tens of them.
 func TestCheckRegexIsCheap(t *testing.T) {
 	for name, text := range map[string]string{
 		"groups within each other":    strings.Repeat("(", 100) + "a" + strings.Repeat(")", 100) + "{1000}",
@@ -85,7 +86,7 @@ func TestCheckRegexIsCheap(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		err := CheckRegex(text)
 		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; err != nil || n > 1<<20 {
+		if n := after.TotalAlloc - before.TotalAlloc; err != nil || n > 1<<22 {
 			t.Errorf("%s: %d bytes, %v", name, n, err)
 		}
 	}
