@@ -42,7 +42,7 @@ func aviConfig(name string, a *config.Avi, log *slog.Logger) (avi.Config, error)
 	log = log.With("provider", name)
 	return avi.Config{
 		Name: name, Cloud: a.Cloud, Tenants: avi.Tenants{Single: a.SingleTenant, Create: a.CreateTenants},
-		VRFPerSubnet: a.VRFPerSubnet, Placement: a.PlacementNetworks, PortWait: seconds(a.PortWait), NetworkTypes: []string{network.Type}, Log: log,
+		VRFPerSubnet: a.VRFPerSubnet, Placement: a.PlacementNetworks, PortWait: seconds(a.PortWait), NetworkTypes: []string{network.TypeLocal}, Log: log,
 		Controller: controller.Config{
 			Addresses: a.Addresses, User: a.User, Password: string(a.Password), Token: string(a.Token),
 			Roots: roots, Insecure: !a.CertVerify, Version: a.APIVersion,

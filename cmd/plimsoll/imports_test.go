@@ -30,9 +30,11 @@ var layers = map[string][]string{
 	"internal/store/...":    {"lbaas", "internal/identity", "internal/keymanager", "internal/network", "internal/store", "internal/store/..."},
 	"internal/engine/...":   {},
 	"internal/datagram":     {"internal/engine/enginepb"},
-	"internal/linux":        {"internal/failpoint", "internal/network", "internal/datagram"},
+	"internal/linux":        {"internal/failpoint", "internal/network", "internal/datagram", "internal/guard"},
+	"internal/hostplan":     {"lbaas", "internal/network", "internal/engine/enginepb"},
+	"internal/guard":        {"internal/engine/enginepb"},
 	"internal/haproxy":      {"lbaas", "internal/keymanager", "internal/network", "internal/engine/enginepb", "internal/failpoint"},
-	"internal/engine":       {"lbaas", "internal/network", "internal/datagram", "internal/engine/enginepb", "internal/haproxy", "internal/linux", "internal/failpoint"},
+	"internal/engine":       {"lbaas", "internal/network", "internal/datagram", "internal/guard", "internal/engine/enginepb", "internal/haproxy", "internal/linux", "internal/failpoint"},
 	"internal/provider":     {"lbaas", "internal/network"},
 	"internal/provider/...": {"lbaas", "internal/keymanager", "internal/network", "internal/store", "internal/provider", "internal/provider/providertest", "internal/engine/enginepb", "internal/haproxy", "internal/failpoint"},
 	"internal/provider/avi": {
@@ -42,7 +44,7 @@ var layers = map[string][]string{
 	"internal/provider/avi/controller": {},
 	"internal/provider/avi/translate":  {"lbaas", "internal/keymanager", "internal/network"},
 	"internal/provider/avi/avitest":    {}, // it shares no code with what it tests
-	"internal/reconcile":               {"lbaas", "internal/network", "internal/provider", "internal/store", "internal/engine/enginepb", "internal/failpoint"},
+	"internal/reconcile":               {"lbaas", "internal/hostplan", "internal/network", "internal/provider", "internal/store", "internal/engine/enginepb", "internal/failpoint"},
 	"internal/metrics":                 {"lbaas", "internal/engine/enginepb", "internal/identity", "internal/keymanager", "internal/reconcile", "internal/store", "internal/web"},
 	"internal/api/...":                 {"lbaas", "internal/identity", "internal/keymanager", "internal/network", "internal/policy", "internal/provider", "internal/store", "internal/web"},
 	"cmd/plimsoll":                     {"lbaas", "internal/..."},

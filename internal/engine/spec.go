@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -12,6 +13,7 @@ import (
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/linux"
+	"plimsoll/internal/network"
 )
 
 // checkID refuses everything that is no UUID in its usual spelling: ids become names of files, links and namespaces.
@@ -138,7 +140,11 @@ func parsePort(p *enginepb.Port) (linux.Port, error) {
 	if err := errors.Join(checkID("port", p.GetId()), checkID("network", p.GetNetworkId())); err != nil {
 		return linux.Port{}, err
 	}
-	port := linux.Port{ID: p.Id, NetworkID: p.NetworkId, MTU: int(p.Mtu)}
+	port := linux.Port{ID: p.Id, NetworkID: p.NetworkId, MTU: int(p.Mtu), Link: p.Link, Guarded: p.Guarded,
+		Segment: network.Segment{Type: p.Segment.GetType(), Physical: p.Segment.GetPhysical(), ID: int(p.Segment.GetId())}}
+	if !slices.Contains([]string{"", "tap", "qr-", "qg-"}, p.Link) {
+		return port, fmt.Errorf("port %s: a link cannot begin with %q", p.Id, p.Link)
+	}
 	var err error
 	if port.MAC, err = net.ParseMAC(p.Mac); err != nil {
 		return port, fmt.Errorf("port %s: %w", p.Id, err)

@@ -14,7 +14,7 @@ import (
 // the kernel announce all addresses again (NETDEV_CHANGEADDR in inetdev_event and ndisc_netdev_event).
 func (p *plug) announce() error {
 	p.awaitBridge()
-	tap, err := p.inside.LinkByName(TapName(p.port.ID)) // with the MAC address that it was given since
+	tap, err := p.inside.LinkByName(p.port.LinkName()) // with the MAC address that it was given since
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package linux
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"plimsoll/internal/failpoint"
+	"plimsoll/internal/network"
 )
 
 // Port is what a port needs in a network namespace.
@@ -21,6 +23,11 @@ type Port struct {
 	MTU       int // bytes; 0 leaves the kernel's
 	Addresses []netip.Prefix
 	Routes    []Route
+	// Link is how the name of the link begins in the namespace; "" is "tap".
+	Link string
+	// Guarded means that nothing passes before the guards of this host say what may.
+	Guarded bool
+	Segment network.Segment
 	// Shared means that others may add addresses to the link, which are left alone.
 	Shared bool
 }
@@ -31,8 +38,11 @@ type Route struct {
 	NextHop     netip.Addr
 }
 
-// TapName is the name of a port's link in its namespace.
+// TapName is the name in its namespace of a port's link of the usual kind.
 func TapName(portID string) string { return "tap" + eleven(portID) }
+
+// LinkName is the name of the port's link in its namespace.
+func (p Port) LinkName() string { return cmp.Or(p.Link, "tap") + eleven(p.ID) }
 
 // HostName is the name of the host's end of a port's link.
 func HostName(portID string) string { return "plm" + eleven(portID) }
@@ -163,7 +173,7 @@ func (p *plug) read() (err error) {
 	if p.outer, err = find(p.host.links, HostName(p.port.ID)); err != nil {
 		return err
 	}
-	if p.tap, err = find(p.inside, TapName(p.port.ID)); err != nil {
+	if p.tap, err = find(p.inside, p.port.LinkName()); err != nil {
 		return err
 	}
 	if p.outer == nil {
@@ -229,7 +239,7 @@ func (p *plug) makeLink() error {
 	defer func() { _ = ns.Close() }()
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU = HostName(p.port.ID), p.port.MTU
-	link := &netlink.Veth{LinkAttrs: attrs, PeerName: TapName(p.port.ID), PeerHardwareAddr: p.port.MAC,
+	link := &netlink.Veth{LinkAttrs: attrs, PeerName: p.port.LinkName(), PeerHardwareAddr: p.port.MAC,
 		PeerNamespace: netlink.NsFd(ns.Fd()), PeerMTU: uint32(p.port.MTU)}
 	if err := p.host.links.LinkAdd(link); err != nil {
 		return err

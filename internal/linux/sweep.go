@@ -64,8 +64,8 @@ func (h *Host) removePortsIn(namespace string) error {
 		return err
 	}
 	for _, l := range links {
-		suffix, tap := strings.CutPrefix(l.Attrs().Name, "tap")
-		if !tap {
+		suffix, ours := portLink(l.Attrs().Name)
+		if !ours {
 			continue
 		}
 		if err := h.removeLink("plm" + suffix); err != nil && !errors.Is(err, ErrForeign) {
@@ -73,6 +73,16 @@ func (h *Host) removePortsIn(namespace string) error {
 		}
 	}
 	return nil
+}
+
+// portLink cuts the port's part out of the name of a link in a namespace.
+func portLink(name string) (port string, is bool) {
+	for _, prefix := range []string{"tap", "qr-", "qg-"} {
+		if port, is = strings.CutPrefix(name, prefix); is {
+			return port, true
+		}
+	}
+	return "", false
 }
 
 func set(names []string) map[string]bool {

@@ -33,15 +33,16 @@ const LoadBalancerNetNS = "qlbaas-"
 var netnsName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // ValidateNetNS checks the name of a network namespace. It becomes a file name and reaches a process that is root, so the
-// check is strict; the namespaces of load balancers are not for ports.
+// check is strict; the namespaces of load balancers, routers and DHCP servers are not for users' ports.
 func ValidateNetNS(name string) error {
 	if !netnsName.MatchString(name) {
 		return lbaas.Errorf(lbaas.Invalid, "'%s' is not a valid network namespace: it must begin with a letter or a digit, "+
 			"hold letters, digits, '.', '_' and '-' only, and have at most 64 characters", name)
 	}
-	if strings.HasPrefix(name, LoadBalancerNetNS) {
-		return lbaas.Errorf(lbaas.Invalid, "'%s' is not a valid network namespace: names that begin with '%s' belong to load balancers",
-			name, LoadBalancerNetNS)
+	for prefix, owners := range map[string]string{LoadBalancerNetNS: "load balancers", RouterNetNS: "routers", DHCPNetNS: "DHCP servers"} {
+		if strings.HasPrefix(name, prefix) {
+			return lbaas.Errorf(lbaas.Invalid, "'%s' is not a valid network namespace: names that begin with '%s' belong to %s", name, prefix, owners)
+		}
 	}
 	return nil
 }

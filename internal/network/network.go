@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// Type is what networks are made of, in Neutron's word for a bridge that no other host shares.
-const Type = "local"
-
 // Network is a layer-2 segment: on a host, a bridge.
 type Network struct {
 	ID           string
@@ -20,6 +17,9 @@ type Network struct {
 	Shared       bool
 	External     bool
 	MTU          int
+	Segment      Segment
+	PortSecurity bool   // of new ports that say nothing about it
+	Host         string // where its DHCP server runs; "" until a host takes it
 	Tags         []string
 	Revision     int64
 	CreatedAt    time.Time
@@ -81,8 +81,11 @@ type Port struct {
 	FixedIPs         []FixedIP
 	DeviceID         string
 	DeviceOwner      string
-	SecurityGroupIDs []string // the embedded service has no security groups
-	QoSPolicyID      string   // "" is none; the embedded service has none
+	PortSecurity     bool     // security groups and the check of source addresses count for it; see Port.Guarded
+	SecurityGroupIDs []string // in the order of the request
+	AddressPairs     []AddressPair
+	DHCPOptions      []DHCPOption
+	QoSPolicyID      string // "" is none; the embedded service has none
 	Tags             []string
 	Revision         int64
 	CreatedAt        time.Time

@@ -3,6 +3,7 @@ package network
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // PortPlan is what a host needs to plug a port: a link of that MAC and MTU on the network's bridge, with addresses and
@@ -10,6 +11,9 @@ import (
 type PortPlan struct {
 	PortID    string
 	NetworkID string
+	Segment   Segment
+	Link      string // how the name of the link begins in its namespace: "" is "tap"; or "qr-", "qg-"
+	Guarded   bool   // nothing passes before the host knows what may
 	MAC       string
 	MTU       int            // bytes
 	Addresses []netip.Prefix // with the length of their subnets
@@ -20,7 +24,7 @@ type PortPlan struct {
 // PlanPort says what a host needs to plug a port, from the port's network and that network's subnets. A port that has the
 // address of a gateway or of a next hop is it: nothing is sent to itself.
 func PlanPort(p *Port, n *Network, subnets []*Subnet) *PortPlan {
-	plan := &PortPlan{PortID: p.ID, NetworkID: p.NetworkID, MAC: p.MAC, MTU: n.MTU}
+	plan := &PortPlan{PortID: p.ID, NetworkID: p.NetworkID, Segment: n.Segment, Link: p.Link(), Guarded: p.Guarded(), MAC: p.MAC, MTU: n.MTU}
 	for _, fixed := range p.FixedIPs {
 		i := slices.IndexFunc(subnets, func(s *Subnet) bool { return s.ID == fixed.SubnetID })
 		if i < 0 {
@@ -42,6 +46,26 @@ func (plan *PortPlan) reach(p *Port, s *Subnet) {
 			plan.Routes = append(plan.Routes, r)
 		}
 	}
+}
+
+// Link is how the name of the port's link begins in its namespace, as Neutron's users know it; "" is "tap".
+func (p *Port) Link() string {
+	switch p.DeviceOwner {
+	case OwnerRouterInterface:
+		return "qr-"
+	case OwnerRouterGateway:
+		return "qg-"
+	}
+	return ""
+}
+
+// Guarded tells whether the host filters the port's traffic. The network service's own ports are trusted. A load balancer's port is
+// filtered once it is in a security group: without one its listeners are open, as the group that Octavia makes would have it.
+func (p *Port) Guarded() bool {
+	if !p.PortSecurity || strings.HasPrefix(p.DeviceOwner, "network:") {
+		return false
+	}
+	return p.DeviceOwner != OwnerLoadBalancer || len(p.SecurityGroupIDs) > 0
 }
 
 func (p *Port) has(a netip.Addr) bool {

@@ -68,7 +68,11 @@ func said(err error) error {
 }
 
 func portMessage(plan *network.PortPlan) *enginepb.Port {
-	m := &enginepb.Port{Id: plan.PortID, NetworkId: plan.NetworkID, Mac: plan.MAC, Mtu: int32(plan.MTU)}
+	m := &enginepb.Port{Id: plan.PortID, NetworkId: plan.NetworkID, Mac: plan.MAC, Mtu: int32(plan.MTU),
+		Link: plan.Link, Guarded: plan.Guarded}
+	if plan.Segment.Wide() {
+		m.Segment = &enginepb.Segment{Type: plan.Segment.Type, Physical: plan.Segment.Physical, Id: int32(plan.Segment.ID)}
+	}
 	for _, a := range plan.Addresses {
 		m.Addresses = append(m.Addresses, a.String())
 	}

@@ -14,6 +14,7 @@ type hints struct {
 type Hint struct {
 	LoadBalancerID string
 	PortID         string // the binding of a port
+	Network        bool   // something of the network service of which a host's plan is made
 }
 
 func newHints() *hints { return &hints{listeners: map[int]func(Hint){}} }

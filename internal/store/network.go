@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,6 +23,11 @@ type networkRow struct {
 	Shared       bool
 	External     bool
 	MTU          int `bun:"mtu"`
+	NetworkType  string
+	Physical     string `bun:"physical_network"`
+	SegmentID    int    `bun:"segmentation_id"`
+	PortSecurity bool
+	Host         string
 	Tags         string
 	Revision     int64
 	Epoch        int64
@@ -32,7 +38,8 @@ type networkRow struct {
 func newNetworkRow(n *network.Network) *networkRow {
 	return &networkRow{
 		ID: n.ID, ProjectID: n.ProjectID, Name: n.Name, Description: n.Description, AdminStateUp: n.AdminStateUp,
-		Shared: n.Shared, External: n.External, MTU: n.MTU, Tags: listText(n.Tags), Revision: n.Revision,
+		Shared: n.Shared, External: n.External, MTU: n.MTU, NetworkType: cmp.Or(n.Segment.Type, network.TypeLocal), Physical: n.Segment.Physical,
+		SegmentID: n.Segment.ID, PortSecurity: n.PortSecurity, Host: n.Host, Tags: listText(n.Tags), Revision: n.Revision,
 		CreatedAt: micros(n.CreatedAt), UpdatedAt: micros(n.UpdatedAt),
 	}
 }
@@ -40,16 +47,14 @@ func newNetworkRow(n *network.Network) *networkRow {
 func (r *networkRow) domain() *network.Network {
 	return &network.Network{
 		ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Description: r.Description, AdminStateUp: r.AdminStateUp,
-		Shared: r.Shared, External: r.External, MTU: r.MTU, Tags: textList(r.Tags), Revision: r.Revision,
+		Shared: r.Shared, External: r.External, MTU: r.MTU, Segment: network.Segment{Type: r.NetworkType, Physical: r.Physical, ID: r.SegmentID},
+		PortSecurity: r.PortSecurity, Host: r.Host, Tags: textList(r.Tags), Revision: r.Revision,
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
 	}
 }
 
 // A constant alone cannot be sorted by on PostgreSQL.
-const (
-	alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
-	alwaysLocal  = "CASE WHEN id = '' THEN '' ELSE 'local' END"
-)
+const alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
 
 func networkAttributes() attributes {
 	return attributes{
@@ -68,7 +73,11 @@ func networkAttributes() attributes {
 		"created_at":      {column: "created_at", value: moment},
 		"updated_at":      {column: "updated_at", value: moment},
 
-		"provider:network_type": {column: alwaysLocal},
+		"port_security_enabled": {column: "port_security", value: boolean},
+
+		"provider:network_type":     {column: "network_type"},
+		"provider:physical_network": {column: "physical_network"},
+		"provider:segmentation_id":  {column: "segmentation_id", value: integer},
 	}
 }
 
@@ -123,6 +132,9 @@ func (s *Store) CreateNetworks(ctx context.Context, list []*network.Network) err
 func insertNetwork(ctx context.Context, tx bun.Tx, n *network.Network) error {
 	n.ID, n.CreatedAt, n.Revision = fresh(n.ID), now(), 1
 	n.UpdatedAt = n.CreatedAt
+	if n.Segment.Type == "" {
+		n.Segment.Type = network.TypeLocal
+	}
 	if n.MTU == 0 {
 		n.MTU = network.DefaultMTU
 	}

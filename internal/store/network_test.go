@@ -278,8 +278,8 @@ func TestFirstNetworksAreMadeOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []*network.Network{
-			{ProjectID: "admin", Name: "public", AdminStateUp: true, Shared: true, External: true, MTU: 1500, Revision: 1},
-			{ProjectID: "admin", Name: "private", AdminStateUp: true, Shared: true, MTU: 1500, Revision: 1},
+			{ProjectID: "admin", Name: "public", AdminStateUp: true, Shared: true, External: true, MTU: 1500, Segment: network.Segment{Type: "local"}, Revision: 1},
+			{ProjectID: "admin", Name: "private", AdminStateUp: true, Shared: true, MTU: 1500, Segment: network.Segment{Type: "local"}, Revision: 1},
 		}
 		ignore := cmpopts.IgnoreFields(network.Network{}, "ID", "CreatedAt", "UpdatedAt", "SubnetIDs")
 		if diff := cmp.Diff(want, nets, ignore); diff != "" {

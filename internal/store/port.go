@@ -25,6 +25,9 @@ type portRow struct {
 	MAC          string `bun:"mac_address"`
 	DeviceID     string
 	DeviceOwner  string
+	PortSecurity bool
+	AddressPairs string
+	DHCPOptions  string `bun:"dhcp_options"`
 	Tags         string
 	Revision     int64
 	CreatedAt    int64
@@ -43,8 +46,9 @@ type portRow struct {
 func newPortRow(p *network.Port) *portRow {
 	return &portRow{
 		ID: p.ID, ProjectID: p.ProjectID, NetworkID: p.NetworkID, Name: p.Name, Description: p.Description,
-		AdminStateUp: p.AdminStateUp, MAC: p.MAC, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, Tags: listText(p.Tags),
-		Revision: p.Revision, CreatedAt: micros(p.CreatedAt), UpdatedAt: micros(p.UpdatedAt),
+		AdminStateUp: p.AdminStateUp, MAC: p.MAC, DeviceID: p.DeviceID, DeviceOwner: p.DeviceOwner, PortSecurity: p.PortSecurity,
+		AddressPairs: pairsText(p.AddressPairs), DHCPOptions: optionsText(p.DHCPOptions), Tags: listText(p.Tags), Revision: p.Revision,
+		CreatedAt: micros(p.CreatedAt), UpdatedAt: micros(p.UpdatedAt),
 		Host: p.Binding.Host, NetNS: p.Binding.NetNS,
 	}
 }
@@ -53,6 +57,7 @@ func (r *portRow) domain() *network.Port {
 	return &network.Port{
 		ID: r.ID, ProjectID: r.ProjectID, NetworkID: r.NetworkID, Name: r.Name, Description: r.Description,
 		AdminStateUp: r.AdminStateUp, MAC: r.MAC, DeviceID: r.DeviceID, DeviceOwner: r.DeviceOwner,
+		PortSecurity: r.PortSecurity, AddressPairs: textPairs(r.AddressPairs), DHCPOptions: textOptions(r.DHCPOptions),
 		Tags: textList(r.Tags), Revision: r.Revision,
 		CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
 		Binding: network.Binding{
@@ -65,18 +70,21 @@ func (r *portRow) domain() *network.Port {
 func portAttributes() attributes {
 	const status = "CASE WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' ELSE 'DOWN' END"
 	return attributes{
-		"id":              {column: "id"},
-		"tags":            {column: "tags"},
-		"name":            {column: "name"},
-		"description":     {column: "description"},
-		"project_id":      {column: "project_id"},
-		"tenant_id":       {column: "project_id"},
-		"network_id":      {column: "network_id"},
-		"admin_state_up":  {column: "admin_state_up", value: boolean},
-		"mac_address":     {column: "mac_address", value: lower},
-		"device_id":       {column: "device_id"},
-		"device_owner":    {column: "device_owner"},
-		"status":          {column: status},
+		"id":             {column: "id"},
+		"tags":           {column: "tags"},
+		"name":           {column: "name"},
+		"description":    {column: "description"},
+		"project_id":     {column: "project_id"},
+		"tenant_id":      {column: "project_id"},
+		"network_id":     {column: "network_id"},
+		"admin_state_up": {column: "admin_state_up", value: boolean},
+		"mac_address":    {column: "mac_address", value: lower},
+		"device_id":      {column: "device_id"},
+		"device_owner":   {column: "device_owner"},
+		"status":         {column: status},
+
+		"port_security_enabled": {column: "port_security", value: boolean},
+
 		"binding:host_id": {column: "host"},
 		"revision_number": {column: "revision", value: integer},
 		"created_at":      {column: "created_at", value: moment},
@@ -177,6 +185,9 @@ func insertPort(ctx context.Context, tx bun.Tx, p *network.Port) error {
 		return macTaken(p, given, fmt.Errorf("insert port: %w", err))
 	}
 	p.Binding.Generation = row.Generation
+	if err := setSecurityGroups(ctx, tx, p); err != nil {
+		return err
+	}
 	return allocate(ctx, tx, p)
 }
 
@@ -194,7 +205,7 @@ func macTaken(p *network.Port, given bool, err error) error {
 
 // checkBinding refuses a namespace of a bad name, and the binding of a port that a load balancer plugs by itself.
 func checkBinding(p *network.Port) error {
-	if p.Binding.NetNS != "" {
+	if p.Binding.NetNS != "" && !strings.HasPrefix(p.DeviceOwner, "network:") { // the service's own names are not the users'
 		if err := network.ValidateNetNS(p.Binding.NetNS); err != nil {
 			return err
 		}
@@ -219,7 +230,7 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 			return err
 		}
 		before := *p
-		before.FixedIPs = slices.Clone(p.FixedIPs)
+		before.FixedIPs, before.SecurityGroupIDs = slices.Clone(p.FixedIPs), slices.Clone(p.SecurityGroupIDs)
 		if err := fn(p); err != nil {
 			return err
 		}
@@ -244,7 +255,7 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 		}
 		next.CreatedAt = row.CreatedAt
 		after = next.domain()
-		after.FixedIPs = p.FixedIPs
+		after.FixedIPs, after.SecurityGroupIDs = p.FixedIPs, p.SecurityGroupIDs
 		return nil
 	})
 	if err != nil {
@@ -259,6 +270,11 @@ func changePort(ctx context.Context, tx bun.Tx, before, p *network.Port) error {
 		return err
 	}
 	p.Revision, p.UpdatedAt = before.Revision+1, now()
+	if !slices.Equal(before.SecurityGroupIDs, p.SecurityGroupIDs) {
+		if err := setSecurityGroups(ctx, tx, p); err != nil {
+			return err
+		}
+	}
 	if slices.Equal(before.FixedIPs, p.FixedIPs) {
 		return nil
 	}
@@ -276,7 +292,7 @@ func changePort(ctx context.Context, tx bun.Tx, before, p *network.Port) error {
 // replugs tells whether a change of a port changes what a host has to do.
 func replugs(a, b *network.Port) bool {
 	return a.Binding.Host != b.Binding.Host || a.Binding.NetNS != b.Binding.NetNS || a.AdminStateUp != b.AdminStateUp ||
-		a.MAC != b.MAC || !slices.Equal(a.FixedIPs, b.FixedIPs)
+		a.MAC != b.MAC || a.Guarded() != b.Guarded() || !slices.Equal(a.FixedIPs, b.FixedIPs)
 }
 
 // DeletePort removes a port. One that may be plugged is hidden at once and goes, with its MAC and its addresses, when its host has
@@ -307,6 +323,7 @@ func (s *Store) DeletePort(ctx context.Context, id string) error {
 func erasePort(ctx context.Context, tx bun.Tx, id string) error {
 	return erase(ctx, tx,
 		tx.NewDelete().Table("port_addresses").Where("port_id = ?", id),
+		tx.NewDelete().Table("port_security_groups").Where("port_id = ?", id),
 		tx.NewDelete().Table("ports").Where("id = ?", id))
 }
 
@@ -350,6 +367,9 @@ func portsOf(ctx context.Context, db bun.IDB, rows []*portRow) ([]*network.Port,
 	}
 	for chunk := range slices.Chunk(list, chunkSize) {
 		if err := fillAddresses(ctx, db, chunk); err != nil {
+			return nil, err
+		}
+		if err := fillSecurityGroups(ctx, db, chunk); err != nil {
 			return nil, err
 		}
 	}

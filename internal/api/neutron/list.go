@@ -200,3 +200,11 @@ func orNull(text string) any {
 	}
 	return text
 }
+
+// orZero is a number, or null where it is zero.
+func orZero(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}

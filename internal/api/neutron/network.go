@@ -32,13 +32,13 @@ func networkView(a *identity.Actor, n *network.Network) view {
 	v := view{
 		"id": n.ID, "project_id": n.ProjectID, "tenant_id": n.ProjectID, "name": n.Name, "description": n.Description,
 		"admin_state_up": n.AdminStateUp, "status": "ACTIVE", "shared": n.Shared, "router:external": n.External, "mtu": n.MTU,
-		"subnets": listed(n.SubnetIDs), "port_security_enabled": false,
+		"subnets": listed(n.SubnetIDs), "port_security_enabled": n.PortSecurity,
 		"availability_zones": []string{}, "availability_zone_hints": []string{},
 		"ipv4_address_scope": nil, "ipv6_address_scope": nil,
 		"tags": listed(n.Tags), "revision_number": n.Revision, "created_at": moment(n.CreatedAt), "updated_at": moment(n.UpdatedAt),
 	}
 	if a.Admin() {
-		v["provider:network_type"], v["provider:physical_network"], v["provider:segmentation_id"] = network.Type, nil, nil
+		v["provider:network_type"], v["provider:physical_network"], v["provider:segmentation_id"] = n.Segment.Type, orNull(n.Segment.Physical), orZero(n.Segment.ID)
 	}
 	return v
 }
@@ -161,13 +161,13 @@ func (b *body) provider() {
 	if b.given("provider:network_type") {
 		var t string
 		b.text("provider:network_type", &t, 32)
-		if t != network.Type && b.err() == nil {
+		if t != network.TypeLocal && b.err() == nil {
 			b.fail(network.InvalidInput("network_type value '%s' not supported", t))
 		}
 	}
 	for _, name := range []string{"provider:physical_network", "provider:segmentation_id"} {
 		if b.given(name) {
-			b.fail(network.InvalidInput("%s specified for %s network", name, network.Type))
+			b.fail(network.InvalidInput("%s specified for %s network", name, network.TypeLocal))
 		}
 	}
 }

@@ -42,7 +42,7 @@ func portView(a *identity.Actor, p *network.Port) view {
 		"id": p.ID, "project_id": p.ProjectID, "tenant_id": p.ProjectID, "network_id": p.NetworkID, "name": p.Name,
 		"description": p.Description, "admin_state_up": p.AdminStateUp, "status": p.Status(), "mac_address": p.MAC,
 		"fixed_ips": fixed, "device_id": p.DeviceID, "device_owner": p.DeviceOwner,
-		"security_groups": []string{}, "port_security_enabled": false, "allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{},
+		"security_groups": listed(p.SecurityGroupIDs), "port_security_enabled": p.PortSecurity, "allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{},
 		"binding:vnic_type": vnicNormal,
 		"tags":              listed(p.Tags), "revision_number": p.Revision,
 		"created_at": moment(p.CreatedAt), "updated_at": moment(p.UpdatedAt),

@@ -1089,7 +1089,12 @@ type Port struct {
 	Addresses []string               `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"` // with prefix length: "10.0.0.5/26"
 	Routes    []*Route               `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
 	// Nothing new needs the port. It stays for the connections that were made over it, and goes when it is left out.
-	Leaving       bool `protobuf:"varint,7,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Leaving bool `protobuf:"varint,7,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	// How the name of the link begins in its namespace: "" is "tap"; or "qr-", "qg-".
+	Link string `protobuf:"bytes,8,opt,name=link,proto3" json:"link,omitempty"`
+	// Nothing passes the port before a HostPlan says what may.
+	Guarded       bool     `protobuf:"varint,9,opt,name=guarded,proto3" json:"guarded,omitempty"`
+	Segment       *Segment `protobuf:"bytes,10,opt,name=segment,proto3" json:"segment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1173,6 +1178,88 @@ func (x *Port) GetLeaving() bool {
 	return false
 }
 
+func (x *Port) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Port) GetGuarded() bool {
+	if x != nil {
+		return x.Guarded
+	}
+	return false
+}
+
+func (x *Port) GetSegment() *Segment {
+	if x != nil {
+		return x.Segment
+	}
+	return nil
+}
+
+// Segment is what makes a network one network on several hosts.
+type Segment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`         // "local" or "", "flat", "vlan", "vxlan"
+	Physical      string                 `protobuf:"bytes,2,opt,name=physical,proto3" json:"physical,omitempty"` // the name of the physical network; the engine's configuration knows its interface
+	Id            int32                  `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`            // of the VLAN, or the VXLAN network identifier
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Segment) Reset() {
+	*x = Segment{}
+	mi := &file_engine_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Segment) ProtoMessage() {}
+
+func (x *Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Segment.ProtoReflect.Descriptor instead.
+func (*Segment) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Segment) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Segment) GetPhysical() string {
+	if x != nil {
+		return x.Physical
+	}
+	return ""
+}
+
+func (x *Segment) GetId() int32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
 type Route struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Destination   string                 `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`        // "0.0.0.0/0"
@@ -1183,7 +1270,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_engine_proto_msgTypes[11]
+	mi := &file_engine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1282,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[11]
+	mi := &file_engine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1295,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{11}
+	return file_engine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Route) GetDestination() string {
@@ -1234,7 +1321,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_engine_proto_msgTypes[12]
+	mi := &file_engine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1333,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[12]
+	mi := &file_engine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1346,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{12}
+	return file_engine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApplyRequest) GetSpec() *Spec {
@@ -1284,7 +1371,7 @@ type ApplyReply struct {
 
 func (x *ApplyReply) Reset() {
 	*x = ApplyReply{}
-	mi := &file_engine_proto_msgTypes[13]
+	mi := &file_engine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1383,7 @@ func (x *ApplyReply) String() string {
 func (*ApplyReply) ProtoMessage() {}
 
 func (x *ApplyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[13]
+	mi := &file_engine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1396,7 @@ func (x *ApplyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyReply.ProtoReflect.Descriptor instead.
 func (*ApplyReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{13}
+	return file_engine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApplyReply) GetFailures() []*Failure {
@@ -1351,7 +1438,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_engine_proto_msgTypes[14]
+	mi := &file_engine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1450,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[14]
+	mi := &file_engine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1463,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{14}
+	return file_engine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Failure) GetObjectId() string {
@@ -1411,7 +1498,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_engine_proto_msgTypes[15]
+	mi := &file_engine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1510,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[15]
+	mi := &file_engine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1523,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{15}
+	return file_engine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RemoveRequest) GetLoadBalancerId() string {
@@ -1468,7 +1555,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_engine_proto_msgTypes[16]
+	mi := &file_engine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1567,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[16]
+	mi := &file_engine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1580,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{16}
+	return file_engine_proto_rawDescGZIP(), []int{17}
 }
 
 type ObserveRequest struct {
@@ -1505,7 +1592,7 @@ type ObserveRequest struct {
 
 func (x *ObserveRequest) Reset() {
 	*x = ObserveRequest{}
-	mi := &file_engine_proto_msgTypes[17]
+	mi := &file_engine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1604,7 @@ func (x *ObserveRequest) String() string {
 func (*ObserveRequest) ProtoMessage() {}
 
 func (x *ObserveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[17]
+	mi := &file_engine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1617,7 @@ func (x *ObserveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObserveRequest.ProtoReflect.Descriptor instead.
 func (*ObserveRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{17}
+	return file_engine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ObserveRequest) GetLoadBalancerIds() []string {
@@ -1549,7 +1636,7 @@ type ObserveReply struct {
 
 func (x *ObserveReply) Reset() {
 	*x = ObserveReply{}
-	mi := &file_engine_proto_msgTypes[18]
+	mi := &file_engine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1648,7 @@ func (x *ObserveReply) String() string {
 func (*ObserveReply) ProtoMessage() {}
 
 func (x *ObserveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[18]
+	mi := &file_engine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1661,7 @@ func (x *ObserveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObserveReply.ProtoReflect.Descriptor instead.
 func (*ObserveReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{18}
+	return file_engine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ObserveReply) GetObservations() []*Observation {
@@ -1601,7 +1688,7 @@ type Observation struct {
 
 func (x *Observation) Reset() {
 	*x = Observation{}
-	mi := &file_engine_proto_msgTypes[19]
+	mi := &file_engine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1700,7 @@ func (x *Observation) String() string {
 func (*Observation) ProtoMessage() {}
 
 func (x *Observation) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[19]
+	mi := &file_engine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1713,7 @@ func (x *Observation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observation.ProtoReflect.Descriptor instead.
 func (*Observation) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{19}
+	return file_engine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Observation) GetLoadBalancerId() string {
@@ -1707,7 +1794,7 @@ type Frontend struct {
 
 func (x *Frontend) Reset() {
 	*x = Frontend{}
-	mi := &file_engine_proto_msgTypes[20]
+	mi := &file_engine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1806,7 @@ func (x *Frontend) String() string {
 func (*Frontend) ProtoMessage() {}
 
 func (x *Frontend) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[20]
+	mi := &file_engine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1819,7 @@ func (x *Frontend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frontend.ProtoReflect.Descriptor instead.
 func (*Frontend) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{20}
+	return file_engine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Frontend) GetName() string {
@@ -1795,7 +1882,7 @@ type ServerState struct {
 
 func (x *ServerState) Reset() {
 	*x = ServerState{}
-	mi := &file_engine_proto_msgTypes[21]
+	mi := &file_engine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1894,7 @@ func (x *ServerState) String() string {
 func (*ServerState) ProtoMessage() {}
 
 func (x *ServerState) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[21]
+	mi := &file_engine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1907,7 @@ func (x *ServerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerState.ProtoReflect.Descriptor instead.
 func (*ServerState) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{21}
+	return file_engine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ServerState) GetBackend() string {
@@ -1852,7 +1939,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_engine_proto_msgTypes[22]
+	mi := &file_engine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1951,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[22]
+	mi := &file_engine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1964,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{22}
+	return file_engine_proto_rawDescGZIP(), []int{23}
 }
 
 type WatchEvent struct {
@@ -1889,7 +1976,7 @@ type WatchEvent struct {
 
 func (x *WatchEvent) Reset() {
 	*x = WatchEvent{}
-	mi := &file_engine_proto_msgTypes[23]
+	mi := &file_engine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +1988,7 @@ func (x *WatchEvent) String() string {
 func (*WatchEvent) ProtoMessage() {}
 
 func (x *WatchEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[23]
+	mi := &file_engine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2001,7 @@ func (x *WatchEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEvent.ProtoReflect.Descriptor instead.
 func (*WatchEvent) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{23}
+	return file_engine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchEvent) GetLoadBalancerId() string {
@@ -1934,7 +2021,7 @@ type PlugRequest struct {
 
 func (x *PlugRequest) Reset() {
 	*x = PlugRequest{}
-	mi := &file_engine_proto_msgTypes[24]
+	mi := &file_engine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2033,7 @@ func (x *PlugRequest) String() string {
 func (*PlugRequest) ProtoMessage() {}
 
 func (x *PlugRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[24]
+	mi := &file_engine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2046,7 @@ func (x *PlugRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlugRequest.ProtoReflect.Descriptor instead.
 func (*PlugRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{24}
+	return file_engine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlugRequest) GetPort() *Port {
@@ -1984,7 +2071,7 @@ type PlugReply struct {
 
 func (x *PlugReply) Reset() {
 	*x = PlugReply{}
-	mi := &file_engine_proto_msgTypes[25]
+	mi := &file_engine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2083,7 @@ func (x *PlugReply) String() string {
 func (*PlugReply) ProtoMessage() {}
 
 func (x *PlugReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[25]
+	mi := &file_engine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2096,7 @@ func (x *PlugReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlugReply.ProtoReflect.Descriptor instead.
 func (*PlugReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{25}
+	return file_engine_proto_rawDescGZIP(), []int{26}
 }
 
 type UnplugRequest struct {
@@ -2021,7 +2108,7 @@ type UnplugRequest struct {
 
 func (x *UnplugRequest) Reset() {
 	*x = UnplugRequest{}
-	mi := &file_engine_proto_msgTypes[26]
+	mi := &file_engine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2120,7 @@ func (x *UnplugRequest) String() string {
 func (*UnplugRequest) ProtoMessage() {}
 
 func (x *UnplugRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[26]
+	mi := &file_engine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2133,7 @@ func (x *UnplugRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnplugRequest.ProtoReflect.Descriptor instead.
 func (*UnplugRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{26}
+	return file_engine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UnplugRequest) GetPortId() string {
@@ -2064,7 +2151,7 @@ type UnplugReply struct {
 
 func (x *UnplugReply) Reset() {
 	*x = UnplugReply{}
-	mi := &file_engine_proto_msgTypes[27]
+	mi := &file_engine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2163,7 @@ func (x *UnplugReply) String() string {
 func (*UnplugReply) ProtoMessage() {}
 
 func (x *UnplugReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[27]
+	mi := &file_engine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2176,7 @@ func (x *UnplugReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnplugReply.ProtoReflect.Descriptor instead.
 func (*UnplugReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{27}
+	return file_engine_proto_rawDescGZIP(), []int{28}
 }
 
 type PluggedRequest struct {
@@ -2100,7 +2187,7 @@ type PluggedRequest struct {
 
 func (x *PluggedRequest) Reset() {
 	*x = PluggedRequest{}
-	mi := &file_engine_proto_msgTypes[28]
+	mi := &file_engine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2199,7 @@ func (x *PluggedRequest) String() string {
 func (*PluggedRequest) ProtoMessage() {}
 
 func (x *PluggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[28]
+	mi := &file_engine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2212,7 @@ func (x *PluggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluggedRequest.ProtoReflect.Descriptor instead.
 func (*PluggedRequest) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{28}
+	return file_engine_proto_rawDescGZIP(), []int{29}
 }
 
 type PluggedReply struct {
@@ -2137,7 +2224,7 @@ type PluggedReply struct {
 
 func (x *PluggedReply) Reset() {
 	*x = PluggedReply{}
-	mi := &file_engine_proto_msgTypes[29]
+	mi := &file_engine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2236,7 @@ func (x *PluggedReply) String() string {
 func (*PluggedReply) ProtoMessage() {}
 
 func (x *PluggedReply) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[29]
+	mi := &file_engine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2249,7 @@ func (x *PluggedReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluggedReply.ProtoReflect.Descriptor instead.
 func (*PluggedReply) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{29}
+	return file_engine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PluggedReply) GetPlugs() []*Plug {
@@ -2182,7 +2269,7 @@ type Plug struct {
 
 func (x *Plug) Reset() {
 	*x = Plug{}
-	mi := &file_engine_proto_msgTypes[30]
+	mi := &file_engine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2281,7 @@ func (x *Plug) String() string {
 func (*Plug) ProtoMessage() {}
 
 func (x *Plug) ProtoReflect() protoreflect.Message {
-	mi := &file_engine_proto_msgTypes[30]
+	mi := &file_engine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2294,7 @@ func (x *Plug) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plug.ProtoReflect.Descriptor instead.
 func (*Plug) Descriptor() ([]byte, []int) {
-	return file_engine_proto_rawDescGZIP(), []int{30}
+	return file_engine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Plug) GetPortId() string {
@@ -2220,6 +2307,977 @@ func (x *Plug) GetPortId() string {
 func (x *Plug) GetNetns() string {
 	if x != nil {
 		return x.Netns
+	}
+	return ""
+}
+
+// HostPlan is what a host does for the network service besides plugging ports: the whole of it.
+type HostPlan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Routers       []*Router              `protobuf:"bytes,1,rep,name=routers,proto3" json:"routers,omitempty"`
+	Dhcps         []*Dhcp                `protobuf:"bytes,2,rep,name=dhcps,proto3" json:"dhcps,omitempty"`
+	Guards        []*Guard               `protobuf:"bytes,3,rep,name=guards,proto3" json:"guards,omitempty"`
+	Groups        []*Group               `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	TunnelPeers   []string               `protobuf:"bytes,5,rep,name=tunnel_peers,json=tunnelPeers,proto3" json:"tunnel_peers,omitempty"` // addresses of the other hosts
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostPlan) Reset() {
+	*x = HostPlan{}
+	mi := &file_engine_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostPlan) ProtoMessage() {}
+
+func (x *HostPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostPlan.ProtoReflect.Descriptor instead.
+func (*HostPlan) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *HostPlan) GetRouters() []*Router {
+	if x != nil {
+		return x.Routers
+	}
+	return nil
+}
+
+func (x *HostPlan) GetDhcps() []*Dhcp {
+	if x != nil {
+		return x.Dhcps
+	}
+	return nil
+}
+
+func (x *HostPlan) GetGuards() []*Guard {
+	if x != nil {
+		return x.Guards
+	}
+	return nil
+}
+
+func (x *HostPlan) GetGroups() []*Group {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *HostPlan) GetTunnelPeers() []string {
+	if x != nil {
+		return x.TunnelPeers
+	}
+	return nil
+}
+
+// HostReply names what could not be made. The rest is done.
+type HostReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Failures      []*HostFailure         `protobuf:"bytes,1,rep,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostReply) Reset() {
+	*x = HostReply{}
+	mi := &file_engine_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostReply) ProtoMessage() {}
+
+func (x *HostReply) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostReply.ProtoReflect.Descriptor instead.
+func (*HostReply) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *HostReply) GetFailures() []*HostFailure {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
+type HostFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ObjectId      string                 `protobuf:"bytes,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"` // of the router; of the network, for its DHCP server; of the port, for its guard; "" for all of a kind
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostFailure) Reset() {
+	*x = HostFailure{}
+	mi := &file_engine_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostFailure) ProtoMessage() {}
+
+func (x *HostFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostFailure.ProtoReflect.Descriptor instead.
+func (*HostFailure) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *HostFailure) GetObjectId() string {
+	if x != nil {
+		return x.ObjectId
+	}
+	return ""
+}
+
+func (x *HostFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Router is what happens in the namespace qrouter-<id>. Its links are plugged by Plug.
+type Router struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	InternalPortIds []string               `protobuf:"bytes,2,rep,name=internal_port_ids,json=internalPortIds,proto3" json:"internal_port_ids,omitempty"` // links qr-
+	ExternalPortId  string                 `protobuf:"bytes,3,opt,name=external_port_id,json=externalPortId,proto3" json:"external_port_id,omitempty"`    // link qg-; "" is no gateway
+	Routes          []*Route               `protobuf:"bytes,4,rep,name=routes,proto3" json:"routes,omitempty"`                                            // those of the gateway, and the extra ones
+	// What leaves by the gateway gets the address of its family; "" is no translation.
+	Snat4          string           `protobuf:"bytes,5,opt,name=snat4,proto3" json:"snat4,omitempty"`
+	Floatings      []*Floating      `protobuf:"bytes,6,rep,name=floatings,proto3" json:"floatings,omitempty"`
+	Advertisements []*Advertisement `protobuf:"bytes,7,rep,name=advertisements,proto3" json:"advertisements,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Router) Reset() {
+	*x = Router{}
+	mi := &file_engine_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Router) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Router) ProtoMessage() {}
+
+func (x *Router) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Router.ProtoReflect.Descriptor instead.
+func (*Router) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Router) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Router) GetInternalPortIds() []string {
+	if x != nil {
+		return x.InternalPortIds
+	}
+	return nil
+}
+
+func (x *Router) GetExternalPortId() string {
+	if x != nil {
+		return x.ExternalPortId
+	}
+	return ""
+}
+
+func (x *Router) GetRoutes() []*Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *Router) GetSnat4() string {
+	if x != nil {
+		return x.Snat4
+	}
+	return ""
+}
+
+func (x *Router) GetFloatings() []*Floating {
+	if x != nil {
+		return x.Floatings
+	}
+	return nil
+}
+
+func (x *Router) GetAdvertisements() []*Advertisement {
+	if x != nil {
+		return x.Advertisements
+	}
+	return nil
+}
+
+// Floating is an address of the external network that stands for an address behind the router.
+type Floating struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Fixed         string                 `protobuf:"bytes,2,opt,name=fixed,proto3" json:"fixed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Floating) Reset() {
+	*x = Floating{}
+	mi := &file_engine_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Floating) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Floating) ProtoMessage() {}
+
+func (x *Floating) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Floating.ProtoReflect.Descriptor instead.
+func (*Floating) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Floating) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Floating) GetFixed() string {
+	if x != nil {
+		return x.Fixed
+	}
+	return ""
+}
+
+// Advertisement is what the router tells of an IPv6 network by router advertisements (RFC 4861).
+type Advertisement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PortId        string                 `protobuf:"bytes,1,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"` // of the link qr-
+	Mode          string                 `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`                   // "slaac", "dhcpv6-stateful" or "dhcpv6-stateless"
+	Prefixes      []string               `protobuf:"bytes,3,rep,name=prefixes,proto3" json:"prefixes,omitempty"`
+	Mtu           int32                  `protobuf:"varint,4,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	DnsServers    []string               `protobuf:"bytes,5,rep,name=dns_servers,json=dnsServers,proto3" json:"dns_servers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Advertisement) Reset() {
+	*x = Advertisement{}
+	mi := &file_engine_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Advertisement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Advertisement) ProtoMessage() {}
+
+func (x *Advertisement) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Advertisement.ProtoReflect.Descriptor instead.
+func (*Advertisement) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Advertisement) GetPortId() string {
+	if x != nil {
+		return x.PortId
+	}
+	return ""
+}
+
+func (x *Advertisement) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Advertisement) GetPrefixes() []string {
+	if x != nil {
+		return x.Prefixes
+	}
+	return nil
+}
+
+func (x *Advertisement) GetMtu() int32 {
+	if x != nil {
+		return x.Mtu
+	}
+	return 0
+}
+
+func (x *Advertisement) GetDnsServers() []string {
+	if x != nil {
+		return x.DnsServers
+	}
+	return nil
+}
+
+// Dhcp is the DHCP server of a network, in the namespace qdhcp-<network id>. Its link is plugged by Plug.
+type Dhcp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NetworkId     string                 `protobuf:"bytes,1,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
+	PortId        string                 `protobuf:"bytes,2,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"`
+	Mtu           int32                  `protobuf:"varint,3,opt,name=mtu,proto3" json:"mtu,omitempty"`
+	Subnets       []*DhcpSubnet          `protobuf:"bytes,4,rep,name=subnets,proto3" json:"subnets,omitempty"`
+	Hosts         []*DhcpHost            `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dhcp) Reset() {
+	*x = Dhcp{}
+	mi := &file_engine_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dhcp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dhcp) ProtoMessage() {}
+
+func (x *Dhcp) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dhcp.ProtoReflect.Descriptor instead.
+func (*Dhcp) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Dhcp) GetNetworkId() string {
+	if x != nil {
+		return x.NetworkId
+	}
+	return ""
+}
+
+func (x *Dhcp) GetPortId() string {
+	if x != nil {
+		return x.PortId
+	}
+	return ""
+}
+
+func (x *Dhcp) GetMtu() int32 {
+	if x != nil {
+		return x.Mtu
+	}
+	return 0
+}
+
+func (x *Dhcp) GetSubnets() []*DhcpSubnet {
+	if x != nil {
+		return x.Subnets
+	}
+	return nil
+}
+
+func (x *Dhcp) GetHosts() []*DhcpHost {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+type DhcpSubnet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Cidr          string                 `protobuf:"bytes,2,opt,name=cidr,proto3" json:"cidr,omitempty"`
+	Gateway       string                 `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"` // "" is none
+	DnsServers    []string               `protobuf:"bytes,4,rep,name=dns_servers,json=dnsServers,proto3" json:"dns_servers,omitempty"`
+	Routes        []*Route               `protobuf:"bytes,5,rep,name=routes,proto3" json:"routes,omitempty"`
+	Mode          string                 `protobuf:"bytes,6,opt,name=mode,proto3" json:"mode,omitempty"` // of IPv6: "dhcpv6-stateful" or "dhcpv6-stateless"; "" is IPv4
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DhcpSubnet) Reset() {
+	*x = DhcpSubnet{}
+	mi := &file_engine_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DhcpSubnet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DhcpSubnet) ProtoMessage() {}
+
+func (x *DhcpSubnet) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DhcpSubnet.ProtoReflect.Descriptor instead.
+func (*DhcpSubnet) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *DhcpSubnet) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DhcpSubnet) GetCidr() string {
+	if x != nil {
+		return x.Cidr
+	}
+	return ""
+}
+
+func (x *DhcpSubnet) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *DhcpSubnet) GetDnsServers() []string {
+	if x != nil {
+		return x.DnsServers
+	}
+	return nil
+}
+
+func (x *DhcpSubnet) GetRoutes() []*Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *DhcpSubnet) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+// DhcpHost is a port that gets leases.
+type DhcpHost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PortId        string                 `protobuf:"bytes,1,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"`
+	Mac           string                 `protobuf:"bytes,2,opt,name=mac,proto3" json:"mac,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"` // of the host: "host-10-0-0-5"
+	Addresses     []string               `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Options       []*DhcpOption          `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DhcpHost) Reset() {
+	*x = DhcpHost{}
+	mi := &file_engine_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DhcpHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DhcpHost) ProtoMessage() {}
+
+func (x *DhcpHost) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DhcpHost.ProtoReflect.Descriptor instead.
+func (*DhcpHost) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *DhcpHost) GetPortId() string {
+	if x != nil {
+		return x.PortId
+	}
+	return ""
+}
+
+func (x *DhcpHost) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *DhcpHost) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DhcpHost) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *DhcpHost) GetOptions() []*DhcpOption {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+type DhcpOption struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	IpVersion     int32                  `protobuf:"varint,3,opt,name=ip_version,json=ipVersion,proto3" json:"ip_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DhcpOption) Reset() {
+	*x = DhcpOption{}
+	mi := &file_engine_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DhcpOption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DhcpOption) ProtoMessage() {}
+
+func (x *DhcpOption) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DhcpOption.ProtoReflect.Descriptor instead.
+func (*DhcpOption) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *DhcpOption) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DhcpOption) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *DhcpOption) GetIpVersion() int32 {
+	if x != nil {
+		return x.IpVersion
+	}
+	return 0
+}
+
+// Guard is what may pass a port: what its groups let pass, from its own addresses.
+type Guard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PortId        string                 `protobuf:"bytes,1,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"`
+	NetworkId     string                 `protobuf:"bytes,2,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
+	GroupIds      []string               `protobuf:"bytes,3,rep,name=group_ids,json=groupIds,proto3" json:"group_ids,omitempty"`
+	Pairs         []*AddressPair         `protobuf:"bytes,4,rep,name=pairs,proto3" json:"pairs,omitempty"` // its own MAC and addresses are among them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Guard) Reset() {
+	*x = Guard{}
+	mi := &file_engine_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Guard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Guard) ProtoMessage() {}
+
+func (x *Guard) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Guard.ProtoReflect.Descriptor instead.
+func (*Guard) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Guard) GetPortId() string {
+	if x != nil {
+		return x.PortId
+	}
+	return ""
+}
+
+func (x *Guard) GetNetworkId() string {
+	if x != nil {
+		return x.NetworkId
+	}
+	return ""
+}
+
+func (x *Guard) GetGroupIds() []string {
+	if x != nil {
+		return x.GroupIds
+	}
+	return nil
+}
+
+func (x *Guard) GetPairs() []*AddressPair {
+	if x != nil {
+		return x.Pairs
+	}
+	return nil
+}
+
+type AddressPair struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mac           string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"` // with prefix length
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddressPair) Reset() {
+	*x = AddressPair{}
+	mi := &file_engine_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddressPair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddressPair) ProtoMessage() {}
+
+func (x *AddressPair) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddressPair.ProtoReflect.Descriptor instead.
+func (*AddressPair) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *AddressPair) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *AddressPair) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+// Group is a security group.
+type Group struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Rules         []*GuardRule           `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	Members       []string               `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"` // addresses of its ports, where a rule of any group names it; with prefix length
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_engine_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Group) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Group) GetRules() []*GuardRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Group) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// GuardRule lets traffic through.
+type GuardRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Egress        bool                   `protobuf:"varint,1,opt,name=egress,proto3" json:"egress,omitempty"`
+	Six           bool                   `protobuf:"varint,2,opt,name=six,proto3" json:"six,omitempty"`                                           // of IPv6
+	Protocol      int32                  `protobuf:"varint,3,opt,name=protocol,proto3" json:"protocol,omitempty"`                                 // IANA's number; -1 is any
+	PortMin       int32                  `protobuf:"varint,4,opt,name=port_min,json=portMin,proto3" json:"port_min,omitempty"`                    // -1 is any; of ICMP the type
+	PortMax       int32                  `protobuf:"varint,5,opt,name=port_max,json=portMax,proto3" json:"port_max,omitempty"`                    // -1 is any; of ICMP the code
+	RemoteGroupId string                 `protobuf:"bytes,6,opt,name=remote_group_id,json=remoteGroupId,proto3" json:"remote_group_id,omitempty"` // "" is none
+	RemotePrefix  string                 `protobuf:"bytes,7,opt,name=remote_prefix,json=remotePrefix,proto3" json:"remote_prefix,omitempty"`      // "" is none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuardRule) Reset() {
+	*x = GuardRule{}
+	mi := &file_engine_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuardRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuardRule) ProtoMessage() {}
+
+func (x *GuardRule) ProtoReflect() protoreflect.Message {
+	mi := &file_engine_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuardRule.ProtoReflect.Descriptor instead.
+func (*GuardRule) Descriptor() ([]byte, []int) {
+	return file_engine_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GuardRule) GetEgress() bool {
+	if x != nil {
+		return x.Egress
+	}
+	return false
+}
+
+func (x *GuardRule) GetSix() bool {
+	if x != nil {
+		return x.Six
+	}
+	return false
+}
+
+func (x *GuardRule) GetProtocol() int32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *GuardRule) GetPortMin() int32 {
+	if x != nil {
+		return x.PortMin
+	}
+	return 0
+}
+
+func (x *GuardRule) GetPortMax() int32 {
+	if x != nil {
+		return x.PortMax
+	}
+	return 0
+}
+
+func (x *GuardRule) GetRemoteGroupId() string {
+	if x != nil {
+		return x.RemoteGroupId
+	}
+	return ""
+}
+
+func (x *GuardRule) GetRemotePrefix() string {
+	if x != nil {
+		return x.RemotePrefix
 	}
 	return ""
 }
@@ -2336,7 +3394,7 @@ const file_engine_proto_rawDesc = "" +
 	"\achecked\x18\b \x01(\bR\achecked\x12\x18\n" +
 	"\aoptions\x18\t \x03(\tR\aoptions\x12\x18\n" +
 	"\acomment\x18\n" +
-	" \x01(\tR\acomment\"\xc4\x01\n" +
+	" \x01(\tR\acomment\"\xa9\x02\n" +
 	"\x04Port\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -2345,7 +3403,15 @@ const file_engine_proto_rawDesc = "" +
 	"\x03mtu\x18\x04 \x01(\x05R\x03mtu\x12\x1c\n" +
 	"\taddresses\x18\x05 \x03(\tR\taddresses\x121\n" +
 	"\x06routes\x18\x06 \x03(\v2\x19.plimsoll.engine.v1.RouteR\x06routes\x12\x18\n" +
-	"\aleaving\x18\a \x01(\bR\aleaving\"D\n" +
+	"\aleaving\x18\a \x01(\bR\aleaving\x12\x12\n" +
+	"\x04link\x18\b \x01(\tR\x04link\x12\x18\n" +
+	"\aguarded\x18\t \x01(\bR\aguarded\x125\n" +
+	"\asegment\x18\n" +
+	" \x01(\v2\x1b.plimsoll.engine.v1.SegmentR\asegment\"I\n" +
+	"\aSegment\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1a\n" +
+	"\bphysical\x18\x02 \x01(\tR\bphysical\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\x05R\x02id\"D\n" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x19\n" +
 	"\bnext_hop\x18\x02 \x01(\tR\anextHop\"<\n" +
@@ -2412,7 +3478,85 @@ const file_engine_proto_rawDesc = "" +
 	"\x05plugs\x18\x01 \x03(\v2\x18.plimsoll.engine.v1.PlugR\x05plugs\"5\n" +
 	"\x04Plug\x12\x17\n" +
 	"\aport_id\x18\x01 \x01(\tR\x06portId\x12\x14\n" +
-	"\x05netns\x18\x02 \x01(\tR\x05netns2\xf1\x04\n" +
+	"\x05netns\x18\x02 \x01(\tR\x05netns\"\xf9\x01\n" +
+	"\bHostPlan\x124\n" +
+	"\arouters\x18\x01 \x03(\v2\x1a.plimsoll.engine.v1.RouterR\arouters\x12.\n" +
+	"\x05dhcps\x18\x02 \x03(\v2\x18.plimsoll.engine.v1.DhcpR\x05dhcps\x121\n" +
+	"\x06guards\x18\x03 \x03(\v2\x19.plimsoll.engine.v1.GuardR\x06guards\x121\n" +
+	"\x06groups\x18\x04 \x03(\v2\x19.plimsoll.engine.v1.GroupR\x06groups\x12!\n" +
+	"\ftunnel_peers\x18\x05 \x03(\tR\vtunnelPeers\"H\n" +
+	"\tHostReply\x12;\n" +
+	"\bfailures\x18\x01 \x03(\v2\x1f.plimsoll.engine.v1.HostFailureR\bfailures\"B\n" +
+	"\vHostFailure\x12\x1b\n" +
+	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xbe\x02\n" +
+	"\x06Router\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
+	"\x11internal_port_ids\x18\x02 \x03(\tR\x0finternalPortIds\x12(\n" +
+	"\x10external_port_id\x18\x03 \x01(\tR\x0eexternalPortId\x121\n" +
+	"\x06routes\x18\x04 \x03(\v2\x19.plimsoll.engine.v1.RouteR\x06routes\x12\x14\n" +
+	"\x05snat4\x18\x05 \x01(\tR\x05snat4\x12:\n" +
+	"\tfloatings\x18\x06 \x03(\v2\x1c.plimsoll.engine.v1.FloatingR\tfloatings\x12I\n" +
+	"\x0eadvertisements\x18\a \x03(\v2!.plimsoll.engine.v1.AdvertisementR\x0eadvertisements\":\n" +
+	"\bFloating\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05fixed\x18\x02 \x01(\tR\x05fixed\"\x8b\x01\n" +
+	"\rAdvertisement\x12\x17\n" +
+	"\aport_id\x18\x01 \x01(\tR\x06portId\x12\x12\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x1a\n" +
+	"\bprefixes\x18\x03 \x03(\tR\bprefixes\x12\x10\n" +
+	"\x03mtu\x18\x04 \x01(\x05R\x03mtu\x12\x1f\n" +
+	"\vdns_servers\x18\x05 \x03(\tR\n" +
+	"dnsServers\"\xbe\x01\n" +
+	"\x04Dhcp\x12\x1d\n" +
+	"\n" +
+	"network_id\x18\x01 \x01(\tR\tnetworkId\x12\x17\n" +
+	"\aport_id\x18\x02 \x01(\tR\x06portId\x12\x10\n" +
+	"\x03mtu\x18\x03 \x01(\x05R\x03mtu\x128\n" +
+	"\asubnets\x18\x04 \x03(\v2\x1e.plimsoll.engine.v1.DhcpSubnetR\asubnets\x122\n" +
+	"\x05hosts\x18\x05 \x03(\v2\x1c.plimsoll.engine.v1.DhcpHostR\x05hosts\"\xb2\x01\n" +
+	"\n" +
+	"DhcpSubnet\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04cidr\x18\x02 \x01(\tR\x04cidr\x12\x18\n" +
+	"\agateway\x18\x03 \x01(\tR\agateway\x12\x1f\n" +
+	"\vdns_servers\x18\x04 \x03(\tR\n" +
+	"dnsServers\x121\n" +
+	"\x06routes\x18\x05 \x03(\v2\x19.plimsoll.engine.v1.RouteR\x06routes\x12\x12\n" +
+	"\x04mode\x18\x06 \x01(\tR\x04mode\"\xa1\x01\n" +
+	"\bDhcpHost\x12\x17\n" +
+	"\aport_id\x18\x01 \x01(\tR\x06portId\x12\x10\n" +
+	"\x03mac\x18\x02 \x01(\tR\x03mac\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1c\n" +
+	"\taddresses\x18\x04 \x03(\tR\taddresses\x128\n" +
+	"\aoptions\x18\x05 \x03(\v2\x1e.plimsoll.engine.v1.DhcpOptionR\aoptions\"U\n" +
+	"\n" +
+	"DhcpOption\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1d\n" +
+	"\n" +
+	"ip_version\x18\x03 \x01(\x05R\tipVersion\"\x93\x01\n" +
+	"\x05Guard\x12\x17\n" +
+	"\aport_id\x18\x01 \x01(\tR\x06portId\x12\x1d\n" +
+	"\n" +
+	"network_id\x18\x02 \x01(\tR\tnetworkId\x12\x1b\n" +
+	"\tgroup_ids\x18\x03 \x03(\tR\bgroupIds\x125\n" +
+	"\x05pairs\x18\x04 \x03(\v2\x1f.plimsoll.engine.v1.AddressPairR\x05pairs\"9\n" +
+	"\vAddressPair\x12\x10\n" +
+	"\x03mac\x18\x01 \x01(\tR\x03mac\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"f\n" +
+	"\x05Group\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1d.plimsoll.engine.v1.GuardRuleR\x05rules\x12\x18\n" +
+	"\amembers\x18\x03 \x03(\tR\amembers\"\xd4\x01\n" +
+	"\tGuardRule\x12\x16\n" +
+	"\x06egress\x18\x01 \x01(\bR\x06egress\x12\x10\n" +
+	"\x03six\x18\x02 \x01(\bR\x03six\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\x05R\bprotocol\x12\x19\n" +
+	"\bport_min\x18\x04 \x01(\x05R\aportMin\x12\x19\n" +
+	"\bport_max\x18\x05 \x01(\x05R\aportMax\x12&\n" +
+	"\x0fremote_group_id\x18\x06 \x01(\tR\rremoteGroupId\x12#\n" +
+	"\rremote_prefix\x18\a \x01(\tR\fremotePrefix2\xbb\x05\n" +
 	"\x06Engine\x12I\n" +
 	"\x05Hello\x12 .plimsoll.engine.v1.HelloRequest\x1a\x1e.plimsoll.engine.v1.HelloReply\x12I\n" +
 	"\x05Apply\x12 .plimsoll.engine.v1.ApplyRequest\x1a\x1e.plimsoll.engine.v1.ApplyReply\x12L\n" +
@@ -2421,7 +3565,8 @@ const file_engine_proto_rawDesc = "" +
 	"\x05Watch\x12 .plimsoll.engine.v1.WatchRequest\x1a\x1e.plimsoll.engine.v1.WatchEvent0\x01\x12F\n" +
 	"\x04Plug\x12\x1f.plimsoll.engine.v1.PlugRequest\x1a\x1d.plimsoll.engine.v1.PlugReply\x12L\n" +
 	"\x06Unplug\x12!.plimsoll.engine.v1.UnplugRequest\x1a\x1f.plimsoll.engine.v1.UnplugReply\x12O\n" +
-	"\aPlugged\x12\".plimsoll.engine.v1.PluggedRequest\x1a .plimsoll.engine.v1.PluggedReplyB#Z!plimsoll/internal/engine/enginepbb\x06proto3"
+	"\aPlugged\x12\".plimsoll.engine.v1.PluggedRequest\x1a .plimsoll.engine.v1.PluggedReply\x12H\n" +
+	"\tApplyHost\x12\x1c.plimsoll.engine.v1.HostPlan\x1a\x1d.plimsoll.engine.v1.HostReplyB#Z!plimsoll/internal/engine/enginepbb\x06proto3"
 
 var (
 	file_engine_proto_rawDescOnce sync.Once
@@ -2436,7 +3581,7 @@ func file_engine_proto_rawDescGZIP() []byte {
 }
 
 var file_engine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_engine_proto_goTypes = []any{
 	(File_Kind)(0),         // 0: plimsoll.engine.v1.File.Kind
 	(*HelloRequest)(nil),   // 1: plimsoll.engine.v1.HelloRequest
@@ -2450,26 +3595,41 @@ var file_engine_proto_goTypes = []any{
 	(*Section)(nil),        // 9: plimsoll.engine.v1.Section
 	(*Server)(nil),         // 10: plimsoll.engine.v1.Server
 	(*Port)(nil),           // 11: plimsoll.engine.v1.Port
-	(*Route)(nil),          // 12: plimsoll.engine.v1.Route
-	(*ApplyRequest)(nil),   // 13: plimsoll.engine.v1.ApplyRequest
-	(*ApplyReply)(nil),     // 14: plimsoll.engine.v1.ApplyReply
-	(*Failure)(nil),        // 15: plimsoll.engine.v1.Failure
-	(*RemoveRequest)(nil),  // 16: plimsoll.engine.v1.RemoveRequest
-	(*RemoveReply)(nil),    // 17: plimsoll.engine.v1.RemoveReply
-	(*ObserveRequest)(nil), // 18: plimsoll.engine.v1.ObserveRequest
-	(*ObserveReply)(nil),   // 19: plimsoll.engine.v1.ObserveReply
-	(*Observation)(nil),    // 20: plimsoll.engine.v1.Observation
-	(*Frontend)(nil),       // 21: plimsoll.engine.v1.Frontend
-	(*ServerState)(nil),    // 22: plimsoll.engine.v1.ServerState
-	(*WatchRequest)(nil),   // 23: plimsoll.engine.v1.WatchRequest
-	(*WatchEvent)(nil),     // 24: plimsoll.engine.v1.WatchEvent
-	(*PlugRequest)(nil),    // 25: plimsoll.engine.v1.PlugRequest
-	(*PlugReply)(nil),      // 26: plimsoll.engine.v1.PlugReply
-	(*UnplugRequest)(nil),  // 27: plimsoll.engine.v1.UnplugRequest
-	(*UnplugReply)(nil),    // 28: plimsoll.engine.v1.UnplugReply
-	(*PluggedRequest)(nil), // 29: plimsoll.engine.v1.PluggedRequest
-	(*PluggedReply)(nil),   // 30: plimsoll.engine.v1.PluggedReply
-	(*Plug)(nil),           // 31: plimsoll.engine.v1.Plug
+	(*Segment)(nil),        // 12: plimsoll.engine.v1.Segment
+	(*Route)(nil),          // 13: plimsoll.engine.v1.Route
+	(*ApplyRequest)(nil),   // 14: plimsoll.engine.v1.ApplyRequest
+	(*ApplyReply)(nil),     // 15: plimsoll.engine.v1.ApplyReply
+	(*Failure)(nil),        // 16: plimsoll.engine.v1.Failure
+	(*RemoveRequest)(nil),  // 17: plimsoll.engine.v1.RemoveRequest
+	(*RemoveReply)(nil),    // 18: plimsoll.engine.v1.RemoveReply
+	(*ObserveRequest)(nil), // 19: plimsoll.engine.v1.ObserveRequest
+	(*ObserveReply)(nil),   // 20: plimsoll.engine.v1.ObserveReply
+	(*Observation)(nil),    // 21: plimsoll.engine.v1.Observation
+	(*Frontend)(nil),       // 22: plimsoll.engine.v1.Frontend
+	(*ServerState)(nil),    // 23: plimsoll.engine.v1.ServerState
+	(*WatchRequest)(nil),   // 24: plimsoll.engine.v1.WatchRequest
+	(*WatchEvent)(nil),     // 25: plimsoll.engine.v1.WatchEvent
+	(*PlugRequest)(nil),    // 26: plimsoll.engine.v1.PlugRequest
+	(*PlugReply)(nil),      // 27: plimsoll.engine.v1.PlugReply
+	(*UnplugRequest)(nil),  // 28: plimsoll.engine.v1.UnplugRequest
+	(*UnplugReply)(nil),    // 29: plimsoll.engine.v1.UnplugReply
+	(*PluggedRequest)(nil), // 30: plimsoll.engine.v1.PluggedRequest
+	(*PluggedReply)(nil),   // 31: plimsoll.engine.v1.PluggedReply
+	(*Plug)(nil),           // 32: plimsoll.engine.v1.Plug
+	(*HostPlan)(nil),       // 33: plimsoll.engine.v1.HostPlan
+	(*HostReply)(nil),      // 34: plimsoll.engine.v1.HostReply
+	(*HostFailure)(nil),    // 35: plimsoll.engine.v1.HostFailure
+	(*Router)(nil),         // 36: plimsoll.engine.v1.Router
+	(*Floating)(nil),       // 37: plimsoll.engine.v1.Floating
+	(*Advertisement)(nil),  // 38: plimsoll.engine.v1.Advertisement
+	(*Dhcp)(nil),           // 39: plimsoll.engine.v1.Dhcp
+	(*DhcpSubnet)(nil),     // 40: plimsoll.engine.v1.DhcpSubnet
+	(*DhcpHost)(nil),       // 41: plimsoll.engine.v1.DhcpHost
+	(*DhcpOption)(nil),     // 42: plimsoll.engine.v1.DhcpOption
+	(*Guard)(nil),          // 43: plimsoll.engine.v1.Guard
+	(*AddressPair)(nil),    // 44: plimsoll.engine.v1.AddressPair
+	(*Group)(nil),          // 45: plimsoll.engine.v1.Group
+	(*GuardRule)(nil),      // 46: plimsoll.engine.v1.GuardRule
 }
 var file_engine_proto_depIdxs = []int32{
 	9,  // 0: plimsoll.engine.v1.Spec.sections:type_name -> plimsoll.engine.v1.Section
@@ -2481,35 +3641,52 @@ var file_engine_proto_depIdxs = []int32{
 	0,  // 6: plimsoll.engine.v1.File.kind:type_name -> plimsoll.engine.v1.File.Kind
 	6,  // 7: plimsoll.engine.v1.Datagram.targets:type_name -> plimsoll.engine.v1.Target
 	8,  // 8: plimsoll.engine.v1.Check.probes:type_name -> plimsoll.engine.v1.Probe
-	12, // 9: plimsoll.engine.v1.Port.routes:type_name -> plimsoll.engine.v1.Route
-	3,  // 10: plimsoll.engine.v1.ApplyRequest.spec:type_name -> plimsoll.engine.v1.Spec
-	15, // 11: plimsoll.engine.v1.ApplyReply.failures:type_name -> plimsoll.engine.v1.Failure
-	20, // 12: plimsoll.engine.v1.ObserveReply.observations:type_name -> plimsoll.engine.v1.Observation
-	21, // 13: plimsoll.engine.v1.Observation.frontends:type_name -> plimsoll.engine.v1.Frontend
-	22, // 14: plimsoll.engine.v1.Observation.servers:type_name -> plimsoll.engine.v1.ServerState
-	11, // 15: plimsoll.engine.v1.PlugRequest.port:type_name -> plimsoll.engine.v1.Port
-	31, // 16: plimsoll.engine.v1.PluggedReply.plugs:type_name -> plimsoll.engine.v1.Plug
-	1,  // 17: plimsoll.engine.v1.Engine.Hello:input_type -> plimsoll.engine.v1.HelloRequest
-	13, // 18: plimsoll.engine.v1.Engine.Apply:input_type -> plimsoll.engine.v1.ApplyRequest
-	16, // 19: plimsoll.engine.v1.Engine.Remove:input_type -> plimsoll.engine.v1.RemoveRequest
-	18, // 20: plimsoll.engine.v1.Engine.Observe:input_type -> plimsoll.engine.v1.ObserveRequest
-	23, // 21: plimsoll.engine.v1.Engine.Watch:input_type -> plimsoll.engine.v1.WatchRequest
-	25, // 22: plimsoll.engine.v1.Engine.Plug:input_type -> plimsoll.engine.v1.PlugRequest
-	27, // 23: plimsoll.engine.v1.Engine.Unplug:input_type -> plimsoll.engine.v1.UnplugRequest
-	29, // 24: plimsoll.engine.v1.Engine.Plugged:input_type -> plimsoll.engine.v1.PluggedRequest
-	2,  // 25: plimsoll.engine.v1.Engine.Hello:output_type -> plimsoll.engine.v1.HelloReply
-	14, // 26: plimsoll.engine.v1.Engine.Apply:output_type -> plimsoll.engine.v1.ApplyReply
-	17, // 27: plimsoll.engine.v1.Engine.Remove:output_type -> plimsoll.engine.v1.RemoveReply
-	19, // 28: plimsoll.engine.v1.Engine.Observe:output_type -> plimsoll.engine.v1.ObserveReply
-	24, // 29: plimsoll.engine.v1.Engine.Watch:output_type -> plimsoll.engine.v1.WatchEvent
-	26, // 30: plimsoll.engine.v1.Engine.Plug:output_type -> plimsoll.engine.v1.PlugReply
-	28, // 31: plimsoll.engine.v1.Engine.Unplug:output_type -> plimsoll.engine.v1.UnplugReply
-	30, // 32: plimsoll.engine.v1.Engine.Plugged:output_type -> plimsoll.engine.v1.PluggedReply
-	25, // [25:33] is the sub-list for method output_type
-	17, // [17:25] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	13, // 9: plimsoll.engine.v1.Port.routes:type_name -> plimsoll.engine.v1.Route
+	12, // 10: plimsoll.engine.v1.Port.segment:type_name -> plimsoll.engine.v1.Segment
+	3,  // 11: plimsoll.engine.v1.ApplyRequest.spec:type_name -> plimsoll.engine.v1.Spec
+	16, // 12: plimsoll.engine.v1.ApplyReply.failures:type_name -> plimsoll.engine.v1.Failure
+	21, // 13: plimsoll.engine.v1.ObserveReply.observations:type_name -> plimsoll.engine.v1.Observation
+	22, // 14: plimsoll.engine.v1.Observation.frontends:type_name -> plimsoll.engine.v1.Frontend
+	23, // 15: plimsoll.engine.v1.Observation.servers:type_name -> plimsoll.engine.v1.ServerState
+	11, // 16: plimsoll.engine.v1.PlugRequest.port:type_name -> plimsoll.engine.v1.Port
+	32, // 17: plimsoll.engine.v1.PluggedReply.plugs:type_name -> plimsoll.engine.v1.Plug
+	36, // 18: plimsoll.engine.v1.HostPlan.routers:type_name -> plimsoll.engine.v1.Router
+	39, // 19: plimsoll.engine.v1.HostPlan.dhcps:type_name -> plimsoll.engine.v1.Dhcp
+	43, // 20: plimsoll.engine.v1.HostPlan.guards:type_name -> plimsoll.engine.v1.Guard
+	45, // 21: plimsoll.engine.v1.HostPlan.groups:type_name -> plimsoll.engine.v1.Group
+	35, // 22: plimsoll.engine.v1.HostReply.failures:type_name -> plimsoll.engine.v1.HostFailure
+	13, // 23: plimsoll.engine.v1.Router.routes:type_name -> plimsoll.engine.v1.Route
+	37, // 24: plimsoll.engine.v1.Router.floatings:type_name -> plimsoll.engine.v1.Floating
+	38, // 25: plimsoll.engine.v1.Router.advertisements:type_name -> plimsoll.engine.v1.Advertisement
+	40, // 26: plimsoll.engine.v1.Dhcp.subnets:type_name -> plimsoll.engine.v1.DhcpSubnet
+	41, // 27: plimsoll.engine.v1.Dhcp.hosts:type_name -> plimsoll.engine.v1.DhcpHost
+	13, // 28: plimsoll.engine.v1.DhcpSubnet.routes:type_name -> plimsoll.engine.v1.Route
+	42, // 29: plimsoll.engine.v1.DhcpHost.options:type_name -> plimsoll.engine.v1.DhcpOption
+	44, // 30: plimsoll.engine.v1.Guard.pairs:type_name -> plimsoll.engine.v1.AddressPair
+	46, // 31: plimsoll.engine.v1.Group.rules:type_name -> plimsoll.engine.v1.GuardRule
+	1,  // 32: plimsoll.engine.v1.Engine.Hello:input_type -> plimsoll.engine.v1.HelloRequest
+	14, // 33: plimsoll.engine.v1.Engine.Apply:input_type -> plimsoll.engine.v1.ApplyRequest
+	17, // 34: plimsoll.engine.v1.Engine.Remove:input_type -> plimsoll.engine.v1.RemoveRequest
+	19, // 35: plimsoll.engine.v1.Engine.Observe:input_type -> plimsoll.engine.v1.ObserveRequest
+	24, // 36: plimsoll.engine.v1.Engine.Watch:input_type -> plimsoll.engine.v1.WatchRequest
+	26, // 37: plimsoll.engine.v1.Engine.Plug:input_type -> plimsoll.engine.v1.PlugRequest
+	28, // 38: plimsoll.engine.v1.Engine.Unplug:input_type -> plimsoll.engine.v1.UnplugRequest
+	30, // 39: plimsoll.engine.v1.Engine.Plugged:input_type -> plimsoll.engine.v1.PluggedRequest
+	33, // 40: plimsoll.engine.v1.Engine.ApplyHost:input_type -> plimsoll.engine.v1.HostPlan
+	2,  // 41: plimsoll.engine.v1.Engine.Hello:output_type -> plimsoll.engine.v1.HelloReply
+	15, // 42: plimsoll.engine.v1.Engine.Apply:output_type -> plimsoll.engine.v1.ApplyReply
+	18, // 43: plimsoll.engine.v1.Engine.Remove:output_type -> plimsoll.engine.v1.RemoveReply
+	20, // 44: plimsoll.engine.v1.Engine.Observe:output_type -> plimsoll.engine.v1.ObserveReply
+	25, // 45: plimsoll.engine.v1.Engine.Watch:output_type -> plimsoll.engine.v1.WatchEvent
+	27, // 46: plimsoll.engine.v1.Engine.Plug:output_type -> plimsoll.engine.v1.PlugReply
+	29, // 47: plimsoll.engine.v1.Engine.Unplug:output_type -> plimsoll.engine.v1.UnplugReply
+	31, // 48: plimsoll.engine.v1.Engine.Plugged:output_type -> plimsoll.engine.v1.PluggedReply
+	34, // 49: plimsoll.engine.v1.Engine.ApplyHost:output_type -> plimsoll.engine.v1.HostReply
+	41, // [41:50] is the sub-list for method output_type
+	32, // [32:41] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_engine_proto_init() }
@@ -2523,7 +3700,7 @@ func file_engine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_engine_proto_rawDesc), len(file_engine_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,14 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Engine_Hello_FullMethodName   = "/plimsoll.engine.v1.Engine/Hello"
-	Engine_Apply_FullMethodName   = "/plimsoll.engine.v1.Engine/Apply"
-	Engine_Remove_FullMethodName  = "/plimsoll.engine.v1.Engine/Remove"
-	Engine_Observe_FullMethodName = "/plimsoll.engine.v1.Engine/Observe"
-	Engine_Watch_FullMethodName   = "/plimsoll.engine.v1.Engine/Watch"
-	Engine_Plug_FullMethodName    = "/plimsoll.engine.v1.Engine/Plug"
-	Engine_Unplug_FullMethodName  = "/plimsoll.engine.v1.Engine/Unplug"
-	Engine_Plugged_FullMethodName = "/plimsoll.engine.v1.Engine/Plugged"
+	Engine_Hello_FullMethodName     = "/plimsoll.engine.v1.Engine/Hello"
+	Engine_Apply_FullMethodName     = "/plimsoll.engine.v1.Engine/Apply"
+	Engine_Remove_FullMethodName    = "/plimsoll.engine.v1.Engine/Remove"
+	Engine_Observe_FullMethodName   = "/plimsoll.engine.v1.Engine/Observe"
+	Engine_Watch_FullMethodName     = "/plimsoll.engine.v1.Engine/Watch"
+	Engine_Plug_FullMethodName      = "/plimsoll.engine.v1.Engine/Plug"
+	Engine_Unplug_FullMethodName    = "/plimsoll.engine.v1.Engine/Unplug"
+	Engine_Plugged_FullMethodName   = "/plimsoll.engine.v1.Engine/Plugged"
+	Engine_ApplyHost_FullMethodName = "/plimsoll.engine.v1.Engine/ApplyHost"
 )
 
 // EngineClient is the client API for Engine service.
@@ -53,6 +54,9 @@ type EngineClient interface {
 	Unplug(ctx context.Context, in *UnplugRequest, opts ...grpc.CallOption) (*UnplugReply, error)
 	// Plugged lists the ports that Plug made and that still are as it made them.
 	Plugged(ctx context.Context, in *PluggedRequest, opts ...grpc.CallOption) (*PluggedReply, error)
+	// ApplyHost makes routers, DHCP servers, the guards of ports and the tunnels of this host what the plan says, and removes
+	// those that it does not name. It is kept, and made again after a crash or a reboot.
+	ApplyHost(ctx context.Context, in *HostPlan, opts ...grpc.CallOption) (*HostReply, error)
 }
 
 type engineClient struct {
@@ -152,6 +156,16 @@ func (c *engineClient) Plugged(ctx context.Context, in *PluggedRequest, opts ...
 	return out, nil
 }
 
+func (c *engineClient) ApplyHost(ctx context.Context, in *HostPlan, opts ...grpc.CallOption) (*HostReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HostReply)
+	err := c.cc.Invoke(ctx, Engine_ApplyHost_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EngineServer is the server API for Engine service.
 // All implementations must embed UnimplementedEngineServer
 // for forward compatibility.
@@ -176,6 +190,9 @@ type EngineServer interface {
 	Unplug(context.Context, *UnplugRequest) (*UnplugReply, error)
 	// Plugged lists the ports that Plug made and that still are as it made them.
 	Plugged(context.Context, *PluggedRequest) (*PluggedReply, error)
+	// ApplyHost makes routers, DHCP servers, the guards of ports and the tunnels of this host what the plan says, and removes
+	// those that it does not name. It is kept, and made again after a crash or a reboot.
+	ApplyHost(context.Context, *HostPlan) (*HostReply, error)
 	mustEmbedUnimplementedEngineServer()
 }
 
@@ -209,6 +226,9 @@ func (UnimplementedEngineServer) Unplug(context.Context, *UnplugRequest) (*Unplu
 }
 func (UnimplementedEngineServer) Plugged(context.Context, *PluggedRequest) (*PluggedReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Plugged not implemented")
+}
+func (UnimplementedEngineServer) ApplyHost(context.Context, *HostPlan) (*HostReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyHost not implemented")
 }
 func (UnimplementedEngineServer) mustEmbedUnimplementedEngineServer() {}
 func (UnimplementedEngineServer) testEmbeddedByValue()                {}
@@ -368,6 +388,24 @@ func _Engine_Plugged_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Engine_ApplyHost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HostPlan)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngineServer).ApplyHost(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Engine_ApplyHost_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngineServer).ApplyHost(ctx, req.(*HostPlan))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Engine_ServiceDesc is the grpc.ServiceDesc for Engine service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -402,6 +440,10 @@ var Engine_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Plugged",
 			Handler:    _Engine_Plugged_Handler,
+		},
+		{
+			MethodName: "ApplyHost",
+			Handler:    _Engine_ApplyHost_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -124,7 +124,11 @@ func (k *plugging) use(p *network.PortPlan, vip bool) {
 	if k.used == nil {
 		k.used, k.routes = map[string]bool{}, map[netip.Prefix]bool{}
 	}
-	port := &enginepb.Port{Id: p.PortID, NetworkId: p.NetworkID, Mac: p.MAC, Mtu: int32(p.MTU)}
+	port := &enginepb.Port{Id: p.PortID, NetworkId: p.NetworkID, Mac: p.MAC, Mtu: int32(p.MTU),
+		Link: p.Link, Guarded: p.Guarded}
+	if p.Segment.Wide() {
+		port.Segment = &enginepb.Segment{Type: p.Segment.Type, Physical: p.Segment.Physical, Id: int32(p.Segment.ID)}
+	}
 	for _, a := range p.Addresses {
 		port.Addresses = append(port.Addresses, a.String())
 		k.prefixes = append(k.prefixes, a.Masked())
