@@ -49,6 +49,9 @@ func (n *Node) inside(fn func() error) error {
 	return result
 }
 
+// Exists gives an error when there is no such namespace.
+func (n *Node) Exists() error { return n.inside(func() error { return nil }) }
+
 // Dial connects from within the namespace. The address is an IP address with a port.
 func (n *Node) Dial(ctx context.Context, network, address string) (c net.Conn, err error) {
 	err = n.inside(func() error {
