@@ -23,6 +23,9 @@ type watch struct {
 	news chan struct{} // holds one token while ids has some
 }
 
+// theHost stands among the ids for what was made of the HostPlan.
+const theHost = "host"
+
 func newHub() *hub { return &hub{watches: map[*watch]bool{}, closed: make(chan struct{})} }
 
 func (h *hub) publish(id string) {
@@ -78,7 +81,11 @@ func (e *Engine) Watch(_ *enginepb.WatchRequest, stream enginepb.Engine_WatchSer
 		case <-w.news:
 		}
 		for id := range e.hub.fetch(w) {
-			if err := stream.Send(&enginepb.WatchEvent{LoadBalancerId: id}); err != nil {
+			event := &enginepb.WatchEvent{LoadBalancerId: id}
+			if id == theHost {
+				event = &enginepb.WatchEvent{Host: true}
+			}
+			if err := stream.Send(event); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ type Host struct {
 	AdminStateUp bool
 	CreatedAt    time.Time
 	SeenAt       time.Time // by the database's clock
+	Alive        bool      // it was seen lately; the store derives it
 }
 
 // HostState is everything that the plan of a host is made from: what of the network service concerns it.

@@ -53,7 +53,7 @@ func (e EnginePlugger) Watch(ctx context.Context, changed func()) error {
 		if err != nil {
 			return said(err)
 		}
-		if event.GetLoadBalancerId() == "" {
+		if event.GetLoadBalancerId() == "" && !event.GetHost() {
 			changed()
 		}
 	}

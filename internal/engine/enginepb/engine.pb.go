@@ -1969,7 +1969,8 @@ func (*WatchRequest) Descriptor() ([]byte, []int) {
 
 type WatchEvent struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	LoadBalancerId string                 `protobuf:"bytes,1,opt,name=load_balancer_id,json=loadBalancerId,proto3" json:"load_balancer_id,omitempty"`
+	LoadBalancerId string                 `protobuf:"bytes,1,opt,name=load_balancer_id,json=loadBalancerId,proto3" json:"load_balancer_id,omitempty"` // "" with host unset: the watch stands
+	Host           bool                   `protobuf:"varint,2,opt,name=host,proto3" json:"host,omitempty"`                                            // what was made of the last HostPlan changed by itself, or could not be made again
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2009,6 +2010,13 @@ func (x *WatchEvent) GetLoadBalancerId() string {
 		return x.LoadBalancerId
 	}
 	return ""
+}
+
+func (x *WatchEvent) GetHost() bool {
+	if x != nil {
+		return x.Host
+	}
+	return false
 }
 
 type PlugRequest struct {
@@ -3462,10 +3470,11 @@ const file_engine_proto_rawDesc = "" +
 	"\abackend\x18\x01 \x01(\tR\abackend\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\"\x0e\n" +
-	"\fWatchRequest\"6\n" +
+	"\fWatchRequest\"J\n" +
 	"\n" +
 	"WatchEvent\x12(\n" +
-	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\"Q\n" +
+	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\bR\x04host\"Q\n" +
 	"\vPlugRequest\x12,\n" +
 	"\x04port\x18\x01 \x01(\v2\x18.plimsoll.engine.v1.PortR\x04port\x12\x14\n" +
 	"\x05netns\x18\x02 \x01(\tR\x05netns\"\v\n" +

@@ -155,7 +155,9 @@ func (p *Provider) Watch(ctx context.Context, changed func(loadBalancerID string
 		case err != nil:
 			return p.explain(err)
 		}
-		changed(event.LoadBalancerId)
+		if !event.Host {
+			changed(event.LoadBalancerId)
+		}
 	}
 }
 
