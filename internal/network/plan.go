@@ -22,7 +22,8 @@ type PortPlan struct {
 }
 
 // PlanPort says what a host needs to plug a port, from the port's network and that network's subnets. A port that has the
-// address of a gateway or of a next hop is it: nothing is sent to itself.
+// address of a gateway or of a next hop is it: nothing is sent to itself. A router is the way out of the networks inside it: of their
+// gateways and routes it takes none, and of its external network's only the gateways.
 func PlanPort(p *Port, n *Network, subnets []*Subnet) *PortPlan {
 	plan := &PortPlan{PortID: p.ID, NetworkID: p.NetworkID, Segment: n.Segment, Link: p.Link(), Guarded: p.Guarded(), MAC: p.MAC, MTU: n.MTU}
 	for _, fixed := range p.FixedIPs {
@@ -38,8 +39,14 @@ func PlanPort(p *Port, n *Network, subnets []*Subnet) *PortPlan {
 
 // reach adds the ways out of a subnet.
 func (plan *PortPlan) reach(p *Port, s *Subnet) {
+	if p.DeviceOwner == OwnerRouterInterface {
+		return
+	}
 	if s.Gateway.IsValid() && !p.has(s.Gateway) && !slices.Contains(plan.Gateways, s.Gateway) {
 		plan.Gateways = append(plan.Gateways, s.Gateway)
+	}
+	if p.DeviceOwner == OwnerRouterGateway {
+		return
 	}
 	for _, r := range s.HostRoutes {
 		if !p.has(r.NextHop) && !slices.Contains(plan.Routes, r) {

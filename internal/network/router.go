@@ -40,10 +40,29 @@ type FloatingIP struct {
 	FixedAddress netip.Addr
 	RouterID     string // the router that translates; "" while unassociated
 	OwnPortID    string // the port in the external network that holds the address
-	Tags         []string
-	Revision     int64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// Active tells whether the router's host has the address now. The store derives it; writing it has no effect.
+	Active    bool
+	Tags      []string
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Status is the floating address' status as Neutron says it: ACTIVE once its router's host has it, else DOWN.
+func (f *FloatingIP) Status() string {
+	if f.Active {
+		return "ACTIVE"
+	}
+	return "DOWN"
+}
+
+// RouterInterface names a port of a router and what it leads to.
+type RouterInterface struct {
+	RouterID  string
+	ProjectID string // of the port
+	PortID    string
+	NetworkID string
+	SubnetIDs []string
 }
 
 // Owners of the ports that the network service makes for itself.

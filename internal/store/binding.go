@@ -93,7 +93,8 @@ func (s *Store) reapply(ctx context.Context, tx bun.Tx, condition string, args .
 // deviceOfLoadBalancer begins the device_id of the ports that load balancers use; the id follows.
 const deviceOfLoadBalancer = "lb-"
 
-// PortPlan returns what a host needs to plug a port.
+// PortPlan returns what a host needs to plug a port. That of a router's gateway also has the floating addresses that the router
+// translates, each as a single address.
 func (s *Store) PortPlan(ctx context.Context, portID string) (*network.PortPlan, error) {
 	var plan *network.PortPlan
 	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -110,7 +111,7 @@ func (s *Store) PortPlan(ctx context.Context, portID string) (*network.PortPlan,
 			return err
 		}
 		plan = network.PlanPort(p, n, subnets)
-		return nil
+		return addFloating(ctx, tx, p, plan)
 	})
 	return plan, err
 }

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+)
+
+type routerRow struct {
+	bun.BaseModel `bun:"table:routers"`
+
+	ID               string `bun:"id,pk"`
+	ProjectID        string
+	Name             string
+	Description      string
+	AdminStateUp     bool
+	Host             string
+	GatewayNetworkID string
+	GatewayPortID    string
+	EnableSNAT       bool `bun:"enable_snat"`
+	Routes           string
+	Tags             string
+	Revision         int64
+	Epoch            int64
+	CreatedAt        int64
+	UpdatedAt        int64
+}
+
+func newRouterRow(r *network.Router) *routerRow {
+	return &routerRow{
+		ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Description: r.Description, AdminStateUp: r.AdminStateUp, Host: r.Host,
+		GatewayNetworkID: r.Gateway.NetworkID, GatewayPortID: r.Gateway.PortID, EnableSNAT: r.Gateway.EnableSNAT,
+		Routes: jsonText(r.Routes), Tags: listText(r.Tags), Revision: r.Revision,
+		CreatedAt: micros(r.CreatedAt), UpdatedAt: micros(r.UpdatedAt),
+	}
+}
+
+func (r *routerRow) domain() *network.Router {
+	router := &network.Router{
+		ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Description: r.Description, AdminStateUp: r.AdminStateUp, Host: r.Host,
+		Gateway: network.Gateway{NetworkID: r.GatewayNetworkID, PortID: r.GatewayPortID, EnableSNAT: r.EnableSNAT},
+		Tags:    textList(r.Tags), Revision: r.Revision, CreatedAt: fromMicros(r.CreatedAt), UpdatedAt: fromMicros(r.UpdatedAt),
+	}
+	textJSON(r.Routes, &router.Routes)
+	return router
+}
+
+func routerAttributes() attributes {
+	return attributes{
+		"id":              {column: "id"},
+		"tags":            {column: "tags"},
+		"name":            {column: "name"},
+		"description":     {column: "description"},
+		"project_id":      {column: "project_id"},
+		"tenant_id":       {column: "project_id"},
+		"admin_state_up":  {column: "admin_state_up", value: boolean},
+		"status":          {column: alwaysActive},
+		"revision_number": {column: "revision", value: integer},
+		"created_at":      {column: "created_at", value: moment},
+		"updated_at":      {column: "updated_at", value: moment},
+	}
+}
+
+// Router returns a router with the addresses of its gateway. One that is not there is Neutron's RouterNotFound.
+func (s *Store) Router(ctx context.Context, id string) (*network.Router, error) {
+	var r *network.Router
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		r, err = routerByID(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
+// Routers lists routers. Beside the attributes, network.VisibleTo is understood.
+func (s *Store) Routers(ctx context.Context, q Query) ([]*network.Router, error) {
+	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
+		return sel.Where("project_id IN (?)", bun.List(projects))
+	}
+	var list []*network.Router
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*routerRow
+		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), "routers", q, routerAttributes(), special{network.VisibleTo: visible})
+		if err != nil {
+			return err
+		}
+		if err := sel.Scan(ctx); err != nil {
+			return fmt.Errorf("list routers: %w", err)
+		}
+		list, err = routersOf(ctx, tx, inOrder(q, rows))
+		return err
+	})
+	return list, err
+}
+
+func routerByID(ctx context.Context, db bun.IDB, id string) (*network.Router, error) {
+	row := &routerRow{}
+	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
+	if notFound(err) {
+		return nil, network.RouterNotFound(id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read router: %w", err)
+	}
+	list, err := routersOf(ctx, db, []*routerRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// routersOf turns rows into routers, with the addresses of their gateways.
+func routersOf(ctx context.Context, db bun.IDB, rows []*routerRow) ([]*network.Router, error) {
+	list := make([]*network.Router, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, row.domain())
+	}
+	for chunk := range slices.Chunk(list, chunkSize) {
+		var gateways []*network.Port
+		for _, r := range chunk {
+			if r.Gateway.PortID != "" {
+				gateways = append(gateways, &network.Port{ID: r.Gateway.PortID})
+			}
+		}
+		if len(gateways) == 0 {
+			continue
+		}
+		if err := fillAddresses(ctx, db, gateways); err != nil {
+			return nil, err
+		}
+		byID := map[string][]network.FixedIP{}
+		for _, p := range gateways {
+			byID[p.ID] = p.FixedIPs
+		}
+		for _, r := range chunk {
+			r.Gateway.FixedIPs = byID[r.Gateway.PortID]
+		}
+	}
+	return list, nil
+}
