@@ -52,6 +52,7 @@ type Engine struct {
 	logs       readers // of access logs
 	done       done
 	plugging   sync.Mutex // one change of plugs at a time
+	servants   servants
 
 	mu        sync.Mutex
 	balancers map[string]*balancer

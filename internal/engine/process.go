@@ -37,13 +37,18 @@ var errNotOurs = errors.New("no such process of ours")
 
 // openProcess finds a process that runs HAProxy with the given configuration file.
 func openProcess(pid int, conf string) (*process, error) {
+	return holdProcess(pid, func(pid int) bool { return runs(pid, conf) })
+}
+
+// holdProcess finds a process of which something is true.
+func holdProcess(pid int, is func(pid int) bool) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, errNotOurs)
 	}
 	// Looked at after the pidfd was opened: what is true of the number now is true of the pidfd.
 	p := &process{processID: processID{PID: pid}, fd: os.NewFile(uintptr(fd), "pidfd")}
-	if p.Start, err = startTime(pid); err != nil || !runs(pid, conf) || p.ended() {
+	if p.Start, err = startTime(pid); err != nil || !is(pid) || p.ended() {
 		_ = p.fd.Close()
 		return nil, fmt.Errorf("process %d: %w", pid, errNotOurs)
 	}

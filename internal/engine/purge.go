@@ -17,7 +17,7 @@ func (e *Engine) Purge(ctx context.Context) error {
 	}
 	defer unlock()
 	below := filepath.Join(e.dir, balancersDir) + "/"
-	failed := []error{e.prepare(), killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) })}
+	failed := []error{e.prepare(), killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) }), e.purgeDnsmasqs()}
 	// What a crash prevented from being stamped is known by its record only.
 	for _, p := range e.storedPlugs() {
 		failed = append(failed, e.removePort(portRef{p.id(), p.Port.NetworkId}))

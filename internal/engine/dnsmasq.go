@@ -1,0 +1,429 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"plimsoll/internal/linux"
+)
+
+// dnsmasqRoot is where dnsmasq finds its files. They are not in the state directory: dnsmasq reads some again once it has given up
+// root's rights, and others may not look into that. What is lost here with a reboot is made again from the host's plan.
+const dnsmasqRoot = "/run/plimsoll-engine"
+
+// dnsmasqConf is the name of the file that a dnsmasq is started with.
+const dnsmasqConf = "dnsmasq.conf"
+
+// young is for how long a dnsmasq must have run to be started again at once when it dies. One that dies sooner is left to the next plan.
+const young = 5 * time.Second
+
+// dnsmasqSpec is a dnsmasq as it is wanted.
+type dnsmasqSpec struct {
+	name  string // "dhcp-<network id>", "ra-<router id>": it names the folder
+	netns string // the network namespace, which is there
+	// conf is what it reads once: where that changes, another process takes its place. It names files by Engine.dnsmasqPath and needs
+	// neither pid-file nor user: those come from here.
+	conf []byte
+	// files is what it reads again when it is told to (SIGHUP).
+	files map[string][]byte
+	// renew, which may be nil, tells whether a change of files needs a new process all the same.
+	renew func(file string, old, now []byte) bool
+}
+
+// servants are the dnsmasq processes that the engine looks after.
+type servants struct {
+	mu      sync.Mutex
+	adopted bool
+	all     map[string]*servant
+}
+
+// servant is one dnsmasq.
+type servant struct {
+	mu      sync.Mutex
+	spec    dnsmasqSpec
+	process *process // nil when there is none
+	since   time.Time
+	found   bool // it was there before us: what it has read of its files is not known
+}
+
+// dnsmasq makes sure that one dnsmasq of that name runs as it is wanted: it is started, told to read its files again, or replaced.
+// Called again with the same it changes nothing.
+func (e *Engine) dnsmasq(ctx context.Context, d dnsmasqSpec) error {
+	s, err := e.servant(d.name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spec = d
+	return e.matchDnsmasq(ctx, s)
+}
+
+// endDnsmasq ends the dnsmasq of that name and removes its files. One that is not there has ended.
+func (e *Engine) endDnsmasq(name string) error {
+	s, err := e.servant(name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.stop(); err != nil {
+		return err
+	}
+	s.spec = dnsmasqSpec{}
+	return removeAll(e.dnsmasqPath(name, ""))
+}
+
+// dnsmasqNames lists those that run, or have files, and of which the name begins so.
+func (e *Engine) dnsmasqNames(prefix string) []string {
+	entries, _ := os.ReadDir(e.dnsmasqDir())
+	var names []string
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), prefix) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// dnsmasqDir holds the files of all that are of this instance.
+func (e *Engine) dnsmasqDir() string { return filepath.Join(dnsmasqRoot, e.config.Instance) }
+
+// dnsmasqPath is a file of the dnsmasq of that name; its folder where file is "".
+func (e *Engine) dnsmasqPath(name, file string) string {
+	return filepath.Join(e.dnsmasqDir(), name, file)
+}
+
+// servant finds one by its name. The first call finds those that an engine before us has started.
+func (e *Engine) servant(name string) (*servant, error) {
+	if !plainName(name) || strings.HasPrefix(name, ".") {
+		return nil, fmt.Errorf("%q cannot name a dnsmasq", name)
+	}
+	e.servants.mu.Lock()
+	defer e.servants.mu.Unlock()
+	if !e.servants.adopted {
+		if err := e.adoptDnsmasqs(); err != nil {
+			return nil, err
+		}
+		e.servants.adopted = true
+	}
+	s := e.servants.all[name]
+	if s == nil {
+		s = &servant{}
+		e.servants.all[name] = s
+	}
+	return s, nil
+}
+
+// adoptDnsmasqs finds the processes of ours. Of two that have the same files one is too many.
+func (e *Engine) adoptDnsmasqs() error {
+	e.servants.all = map[string]*servant{}
+	confs, err := findDnsmasqs(e.dnsmasqDir() + "/")
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	for conf, pids := range confs {
+		s := &servant{found: true}
+		e.servants.all[filepath.Base(filepath.Dir(conf))] = s
+		for _, pid := range pids {
+			p, err := holdProcess(pid, func(pid int) bool { return dnsmasqConfOf(pid) == conf })
+			if err != nil {
+				continue
+			}
+			if s.process != nil {
+				err = p.kill()
+				_ = p.fd.Close()
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			s.process = p
+			e.watch(p, func() { e.dnsmasqDied(s, p) })
+		}
+	}
+	return nil
+}
+
+// findDnsmasqs lists the processes that run dnsmasq with a file below a folder, by that file.
+func findDnsmasqs(below string) (map[string][]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]int{}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if conf := dnsmasqConfOf(pid); strings.HasPrefix(conf, below) {
+			found[conf] = append(found[conf], pid)
+		}
+	}
+	return found, nil
+}
+
+// dnsmasqConfOf is the configuration file of a process that is a dnsmasq as we start them, else "".
+func dnsmasqConfOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	args := bytes.Split(text, []byte{0})
+	if len(args) < 2 || !strings.Contains(filepath.Base(string(args[0])), "dnsmasq") {
+		return ""
+	}
+	conf, _ := strings.CutPrefix(string(args[1]), "--conf-file=")
+	return conf
+}
+
+// matchDnsmasq makes one what its spec says. The caller holds it.
+func (e *Engine) matchDnsmasq(ctx context.Context, s *servant) error {
+	if s.process != nil && s.process.ended() {
+		s.process = nil
+	}
+	if s.process != nil && (!linux.Inside(s.spec.netns, s.process.PID) || e.stale(s)) {
+		if err := s.stop(); err != nil {
+			return err
+		}
+	}
+	if s.process != nil {
+		return e.reloadDnsmasq(s)
+	}
+	return e.startDnsmasq(ctx, s)
+}
+
+// stale tells whether the process that runs has read what it reads only once, and that is different now. The files are written
+// after it has ended, so they say what it runs with.
+func (e *Engine) stale(s *servant) bool {
+	text, err := e.dnsmasqText(s.spec)
+	old, readErr := os.ReadFile(e.dnsmasqPath(s.spec.name, dnsmasqConf))
+	if err != nil || readErr != nil || !bytes.Equal(old, text) {
+		return true
+	}
+	for file, now := range s.spec.files {
+		old, err := os.ReadFile(e.dnsmasqPath(s.spec.name, file))
+		if err != nil || s.spec.renew != nil && s.spec.renew(file, old, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// reloadDnsmasq tells a process to read its files again, where they have changed.
+func (e *Engine) reloadDnsmasq(s *servant) error {
+	changed := s.found
+	for file, text := range s.spec.files {
+		old, err := os.ReadFile(e.dnsmasqPath(s.spec.name, file))
+		if err == nil && bytes.Equal(old, text) {
+			continue
+		}
+		if err := e.writeDnsmasq(s.spec.name, file, text); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	if err := s.process.signal(unix.SIGHUP); err != nil {
+		return err
+	}
+	s.found = false
+	return nil
+}
+
+// startDnsmasq writes the files and starts a process, which takes requests when this returns.
+func (e *Engine) startDnsmasq(ctx context.Context, s *servant) error {
+	d := s.spec
+	program, err := dnsmasqProgram()
+	if err != nil {
+		return err
+	}
+	if err := e.layDnsmasq(d); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	conf := e.dnsmasqPath(d.name, dnsmasqConf)
+	cmd := command(ctx, program, "--conf-file="+conf)
+	output, err := finishCommand(cmd, func(cmd *exec.Cmd) error { return linux.Start(d.netns, cmd) })
+	if err != nil {
+		return fmt.Errorf("start dnsmasq: %s", lastWords(output, bare(err)))
+	}
+	p, err := e.startedDnsmasq(d.name, conf)
+	if err != nil {
+		return fmt.Errorf("start dnsmasq: %w", err)
+	}
+	s.process, s.since, s.found = p, time.Now(), false
+	e.watch(p, func() { e.dnsmasqDied(s, p) })
+	e.log.Debug("dnsmasq started", "name", d.name, "pid", p.PID)
+	return nil
+}
+
+// startedDnsmasq finds the process that has just detached itself.
+func (e *Engine) startedDnsmasq(name, conf string) (*process, error) {
+	text, err := os.ReadFile(e.dnsmasqPath(name, "pid"))
+	if err != nil {
+		return nil, bare(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, errors.New("it tells no process id")
+	}
+	return holdProcess(pid, func(pid int) bool { return dnsmasqConfOf(pid) == conf })
+}
+
+// layDnsmasq writes what a process reads when it starts.
+func (e *Engine) layDnsmasq(d dnsmasqSpec) error {
+	_, gid, err := dnsmasqUser()
+	if err != nil {
+		return err
+	}
+	if err := makeDnsmasqDirs(e.dnsmasqDir(), e.dnsmasqPath(d.name, "")); err != nil {
+		return err
+	}
+	// Its own group reads it, and nobody else: the files tell who is in a tenant's network.
+	if err := errors.Join(os.Chown(e.dnsmasqPath(d.name, ""), 0, gid), os.Chmod(e.dnsmasqPath(d.name, ""), 0o750)); err != nil {
+		return err
+	}
+	if err := removeAll(e.dnsmasqPath(d.name, "pid")); err != nil {
+		return err
+	}
+	for file, text := range d.files {
+		if err := e.writeDnsmasq(d.name, file, text); err != nil {
+			return err
+		}
+	}
+	text, err := e.dnsmasqText(d)
+	if err != nil {
+		return err
+	}
+	return e.writeDnsmasq(d.name, dnsmasqConf, text)
+}
+
+// makeDnsmasqDirs makes folders below dnsmasqRoot, none of which another user could change.
+func makeDnsmasqDirs(dirs ...string) error {
+	for _, dir := range append([]string{dnsmasqRoot}, dirs...) {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("make %s: %w", dir, err)
+		}
+		f, err := openFolder(dir)
+		if err != nil {
+			return err
+		}
+		_ = f.Close()
+	}
+	return nil
+}
+
+func (e *Engine) writeDnsmasq(name, file string, text []byte) error {
+	path := e.dnsmasqPath(name, file)
+	if err := writeFile(path, text); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
+// dnsmasqText is the configuration with what all of them have.
+func (e *Engine) dnsmasqText(d dnsmasqSpec) ([]byte, error) {
+	name, gid, err := dnsmasqUser()
+	if err != nil {
+		return nil, err
+	}
+	group, err := user.LookupGroupId(strconv.Itoa(gid))
+	if err != nil {
+		return nil, err
+	}
+	head := fmt.Sprintf("# %s: written by Plimsoll's engine, and again at every change\npid-file=%s\nuser=%s\ngroup=%s\n",
+		d.name, e.dnsmasqPath(d.name, "pid"), name, group.Name)
+	return append([]byte(head), d.conf...), nil
+}
+
+// dnsmasqUser is whom dnsmasq becomes once it has its sockets: its own user where the package made one.
+func dnsmasqUser() (name string, gid int, err error) {
+	for _, name := range []string{"dnsmasq", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		gid, err := strconv.Atoi(u.Gid)
+		return name, gid, err
+	}
+	return "", 0, errors.New("start dnsmasq: this host has no user nobody")
+}
+
+// dnsmasqProgram is where dnsmasq is.
+func dnsmasqProgram() (string, error) {
+	for _, name := range []string{"dnsmasq", "/usr/sbin/dnsmasq"} { // a user's PATH often lacks sbin
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("dnsmasq is not installed on this host: install the package dnsmasq-base")
+}
+
+// stop ends the process, if there is one. The caller holds the servant.
+func (s *servant) stop() error {
+	if s.process == nil {
+		return nil
+	}
+	if err := s.process.end(); err != nil {
+		return err
+	}
+	s.process = nil
+	return nil
+}
+
+// dnsmasqDied starts one again that ended by itself.
+func (e *Engine) dnsmasqDied(s *servant, p *process) {
+	if p.expected.Load() || e.life.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != p {
+		return
+	}
+	s.process = nil
+	e.log.Warn("dnsmasq ended", "name", s.spec.name, "pid", p.PID)
+	if s.spec.name == "" || time.Since(s.since) < young {
+		return
+	}
+	if err := e.matchDnsmasq(e.life, s); err != nil {
+		e.log.Warn("dnsmasq not started again", "name", s.spec.name, "err", err)
+	}
+}
+
+// purgeDnsmasqs ends all that are of this instance and removes their files.
+func (e *Engine) purgeDnsmasqs() error {
+	confs, err := findDnsmasqs(e.dnsmasqDir() + "/")
+	failed := []error{err}
+	for conf, pids := range confs {
+		for _, pid := range pids {
+			p, err := holdProcess(pid, func(pid int) bool { return dnsmasqConfOf(pid) == conf })
+			if err != nil {
+				continue
+			}
+			failed = append(failed, p.end())
+			_ = p.fd.Close()
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	return removeAll(e.dnsmasqDir())
+}
