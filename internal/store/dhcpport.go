@@ -1,0 +1,262 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+)
+
+// DHCPPort is what came of KeepDHCPPort.
+type DHCPPort struct {
+	Changed bool     // something was written
+	Full    []string // subnets in which the server has no address, since none is free
+}
+
+// KeepDHCPPort has a host take a network that no host has and that wants DHCP, and makes the port of its DHCP server what the network's
+// subnets want: with an address of each that is served, the highest that is free in its pools, and none where no subnet is served.
+// A network that another host has is left alone. One that is not there any more needs nothing.
+func (s *Store) KeepDHCPPort(ctx context.Context, host, networkID string) (DHCPPort, error) {
+	var done DHCPPort
+	var hints []Hint
+	err := s.allocating(ctx, "store.keepDHCPPort", func(ctx context.Context, tx bun.Tx) error {
+		k := &dhcpKeeper{ctx: ctx, tx: tx, host: host}
+		err := k.keep(networkID)
+		done, hints = k.done, k.hints
+		return err
+	})
+	if err != nil {
+		return DHCPPort{}, fmt.Errorf("keep the DHCP port of network %s: %w", networkID, err)
+	}
+	s.hintAll(hints)
+	return done, nil
+}
+
+// dhcpKeeper is one try of KeepDHCPPort.
+type dhcpKeeper struct {
+	ctx   context.Context // of the transaction, which the keeper does not outlive
+	tx    bun.Tx
+	host  string
+	net   *network.Network
+	done  DHCPPort
+	hints []Hint
+}
+
+func (k *dhcpKeeper) keep(networkID string) error {
+	n, err := affected(k.tx.NewUpdate().Table("networks").Set("epoch = epoch + 1").
+		Where("id = ? AND host IN ('', ?)", networkID, k.host).Exec(k.ctx))
+	if err != nil || n == 0 {
+		return err
+	}
+	if k.net, err = networkByID(k.ctx, k.tx, networkID); err != nil {
+		return err
+	}
+	subnets, err := subnetsOfNetwork(k.ctx, k.tx, networkID)
+	if err != nil {
+		return err
+	}
+	served := slices.DeleteFunc(subnets, func(s *network.Subnet) bool { return !s.ServesDHCP() })
+	if len(served) > 0 && k.net.Host == "" {
+		if err := k.claim(); err != nil {
+			return err
+		}
+	}
+	row, p, err := dhcpPortOf(k.ctx, k.tx, networkID)
+	switch {
+	case err != nil:
+		return err
+	case len(served) == 0:
+		return k.drop(row)
+	case row == nil:
+		return k.create(served)
+	}
+	return k.update(row, p, served)
+}
+
+func (k *dhcpKeeper) claim() error {
+	k.done.Changed = true
+	k.net.Host = k.host
+	if _, err := k.tx.NewUpdate().Table("networks").Set("host = ?", k.host).Where("id = ?", k.net.ID).Exec(k.ctx); err != nil {
+		return fmt.Errorf("take network %s: %w", k.net.ID, err)
+	}
+	return nil
+}
+
+// dhcpPortOf returns the port of a network's DHCP server; nil is none.
+func dhcpPortOf(ctx context.Context, tx bun.Tx, networkID string) (*portRow, *network.Port, error) {
+	row := &portRow{}
+	err := tx.NewSelect().Model(row).Where("network_id = ? AND device_owner = ? AND deleted = ?", networkID, network.OwnerDHCP, false).
+		Order("created_at", "id").Limit(1).Scan(ctx)
+	if notFound(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the DHCP server's port: %w", err)
+	}
+	list, err := portsOf(ctx, tx, []*portRow{row})
+	if err != nil {
+		return nil, nil, err
+	}
+	return row, list[0], nil
+}
+
+func (k *dhcpKeeper) create(served []*network.Subnet) error {
+	p := &network.Port{
+		ID: fresh(""), ProjectID: k.net.ProjectID, NetworkID: k.net.ID, AdminStateUp: true, MAC: network.RandomMAC(),
+		DeviceID: network.DHCPDevice(k.host, k.net.ID), DeviceOwner: network.OwnerDHCP, Revision: 1, CreatedAt: now(),
+		Binding: network.Binding{Host: k.host, NetNS: network.DHCPNetNS + k.net.ID},
+	}
+	p.UpdatedAt = p.CreatedAt
+	if err := k.address(p, served); err != nil || len(p.FixedIPs) == 0 {
+		return err
+	}
+	row := newPortRow(p)
+	row.replan(k.net)
+	if _, err := k.tx.NewInsert().Model(row).Exec(k.ctx); err != nil {
+		return macTaken(p, false, fmt.Errorf("insert the DHCP server's port: %w", err))
+	}
+	k.changed(p.ID)
+	return nil
+}
+
+func (k *dhcpKeeper) changed(portID string) {
+	k.done.Changed = true
+	k.hints = []Hint{{PortID: portID}, {Network: true}}
+}
+
+// update gives the port addresses of the subnets that it lacks, and takes those of others.
+func (k *dhcpKeeper) update(row *portRow, p *network.Port, served []*network.Subnet) error {
+	missing := slices.DeleteFunc(slices.Clone(served), func(s *network.Subnet) bool {
+		return slices.ContainsFunc(p.FixedIPs, func(f network.FixedIP) bool { return f.SubnetID == s.ID })
+	})
+	var kept []network.FixedIP
+	for _, f := range p.FixedIPs {
+		if slices.ContainsFunc(served, func(s *network.Subnet) bool { return s.ID == f.SubnetID }) {
+			kept = append(kept, f)
+			continue
+		}
+		if err := erase(k.ctx, k.tx, k.tx.NewDelete().Model((*addressRow)(nil)).Where("subnet_id = ? AND number = ?", f.SubnetID, addressNumber(f.Address))); err != nil {
+			return err
+		}
+	}
+	before := len(p.FixedIPs)
+	p.FixedIPs = kept
+	if err := k.address(p, missing); err != nil {
+		return err
+	}
+	if len(kept) == before && len(p.FixedIPs) == before {
+		return nil
+	}
+	row.replan(k.net)
+	row.Revision, row.UpdatedAt = row.Revision+1, micros(now())
+	_, err := k.tx.NewUpdate().Model(row).Column("revision", "updated_at", "wanted_host", "plugged_host", "generation", "reason").WherePK().Exec(k.ctx)
+	if err != nil {
+		return fmt.Errorf("update the DHCP server's port: %w", err)
+	}
+	k.changed(p.ID)
+	return nil
+}
+
+// drop deletes the port; one that may be plugged goes when its host has unplugged it.
+func (k *dhcpKeeper) drop(row *portRow) error {
+	if row == nil {
+		return nil
+	}
+	k.changed(row.ID)
+	if row.PluggedHost == "" {
+		return erasePort(k.ctx, k.tx, row.ID)
+	}
+	row.Deleted, row.Host = true, ""
+	row.replan(nil)
+	_, err := k.tx.NewUpdate().Model(row).Column("deleted", "host", "wanted_host", "generation", "reason").WherePK().Exec(k.ctx)
+	if err != nil {
+		return fmt.Errorf("mark the DHCP server's port as deleted: %w", err)
+	}
+	return nil
+}
+
+// address gives the port an address of each of the subnets.
+func (k *dhcpKeeper) address(p *network.Port, subnets []*network.Subnet) error {
+	for _, s := range subnets {
+		a, err := k.free(p, s)
+		if err != nil {
+			return err
+		}
+		if !a.IsValid() {
+			k.done.Full = append(k.done.Full, s.ID)
+			continue
+		}
+		row := &addressRow{SubnetID: s.ID, Number: addressNumber(a), Address: a.String(), PortID: p.ID, Position: len(p.FixedIPs)}
+		if _, err := k.tx.NewInsert().Model(row).Exec(k.ctx); duplicate(err) {
+			return errTaken
+		} else if err != nil {
+			return fmt.Errorf("insert address: %w", err)
+		}
+		p.FixedIPs = append(p.FixedIPs, network.FixedIP{SubnetID: s.ID, Address: a})
+	}
+	return nil
+}
+
+// free is the address that the server gets in a subnet, or the zero Addr where there is none: the highest, so that the low ones, which
+// people know by heart, are left to them.
+func (k *dhcpKeeper) free(p *network.Port, s *network.Subnet) (netip.Addr, error) {
+	if s.Automatic() {
+		return network.EUI64(s.CIDR, p.MAC)
+	}
+	pools := slices.Clone(s.AllocationPools)
+	slices.SortFunc(pools, func(a, b network.Range) int { return b.Start.Compare(a.Start) })
+	for _, r := range pools {
+		a, err := highestFree(k.ctx, k.tx, s.ID, r)
+		if err != nil || a.IsValid() {
+			return a, err
+		}
+	}
+	return netip.Addr{}, nil
+}
+
+// highestFree looks for the highest free address of a range.
+func highestFree(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) (netip.Addr, error) {
+	for most := takenAtFirst; r.End.IsValid() && !r.End.Less(r.Start); most = takenAtOnce {
+		taken, err := highestTaken(ctx, tx, subnetID, r, most)
+		if err != nil {
+			return netip.Addr{}, err
+		}
+		for _, t := range taken {
+			if t != r.End {
+				return r.End, nil
+			}
+			r.End = r.End.Prev()
+		}
+		if len(taken) < most {
+			break
+		}
+	}
+	if r.End.IsValid() && !r.End.Less(r.Start) {
+		return r.End, nil
+	}
+	return netip.Addr{}, nil
+}
+
+// highestTaken returns the highest of the taken addresses of a range, the highest first.
+func highestTaken(ctx context.Context, tx bun.Tx, subnetID string, r network.Range, most int) ([]netip.Addr, error) {
+	var texts []string
+	err := tx.NewSelect().Model((*addressRow)(nil)).Column("address").
+		Where("subnet_id = ? AND number >= ? AND number <= ?", subnetID, addressNumber(r.Start), addressNumber(r.End)).
+		Order("number DESC").Limit(int64(most)).Scan(ctx, &texts)
+	if err != nil {
+		return nil, fmt.Errorf("read the taken addresses: %w", err)
+	}
+	taken := make([]netip.Addr, 0, len(texts))
+	for _, text := range texts {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("read the taken addresses: %w", err)
+		}
+		taken = append(taken, a)
+	}
+	return taken, nil
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+	"plimsoll/lbaas"
+)
+
+// HostAlive is how long after it was seen last a host counts as alive.
+const HostAlive = 40 * time.Second
+
+type hostRow struct {
+	bun.BaseModel `bun:"table:hosts"`
+
+	Name         string `bun:"name,pk"`
+	ID           string `bun:"id"`
+	TunnelIP     string `bun:"tunnel_ip"`
+	Version      string
+	AdminStateUp bool
+	CreatedAt    int64
+	SeenAt       int64
+}
+
+func (r *hostRow) domain(now int64) *network.Host {
+	return &network.Host{
+		ID: r.ID, Name: r.Name, TunnelIP: r.TunnelIP, Version: r.Version, AdminStateUp: r.AdminStateUp,
+		CreatedAt: fromMicros(r.CreatedAt), SeenAt: fromMicros(r.SeenAt), Alive: now-r.SeenAt < HostAlive.Microseconds(),
+	}
+}
+
+// HostSeen notes that a host is alive now, by the database's clock, and what it says of itself: its name, tunnel address and version.
+func (s *Store) HostSeen(ctx context.Context, h *network.Host) error {
+	moved := false
+	err := s.change(ctx, "store.hostSeen", func(ctx context.Context, tx bun.Tx) error {
+		moved = false
+		row := &hostRow{}
+		err := tx.NewSelect().Model(row).Where("name = ?", h.Name).Scan(ctx)
+		if notFound(err) {
+			row = &hostRow{Name: h.Name, ID: uuid.NewString(), AdminStateUp: true, CreatedAt: micros(now()), TunnelIP: h.TunnelIP, Version: h.Version}
+			moved = true
+			_, err = tx.NewInsert().Model(row).Value("seen_at", "?", s.clock()).Exec(ctx)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		moved = row.TunnelIP != h.TunnelIP
+		_, err = tx.NewUpdate().Table("hosts").Set("seen_at = ?", s.clock()).Set("tunnel_ip = ?", h.TunnelIP).Set("version = ?", h.Version).
+			Where("name = ?", h.Name).Exec(ctx)
+		return err
+	})
+	if duplicate(err) {
+		return nil // another process of the same host was faster; the next beat is ours
+	}
+	if err != nil {
+		return fmt.Errorf("note that host %s was seen: %w", h.Name, err)
+	}
+	if moved {
+		s.hint(Hint{Network: true})
+	}
+	return nil
+}
+
+// Hosts returns the hosts that were ever seen, by name.
+func (s *Store) Hosts(ctx context.Context) ([]*network.Host, error) { return hosts(ctx, s, s.read) }
+
+func hosts(ctx context.Context, s *Store, db bun.IDB) ([]*network.Host, error) {
+	var rows []struct {
+		hostRow
+
+		Now int64
+	}
+	err := db.NewSelect().Table("hosts").Column("name", "id", "tunnel_ip", "version", "admin_state_up", "created_at", "seen_at").
+		ColumnExpr("? AS now", s.clock()).Order("name").Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("list hosts: %w", err)
+	}
+	list := make([]*network.Host, len(rows))
+	for i := range rows {
+		list[i] = rows[i].domain(rows[i].Now)
+	}
+	return list, nil
+}
+
+// SetHostAdminState says whether a host is given anything new. The error is lbaas.NotFound for one that was never seen.
+func (s *Store) SetHostAdminState(ctx context.Context, name string, up bool) error {
+	err := s.change(ctx, "store.setHostAdminState", func(ctx context.Context, tx bun.Tx) error {
+		n, err := affected(tx.NewUpdate().Table("hosts").Set("admin_state_up = ?", up).Where("name = ?", name).Exec(ctx))
+		if err == nil && n == 0 {
+			return lbaas.Errorf(lbaas.NotFound, "Host %s could not be found.", name)
+		}
+		return err
+	})
+	if err == nil {
+		s.hint(Hint{Network: true})
+	}
+	return err
+}

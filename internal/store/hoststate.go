@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"plimsoll/internal/network"
+)
+
+// HostState returns everything that the plan of a host is made from, as it is at one moment.
+func (s *Store) HostState(ctx context.Context, host string) (*network.HostState, error) {
+	var state *network.HostState
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		r := &stateReader{ctx: ctx, tx: tx, store: s, HostState: &network.HostState{Host: host}, seen: map[string]bool{}}
+		for _, step := range []func() error{r.routers, r.ports, r.networks, r.groups, r.peers} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		state = r.HostState
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the network state of host %s: %w", host, err)
+	}
+	return state, nil
+}
+
+// stateReader reads a HostState in one transaction, which it does not outlive.
+type stateReader struct {
+	*network.HostState
+
+	ctx   context.Context
+	tx    bun.Tx
+	store *Store
+	seen  map[string]bool // the ports that were read
+}
+
+// routers reads the routers of the host and their floating addresses.
+func (r *stateReader) routers() error {
+	var rows []*routerRow
+	if err := r.tx.NewSelect().Model(&rows).Where("host = ?", r.Host).Order("created_at", "id").Scan(r.ctx); err != nil {
+		return fmt.Errorf("list the routers: %w", err)
+	}
+	var err error
+	if r.Routers, err = routersOf(r.ctx, r.tx, rows); err != nil || len(rows) == 0 {
+		return err
+	}
+	var floating []*floatingIPRow
+	err = r.tx.NewSelect().Model(&floating).Where("router_id IN (?)", r.hosts("routers")).Order("created_at", "id").Scan(r.ctx)
+	if err != nil {
+		return fmt.Errorf("list the floating addresses: %w", err)
+	}
+	r.FloatingIPs = floatingIPsOf(floating)
+	return nil
+}
+
+// hosts are the ids of what the host has of a table.
+func (r *stateReader) hosts(table string) *bun.SelectQuery {
+	return r.tx.NewSelect().Table(table).Column("id").Where("host = ?", r.Host)
+}
+
+// withDHCP are the ids of the networks with DHCP on the host.
+func (r *stateReader) withDHCP() *bun.SelectQuery {
+	return r.hosts("networks").Where("id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true)
+}
+
+// ports reads the ports of which the host has to know. Those of load balancers get no leases: their addresses are given to them.
+func (r *stateReader) ports() error {
+	inGroups := r.tx.NewSelect().Table("port_security_groups").Column("port_id")
+	for _, of := range []func(*bun.SelectQuery) *bun.SelectQuery{
+		func(q *bun.SelectQuery) *bun.SelectQuery { // of routers
+			return q.Where("device_id IN (?) AND device_owner IN (?)", r.hosts("routers"),
+				bun.List([]string{network.OwnerRouterInterface, network.OwnerRouterGateway}))
+		},
+		func(q *bun.SelectQuery) *bun.SelectQuery { // with leases, and the DHCP servers' own
+			return q.Where("network_id IN (?) AND device_owner <> ?", r.withDHCP(), network.OwnerLoadBalancer)
+		},
+		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones that are plugged here
+			return q.Where("plugged_host = ? AND netns <> '' AND port_security = ?", r.Host, true)
+		},
+		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones of load balancers
+			return q.Where("id IN (?) AND device_owner = ? AND SUBSTR(device_id, ?) IN (?)", inGroups, network.OwnerLoadBalancer,
+				len(deviceOfLoadBalancer)+1, r.hosts(tableLoadBalancers))
+		},
+	} {
+		if err := r.morePorts(of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *stateReader) morePorts(of func(*bun.SelectQuery) *bun.SelectQuery) error {
+	var rows []*portRow
+	if err := of(r.tx.NewSelect().Model(&rows).Where("deleted = ?", false)).Order("created_at", "id").Scan(r.ctx); err != nil {
+		return fmt.Errorf("list the ports: %w", err)
+	}
+	rows = slices.DeleteFunc(rows, func(row *portRow) bool { return r.seen[row.ID] })
+	for _, row := range rows {
+		r.seen[row.ID] = true
+	}
+	more, err := portsOf(r.ctx, r.tx, rows)
+	r.Ports = append(r.Ports, more...)
+	return err
+}
+
+// networks reads the networks with DHCP on the host, those of the ports, and the subnets of both.
+func (r *stateReader) networks() error {
+	var ids []string
+	if err := r.withDHCP().Scan(r.ctx, &ids); err != nil {
+		return fmt.Errorf("list the networks with DHCP: %w", err)
+	}
+	for _, p := range r.Ports {
+		ids = append(ids, p.NetworkID)
+	}
+	slices.Sort(ids)
+	for chunk := range slices.Chunk(slices.Compact(ids), chunkSize) {
+		var rows []*networkRow
+		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
+			return fmt.Errorf("list the networks: %w", err)
+		}
+		var subnets []*subnetRow
+		if err := r.tx.NewSelect().Model(&subnets).Where("network_id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
+			return fmt.Errorf("list the subnets: %w", err)
+		}
+		for _, row := range rows {
+			r.Networks = append(r.Networks, row.domain())
+		}
+		r.Subnets = append(r.Subnets, subnetsOf(subnets)...)
+	}
+	return nil
+}
+
+// groups reads the security groups of the guarded ports, those that their rules name, and whose addresses are meant by these.
+func (r *stateReader) groups() error { return nil }
+
+// peers reads the other hosts.
+func (r *stateReader) peers() error {
+	all, err := hosts(r.ctx, r.store, r.tx)
+	r.Peers = slices.DeleteFunc(all, func(h *network.Host) bool { return h.Name == r.Host })
+	return err
+}
+
+// UnclaimedNetworks returns the ids of the networks that want a DHCP server and that no host has.
+func (s *Store) UnclaimedNetworks(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := s.read.NewSelect().Table("networks").Column("id").
+		Where("host = '' AND id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).Order("created_at", "id").Scan(ctx, &ids)
+	if err != nil {
+		return nil, fmt.Errorf("list the networks without a host: %w", err)
+	}
+	return ids, nil
+}
+
+// NetworkDigest is a text that stays the same while nothing changes of what hosts' plans are made from, and that hardly ever is the same
+// after a change. It is cheaper by far than to read a HostState: every change of a network's subnets and ports counts up the network's
+// epoch.
+func (s *Store) NetworkDigest(ctx context.Context) (string, error) {
+	sums := []string{
+		"(SELECT COALESCE(SUM(epoch), 0) FROM networks)", "(SELECT COALESCE(SUM(revision), 0) FROM networks)", "(SELECT COUNT(*) FROM networks)",
+		"(SELECT COALESCE(MAX(created_at), 0) FROM networks)",
+	}
+	for _, table := range []string{"routers", "floating_ips", "security_groups", "security_group_rules"} {
+		sums = append(sums, "(SELECT COUNT(*) FROM "+table+")", "(SELECT COALESCE(SUM(revision), 0) FROM "+table+")",
+			"(SELECT COALESCE(MAX(updated_at), 0) FROM "+table+")")
+	}
+	sums = append(sums, "(SELECT COUNT(*) FROM hosts)", "(SELECT COALESCE(MAX(tunnel_ip), '') FROM hosts)", "(SELECT COALESCE(MIN(tunnel_ip), '') FROM hosts)")
+	values, into := places(len(sums))
+	if err := s.read.NewSelect().ColumnExpr(strings.Join(sums, ", ")).Scan(ctx, into...); err != nil {
+		return "", fmt.Errorf("look for changes of networks: %w", err)
+	}
+	for i := range values {
+		values[i] = plain(values[i])
+	}
+	sum := sha256.Sum256(fmt.Append(nil, values...))
+	return hex.EncodeToString(sum[:8]), nil
+}
