@@ -23,30 +23,6 @@ type SecurityGroup struct {
 	Rules []*SecurityGroupRule // filled on reads
 }
 
-// The directions of rules.
-const (
-	Ingress = "ingress"
-	Egress  = "egress"
-)
-
-// SecurityGroupRule lets traffic of one kind through.
-type SecurityGroupRule struct {
-	ID            string
-	ProjectID     string
-	GroupID       string
-	Description   string
-	Direction     string // Ingress or Egress
-	EtherType     string // "IPv4" or "IPv6"
-	Protocol      string // as the user wrote it, lower-case: a name, a number as text; "" is any
-	PortMin       *int   // of TCP, UDP, SCTP, UDP-Lite and DCCP; the ICMP type of ICMP
-	PortMax       *int   // the last port; the ICMP code
-	RemoteGroupID string // "" is none
-	RemotePrefix  netip.Prefix
-	Revision      int64
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-}
-
 // AddressPair is an address, or a range, that a port may send from besides its own ones.
 type AddressPair struct {
 	Address netip.Prefix
@@ -68,9 +44,45 @@ type QoSPolicy struct {
 	Shared    bool
 }
 
+// DefaultGroup is the name of a project's group for ports that name none.
+const DefaultGroup = "default"
+
+// DefaultRules are the rules of a new group: everything may leave. Into the ports of a default group may what comes from its
+// other ports.
+func (g *SecurityGroup) DefaultRules() []*SecurityGroupRule {
+	var rules []*SecurityGroupRule
+	for _, family := range []string{IPv4, IPv6} {
+		if g.Default {
+			rules = append(rules, &SecurityGroupRule{ProjectID: g.ProjectID, GroupID: g.ID, Direction: Ingress, EtherType: family, RemoteGroupID: g.ID})
+		}
+		rules = append(rules, &SecurityGroupRule{ProjectID: g.ProjectID, GroupID: g.ID, Direction: Egress, EtherType: family})
+	}
+	return rules
+}
+
 // SecurityGroupNotFound is the error of a security group that is not there.
 func SecurityGroupNotFound(id string) *lbaas.Error {
 	return failure(lbaas.NotFound, "SecurityGroupNotFound", "Security group %s does not exist", id)
+}
+
+// SecurityGroupInUse is the error of deleting a security group that ports are in.
+func SecurityGroupInUse(id string) *lbaas.Error {
+	return failure(lbaas.Conflict, "SecurityGroupInUse", "Security Group %s in use.", id)
+}
+
+// CannotRemoveDefaultGroup is the error of deleting a project's default group.
+func CannotRemoveDefaultGroup() *lbaas.Error {
+	return failure(lbaas.Conflict, "SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
+}
+
+// CannotUpdateDefaultGroup is the error of giving a project's default group another name.
+func CannotUpdateDefaultGroup() *lbaas.Error {
+	return failure(lbaas.Conflict, "SecurityGroupCannotUpdateDefault", "Updating default security group not allowed.")
+}
+
+// DefaultGroupExists is the error of giving a group the name of the default one.
+func DefaultGroupExists() *lbaas.Error {
+	return failure(lbaas.Conflict, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
 }
 
 // QoSPolicyNotFound is the error of a QoS policy that is not there.

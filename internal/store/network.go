@@ -121,6 +121,9 @@ func (s *Store) CreateNetwork(ctx context.Context, n *network.Network) error {
 func (s *Store) CreateNetworks(ctx context.Context, list []*network.Network) error {
 	return s.change(ctx, "store.createNetworks", func(ctx context.Context, tx bun.Tx) error {
 		for _, n := range list {
+			if err := s.countNetwork(ctx, tx, n.ProjectID, network.QuotaNetwork, 1); err != nil {
+				return err
+			}
 			if err := insertNetwork(ctx, tx, n); err != nil {
 				return err
 			}

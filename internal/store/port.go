@@ -143,6 +143,9 @@ func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
 		made = nil
 		for _, p := range list {
 			attempt := *p
+			if err := s.countPort(ctx, tx, p); err != nil {
+				return err
+			}
 			if err := insertPort(ctx, tx, &attempt); err != nil {
 				return err
 			}

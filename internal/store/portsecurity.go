@@ -38,8 +38,11 @@ func fillSecurityGroups(ctx context.Context, db bun.IDB, ports []*network.Port) 
 	return nil
 }
 
-// setSecurityGroups writes which groups a port is in.
+// setSecurityGroups writes which groups a port is in. They are held, so that none of them goes meanwhile.
 func setSecurityGroups(ctx context.Context, tx bun.Tx, p *network.Port) error {
+	if err := holdSecurityGroups(ctx, tx, p.SecurityGroupIDs); err != nil {
+		return err
+	}
 	if err := erase(ctx, tx, tx.NewDelete().Model((*portGroupRow)(nil)).Where("port_id = ?", p.ID)); err != nil {
 		return err
 	}

@@ -48,7 +48,9 @@ type Store struct {
 
 	identityEpoch atomic.Uint64 // see IdentityEpoch
 	quotaDefaults map[lbaas.Noun]int
-	key           []byte // see SetKey
+
+	networkDefaults map[string]int
+	key             []byte // see SetKey
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of

@@ -135,6 +135,9 @@ func (s *Store) CreateSubnet(ctx context.Context, sub *network.Subnet) error {
 func (s *Store) CreateSubnets(ctx context.Context, list []*network.Subnet) error {
 	return s.change(ctx, "store.createSubnets", func(ctx context.Context, tx bun.Tx) error {
 		for _, sub := range list {
+			if err := s.countNetwork(ctx, tx, sub.ProjectID, network.QuotaSubnet, 1); err != nil {
+				return err
+			}
 			if err := insertSubnet(ctx, tx, sub); err != nil {
 				return err
 			}

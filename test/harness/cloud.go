@@ -13,6 +13,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsecurity"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
@@ -127,10 +128,13 @@ type Net struct {
 	CIDR     string
 }
 
-// CreateNetwork makes a network with a subnet that has no gateway.
+// CreateNetwork makes a network with a subnet that has no gateway. Its ports have no port security: everything passes them.
 func (c *Cloud) CreateNetwork(t testing.TB, name, cidr string) *Net {
 	t.Helper()
-	n, err := networks.Create(t.Context(), c.Network, networks.CreateOpts{Name: name}).Extract()
+	open := false
+	n, err := networks.Create(t.Context(), c.Network, portsecurity.NetworkCreateOptsExt{
+		CreateOptsBuilder: networks.CreateOpts{Name: name}, PortSecurityEnabled: &open,
+	}).Extract()
 	if err != nil {
 		t.Fatalf("create network %s: %v", name, err)
 	}
