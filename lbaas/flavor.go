@@ -1,5 +1,12 @@
 package lbaas
 
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
 // NoFlavorID names the flavor of load balancers whose flavor is gone; no flavor has it.
 const NoFlavorID = "00000000-0000-0000-0000-000000000000"
 
@@ -21,6 +28,7 @@ type FlavorProfile struct {
 	Name     string // not unique
 	Provider string
 	Data     string // a JSON object
+	Disabled bool   // flavors of which it is the profile are not for use
 }
 
 // Validate checks the flavor by itself.
@@ -35,4 +43,23 @@ func (p *FlavorProfile) Validate() error {
 		Within("provider_name", p.Provider, MaxName),
 		Within("flavor_data", p.Data, MaxProfileData),
 	)
+}
+
+// JSONOfPython is the JSON of a profile's data that are written as a Python literal, as those of neutron-lbaas' flavors were:
+// {'vrf_context_per_subnet': 'True'}. All other text stays as it is.
+func JSONOfPython(text string) string {
+	if json.Valid([]byte(text)) || utf8.RuneCountInString(text) > MaxProfileData {
+		return text
+	}
+	v, err := ParsePython(text)
+	if _, ok := v.(map[string]any); err != nil || !ok {
+		return text
+	}
+	var out bytes.Buffer
+	to := json.NewEncoder(&out)
+	to.SetEscapeHTML(false)
+	if to.Encode(v) != nil {
+		return text
+	}
+	return strings.TrimSpace(out.String())
 }

@@ -23,6 +23,7 @@ type LoadBalancer struct {
 
 	Provider         string
 	FlavorID         string // "" is null
+	FlavorProfileID  string // the profile that a new flavor was judged by; it is not kept
 	AvailabilityZone string // "" is null
 
 	// Flavor and Zone are the data of the flavor's and the availability zone's profiles, where providers are given a

@@ -14,6 +14,7 @@ const (
 	tableQuotas                   = "quotas"
 	tableFlavors                  = "flavors"
 	tableFlavorProfiles           = "flavor_profiles"
+	tableFlavorBindings           = "flavor_bindings"
 	tableAvailabilityZones        = "availability_zones"
 	tableAvailabilityZoneProfiles = "availability_zone_profiles"
 	tableAmphorae                 = "amphorae"
@@ -77,7 +78,7 @@ func unused(ctx context.Context, tx bun.Tx, table, column, value, noun string) e
 // goes while a load balancer comes to name it.
 func (c *Change) rely(lb *lbaas.LoadBalancer, oldFlavor, oldZone string) error {
 	if id := lb.FlavorID; id != "" && id != oldFlavor {
-		if err := held(c.ctx, c.tx, tableFlavors, "id", id, lbaas.Missing(lbaas.NounFlavor, id)); err != nil {
+		if err := c.relyOnFlavor(id, lb.FlavorProfileID); err != nil {
 			return err
 		}
 	}
@@ -85,4 +86,17 @@ func (c *Change) rely(lb *lbaas.LoadBalancer, oldFlavor, oldZone string) error {
 		return held(c.ctx, c.tx, tableAvailabilityZones, "name", name, lbaas.Missing(lbaas.NounAvailabilityZone, name))
 	}
 	return nil
+}
+
+// relyOnFlavor holds a flavor that has the profile by which it was judged; "" is any.
+func (c *Change) relyOnFlavor(id, profileID string) error {
+	missing := lbaas.Missing(lbaas.NounFlavor, id)
+	if err := held(c.ctx, c.tx, tableFlavors, "id", id, missing); err != nil || profileID == "" {
+		return err
+	}
+	row, err := boundFlavor(c.ctx, c.tx, id)
+	if err == nil && row.FlavorProfileID != profileID {
+		return missing
+	}
+	return err
 }

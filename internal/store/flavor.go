@@ -13,42 +13,64 @@ import (
 type flavorRow struct {
 	bun.BaseModel `bun:"table:flavors,alias:flavors"`
 
-	ID              string `bun:"id,pk"`
-	Name            string `bun:"name"`
-	Description     string `bun:"description"`
-	Enabled         bool   `bun:"enabled"`
-	FlavorProfileID string `bun:"flavor_profile_id,skipupdate"`
-	CreatedAt       int64  `bun:"created_at,skipupdate"`
-	Epoch           int64  `bun:"epoch,skipupdate"`
+	ID              string  `bun:"id,pk"`
+	Name            string  `bun:"name"`
+	OwnName         *string `bun:"own_name"` // instead of the name, which is the id then; nil is none
+	Description     string  `bun:"description"`
+	Enabled         bool    `bun:"enabled"`
+	FlavorProfileID string  `bun:"flavor_profile_id,skipupdate"`
+	CreatedAt       int64   `bun:"created_at,skipupdate"`
+	Epoch           int64   `bun:"epoch,skipupdate"`
 }
+
+// shownName is a flavor's name as SQL, as both faces show it.
+const shownName = "COALESCE(own_name, name)"
+
+// boundFlavors are the flavors that load balancers can have: those with a profile.
+const boundFlavors = "(SELECT * FROM flavors WHERE flavor_profile_id <> '') AS flavors"
 
 func newFlavorRow(f *lbaas.Flavor) *flavorRow {
 	return &flavorRow{ID: f.ID, Name: f.Name, Description: f.Description, Enabled: f.Enabled, FlavorProfileID: f.FlavorProfileID}
 }
 
 func (r *flavorRow) domain() *lbaas.Flavor {
-	return &lbaas.Flavor{ID: r.ID, Name: r.Name, Description: r.Description, Enabled: r.Enabled, FlavorProfileID: r.FlavorProfileID}
+	return &lbaas.Flavor{ID: r.ID, Name: r.shown(), Description: r.Description, Enabled: r.Enabled, FlavorProfileID: r.FlavorProfileID}
+}
+
+func (r *flavorRow) shown() string {
+	if r.OwnName != nil {
+		return *r.OwnName
+	}
+	return r.Name
 }
 
 var flavorAttributes = attributes{
-	"id": {column: "id"}, "name": {column: "name"}, "description": {column: "description"},
+	"id": {column: "id"}, "name": {column: shownName}, "description": {column: "description"},
 	"enabled":           {column: "enabled", value: boolean},
 	"flavor_profile_id": {column: "flavor_profile_id"},
 	"created_at":        {column: "created_at", hidden: true},
 }
 
-// Flavor returns one flavor.
+// Flavor returns one flavor. One without a profile, which only Neutron knows, is none.
 func (s *Store) Flavor(ctx context.Context, id string) (*lbaas.Flavor, error) {
-	row, err := one[flavorRow](ctx, s.read, lbaas.NounFlavor, id)
+	row, err := boundFlavor(ctx, s.read, id)
 	if err != nil {
 		return nil, err
 	}
 	return row.domain(), nil
 }
 
-// Flavors returns those that a query asks for.
+func boundFlavor(ctx context.Context, db bun.IDB, id string) (*flavorRow, error) {
+	row, err := one[flavorRow](ctx, db, lbaas.NounFlavor, id)
+	if err == nil && row.FlavorProfileID == "" {
+		err = lbaas.Missing(lbaas.NounFlavor, id)
+	}
+	return row, err
+}
+
+// Flavors returns those that a query asks for, of those that have a profile.
 func (s *Store) Flavors(ctx context.Context, q Query) ([]*lbaas.Flavor, error) {
-	rows, err := list[flavorRow](ctx, s.read, q, tableFlavors, flavorAttributes)
+	rows, err := list[flavorRow](ctx, s.read, q, boundFlavors, flavorAttributes)
 	if err != nil {
 		return nil, fmt.Errorf("list flavors: %w", err)
 	}
@@ -70,11 +92,27 @@ func (s *Store) CreateFlavor(ctx context.Context, f *lbaas.Flavor) error {
 		if err := held(ctx, tx, tableFlavorProfiles, "id", f.FlavorProfileID, missing); err != nil {
 			return err
 		}
+		if err := unnamed(ctx, tx, f.Name); err != nil {
+			return err
+		}
 		row := newFlavorRow(f)
 		row.CreatedAt = micros(now())
 		_, err := tx.NewInsert().Model(row).Exec(ctx)
 		return flavorWritten(err, f)
 	})
+}
+
+// unnamed refuses a name that a flavor has. Of two that take one at once the key of the table refuses the later.
+func unnamed(ctx context.Context, tx bun.Tx, name string) error {
+	found, err := used(ctx, tx, tableFlavors, shownName, name)
+	if err == nil && found {
+		return flavorNamed(name)
+	}
+	return err
+}
+
+func flavorNamed(name string) error {
+	return lbaas.Errorf(lbaas.Conflict, "A flavor of %s already exists.", name)
 }
 
 // UpdateFlavor lets fn change a flavor, all but its id and its profile, and returns it as it is then.
@@ -83,7 +121,7 @@ func (s *Store) UpdateFlavor(ctx context.Context, id string, fn func(*lbaas.Flav
 		if err := held(ctx, tx, tableFlavors, "id", id, lbaas.Missing(lbaas.NounFlavor, id)); err != nil {
 			return err
 		}
-		row, err := one[flavorRow](ctx, tx, lbaas.NounFlavor, id)
+		row, err := boundFlavor(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -92,7 +130,14 @@ func (s *Store) UpdateFlavor(ctx context.Context, id string, fn func(*lbaas.Flav
 			return err
 		}
 		f.ID, f.FlavorProfileID = id, row.FlavorProfileID
-		_, err = tx.NewUpdate().Model(newFlavorRow(f)).WherePK().Exec(ctx)
+		if f.Name != row.shown() {
+			if err := unnamed(ctx, tx, f.Name); err != nil {
+				return err
+			}
+			row.Name, row.OwnName = f.Name, nil
+		}
+		row.Description, row.Enabled = f.Description, f.Enabled
+		_, err = tx.NewUpdate().Model(row).WherePK().Exec(ctx)
 		return flavorWritten(err, f)
 	})
 	if err != nil {
@@ -104,7 +149,7 @@ func (s *Store) UpdateFlavor(ctx context.Context, id string, fn func(*lbaas.Flav
 func flavorWritten(err error, f *lbaas.Flavor) error {
 	switch {
 	case duplicate(err):
-		return lbaas.Errorf(lbaas.Conflict, "A flavor of %s already exists.", f.Name)
+		return flavorNamed(f.Name)
 	case err != nil:
 		return fmt.Errorf("write flavor %s: %w", f.ID, err)
 	}
@@ -117,12 +162,23 @@ func (s *Store) DeleteFlavor(ctx context.Context, id string) error {
 		if err := held(ctx, tx, tableFlavors, "id", id, lbaas.Missing(lbaas.NounFlavor, id)); err != nil {
 			return err
 		}
+		if _, err := boundFlavor(ctx, tx, id); err != nil {
+			return err
+		}
 		if err := unused(ctx, tx, tableLoadBalancers, "flavor_id", id, "Flavor"); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Table(tableFlavors).Where("id = ?", id).Exec(ctx); err != nil {
-			return fmt.Errorf("delete flavor %s: %w", id, err)
-		}
-		return nil
+		return dropFlavor(ctx, tx, id)
 	})
+}
+
+// dropFlavor removes a flavor with what binds profiles to it.
+func dropFlavor(ctx context.Context, tx bun.Tx, id string) error {
+	if _, err := tx.NewDelete().Table(tableFlavors).Where("id = ?", id).Exec(ctx); err != nil {
+		return fmt.Errorf("delete flavor %s: %w", id, err)
+	}
+	if _, err := tx.NewDelete().Table(tableFlavorBindings).Where("flavor_id = ?", id).Exec(ctx); err != nil {
+		return fmt.Errorf("delete the profiles' bindings of flavor %s: %w", id, err)
+	}
+	return nil
 }

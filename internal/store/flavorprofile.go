@@ -13,20 +13,35 @@ import (
 type flavorProfileRow struct {
 	bun.BaseModel `bun:"table:flavor_profiles,alias:flavor_profiles"`
 
-	ID        string `bun:"id,pk"`
-	Name      string `bun:"name"`
-	Provider  string `bun:"provider_name"`
-	Data      string `bun:"flavor_data"`
-	CreatedAt int64  `bun:"created_at,skipupdate"`
-	Epoch     int64  `bun:"epoch,skipupdate"`
+	ID          string  `bun:"id,pk"`
+	Name        string  `bun:"name"`
+	Provider    string  `bun:"provider_name"`
+	Data        string  `bun:"flavor_data"`
+	Description string  `bun:"description"`
+	Enabled     bool    `bun:"enabled"`
+	Driver      string  `bun:"driver"`   // as Neutron's clients wrote it; "" is as the provider's name
+	Metainfo    *string `bun:"metainfo"` // as Neutron's clients wrote it; nil is as the data
+	CreatedAt   int64   `bun:"created_at,skipupdate"`
+	Epoch       int64   `bun:"epoch,skipupdate"`
 }
 
 func newFlavorProfileRow(p *lbaas.FlavorProfile) *flavorProfileRow {
-	return &flavorProfileRow{ID: p.ID, Name: p.Name, Provider: p.Provider, Data: p.Data}
+	return &flavorProfileRow{ID: p.ID, Name: p.Name, Provider: p.Provider, Data: p.Data, Enabled: !p.Disabled}
 }
 
 func (r *flavorProfileRow) domain() *lbaas.FlavorProfile {
-	return &lbaas.FlavorProfile{ID: r.ID, Name: r.Name, Provider: r.Provider, Data: r.Data}
+	return &lbaas.FlavorProfile{ID: r.ID, Name: r.Name, Provider: r.Provider, Data: r.Data, Disabled: !r.Enabled}
+}
+
+// rewrite takes what Octavia's clients may change. What Neutron's wrote of it counts no more.
+func (r *flavorProfileRow) rewrite(p *lbaas.FlavorProfile) {
+	if p.Provider != r.Provider {
+		r.Driver = ""
+	}
+	if p.Data != r.Data {
+		r.Metainfo = nil
+	}
+	r.Name, r.Provider, r.Data = p.Name, p.Provider, p.Data
 }
 
 var flavorProfileAttributes = attributes{
@@ -76,7 +91,7 @@ func (s *Store) CreateFlavorProfile(ctx context.Context, p *lbaas.FlavorProfile)
 	})
 }
 
-// UpdateFlavorProfile lets fn change a flavor profile, all but its id, and returns it as it is then. While a flavor uses it,
+// UpdateFlavorProfile lets fn change a flavor profile, all but its id and whether it is disabled, and returns it as it is then. While a flavor uses it,
 // only its name can change: anything else is a Conflict.
 func (s *Store) UpdateFlavorProfile(ctx context.Context, id string, fn func(*lbaas.FlavorProfile) error) (p *lbaas.FlavorProfile, err error) {
 	err = s.changeBeside(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -91,13 +106,14 @@ func (s *Store) UpdateFlavorProfile(ctx context.Context, id string, fn func(*lba
 		if err := fn(p); err != nil {
 			return err
 		}
-		p.ID = id
+		p.ID, p.Disabled = id, !row.Enabled
 		if p.Provider != row.Provider || p.Data != row.Data {
-			if err := unused(ctx, tx, tableFlavors, "flavor_profile_id", id, "Flavor profile"); err != nil {
+			if err := profileUnused(ctx, tx, id); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.NewUpdate().Model(newFlavorProfileRow(p)).WherePK().Exec(ctx); err != nil {
+		row.rewrite(p)
+		if _, err := tx.NewUpdate().Model(row).WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update flavor profile %s: %w", id, err)
 		}
 		return nil
@@ -115,7 +131,7 @@ func (s *Store) DeleteFlavorProfile(ctx context.Context, id string) error {
 		if err := held(ctx, tx, tableFlavorProfiles, "id", id, missing); err != nil {
 			return err
 		}
-		if err := unused(ctx, tx, tableFlavors, "flavor_profile_id", id, "Flavor profile"); err != nil {
+		if err := profileUnused(ctx, tx, id); err != nil {
 			return err
 		}
 		if _, err := tx.NewDelete().Table(tableFlavorProfiles).Where("id = ?", id).Exec(ctx); err != nil {
@@ -123,4 +139,12 @@ func (s *Store) DeleteFlavorProfile(ctx context.Context, id string) error {
 		}
 		return nil
 	})
+}
+
+// profileUnused refuses when a flavor uses the profile. Whoever asks holds it.
+func profileUnused(ctx context.Context, tx bun.Tx, id string) error {
+	if err := unused(ctx, tx, tableFlavors, "flavor_profile_id", id, "Flavor profile"); err != nil {
+		return err
+	}
+	return unused(ctx, tx, tableFlavorBindings, "profile_id", id, "Flavor profile")
 }

@@ -20,7 +20,7 @@ func readFlavorProfile(f *form, p *lbaas.FlavorProfile) {
 	f.text("name", &p.Name)
 	f.text("provider_name", &p.Provider)
 	f.text("flavor_data", &p.Data)
-	p.Data = fromPython(p.Data)
+	p.Data = lbaas.JSONOfPython(p.Data)
 	if f.create {
 		f.require("name", "provider_name", "flavor_data")
 	}
@@ -35,7 +35,9 @@ type flavorProfileJSON struct {
 	Data     string `json:"flavor_data"`
 }
 
-func flavorProfileOf(p *lbaas.FlavorProfile, _ view) flavorProfileJSON { return flavorProfileJSON(*p) }
+func flavorProfileOf(p *lbaas.FlavorProfile, _ view) flavorProfileJSON {
+	return flavorProfileJSON{p.ID, p.Name, p.Provider, p.Data}
+}
 
 // flavorProfileID returns the id that the path gives.
 func (r *request) flavorProfileID() (string, error) {

@@ -62,7 +62,7 @@ func (a *API) resolveFlavor(ctx context.Context, f *form, lb *lbaas.LoadBalancer
 	if err != nil {
 		return "", err
 	}
-	lb.Flavor = data
+	lb.Flavor, lb.FlavorProfileID = data, profile.ID
 	if data[keySRIOVVIP] == true {
 		lb.VIPVNICType = lbaas.VNICDirect
 	}
@@ -88,6 +88,9 @@ func (a *API) flavorData(ctx context.Context, id, attribute string) (*lbaas.Flav
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if profile.Disabled {
+		return nil, nil, lbaas.Disabled("flavor", id)
 	}
 	data, err := parseData("flavor_data", profile.Data)
 	return profile, data, err

@@ -90,7 +90,7 @@ func FuzzProfileData(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		read := fromPython(text)
+		read := lbaas.JSONOfPython(text)
 		if json.Valid([]byte(text)) && read != text {
 			t.Errorf("JSON %q becomes %q", text, read)
 		}

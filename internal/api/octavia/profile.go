@@ -1,12 +1,9 @@
 package octavia
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
-	"unicode/utf8"
 
 	"plimsoll/internal/provider"
 	"plimsoll/lbaas"
@@ -61,25 +58,6 @@ func parseData(attribute, text string) (map[string]any, error) {
 		return nil, lbaas.InvalidOption(text, attribute)
 	}
 	return data, nil
-}
-
-// fromPython is the JSON of a profile's data that are written as a Python literal, as those of neutron-lbaas' flavors were:
-// {'vrf_context_per_subnet': 'True'}. All other text stays as it is.
-func fromPython(text string) string {
-	if json.Valid([]byte(text)) || utf8.RuneCountInString(text) > lbaas.MaxProfileData {
-		return text
-	}
-	v, err := lbaas.ParsePython(text)
-	if _, ok := v.(map[string]any); err != nil || !ok {
-		return text
-	}
-	var out bytes.Buffer
-	to := json.NewEncoder(&out)
-	to.SetEscapeHTML(false)
-	if to.Encode(v) != nil {
-		return text
-	}
-	return strings.TrimSpace(out.String())
 }
 
 // checkFlavor asks the provider whether it takes a flavor's data.

@@ -70,7 +70,7 @@ func (a *API) setFlavor(ctx context.Context, old *lbaas.LoadBalancer, flavorID s
 		if err := checkResize(c.LB, data); err != nil {
 			return err
 		}
-		c.LB.FlavorID, c.LB.Flavor = flavorID, data
+		c.LB.FlavorID, c.LB.FlavorProfileID, c.LB.Flavor = flavorID, profile.ID, data
 		return vanished(c.Put(c.LB), c.LB, "new_flavor_id")
 	})
 }
