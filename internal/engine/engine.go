@@ -52,6 +52,7 @@ type Engine struct {
 	logs       readers // of access logs
 	done       done
 	plugging   sync.Mutex // one change of plugs at a time
+	hosting    *hosting
 	servants   servants
 
 	mu        sync.Mutex
@@ -79,7 +80,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
-		hub: newHub(), checks: newSchedule(), balancers: map[string]*balancer{}}
+		hub: newHub(), checks: newSchedule(), hosting: newHosting(), balancers: map[string]*balancer{}}
 	e.checks.ask, e.checks.result = e.probe, e.checked
 	e.tombstones = &tombstones{}
 	e.life, e.end = context.WithCancel(context.Background())

@@ -16,6 +16,7 @@ const (
 	lbaasDir     = "lbaas"
 	balancersDir = "lbaas/v2" // the run directories of load balancers
 	plugsDir     = "plugs"
+	hostDir      = "host" // what the host does for the network service
 )
 
 // A folder is an open directory of the engine. The state directory may belong to an unprivileged user, who can rename what
@@ -29,11 +30,11 @@ func (f folder) path(name string) string {
 }
 
 // folders are those that an engine has open.
-type folders struct{ lbaas, balancers, plugs folder }
+type folders struct{ lbaas, balancers, plugs, host folder }
 
 // makeFolders makes what is missing of the engine's folders.
 func makeFolders(stateDir string) error {
-	for _, name := range []string{lbaasDir, balancersDir, plugsDir} {
+	for _, name := range []string{lbaasDir, balancersDir, plugsDir, hostDir} {
 		dir := filepath.Join(stateDir, name)
 		if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("make %s: %w", dir, err)
@@ -55,6 +56,9 @@ func openFolders(stateDir string) (f folders, err error) {
 	if f.balancers, err = openFolder(f.lbaas.path(filepath.Base(balancersDir))); err == nil {
 		f.plugs, err = openFolder(filepath.Join(stateDir, plugsDir))
 	}
+	if err == nil {
+		f.host, err = openFolder(filepath.Join(stateDir, hostDir))
+	}
 	if err != nil {
 		f.close()
 		return folders{}, err
@@ -64,7 +68,7 @@ func openFolders(stateDir string) (f folders, err error) {
 
 // close closes those that are open.
 func (f folders) close() {
-	for _, one := range []folder{f.lbaas, f.balancers, f.plugs} {
+	for _, one := range []folder{f.lbaas, f.balancers, f.plugs, f.host} {
 		if one.File != nil {
 			_ = one.Close()
 		}

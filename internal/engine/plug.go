@@ -80,7 +80,10 @@ func (e *Engine) replug(p plug, port linux.Port) error {
 		return err
 	}
 	port.Shared = true
-	_, err = e.host.EnsurePort(p.Netns, port)
+	changes, err := e.host.EnsurePort(p.Netns, port)
+	if changes > 0 {
+		e.replugged(p.Netns)
+	}
 	return err
 }
 

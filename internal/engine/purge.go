@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"plimsoll/internal/engine/enginepb"
 )
 
 // Purge removes everything that carries the instance's stamp: processes, namespaces, links, bridges, and the
@@ -18,6 +21,9 @@ func (e *Engine) Purge(ctx context.Context) error {
 	defer unlock()
 	below := filepath.Join(e.dir, balancersDir) + "/"
 	failed := []error{e.prepare(), killConfigs(func(conf string) bool { return strings.HasPrefix(conf, below) }), e.purgeDnsmasqs()}
+	for _, f := range e.applyPlan(ctx, &enginepb.HostPlan{}) {
+		failed = append(failed, fmt.Errorf("remove what was made for the network service: %s %s", f.ObjectId, f.Reason))
+	}
 	// What a crash prevented from being stamped is known by its record only.
 	for _, p := range e.storedPlugs() {
 		failed = append(failed, e.removePort(portRef{p.id(), p.Port.NetworkId}))
@@ -35,5 +41,5 @@ func (e *Engine) Purge(ctx context.Context) error {
 	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
 		return err // the files say what is left to do
 	}
-	return errors.Join(removeAll(filepath.Join(e.dir, lbaasDir)), removeAll(filepath.Join(e.dir, plugsDir)))
+	return errors.Join(removeAll(filepath.Join(e.dir, lbaasDir)), removeAll(filepath.Join(e.dir, plugsDir)), removeAll(filepath.Join(e.dir, hostDir)))
 }

@@ -33,6 +33,7 @@ func (e *Engine) Run(ctx context.Context, l net.Listener) error {
 	if err := errors.Join(e.prepare(), e.tombstones.load()); err != nil {
 		return err
 	}
+	e.restoreHost(ctx)
 	if err := e.adopt(); err != nil {
 		return err
 	}
@@ -42,6 +43,7 @@ func (e *Engine) Run(ctx context.Context, l net.Listener) error {
 	group.Go(func() error { return e.keepCounters(ctx) })
 	group.Go(func() error { return e.checks.run(ctx) })
 	group.Go(func() error { return e.keepPlugs(ctx) })
+	group.Go(func() error { return e.keepHost(ctx) })
 	group.Go(func() error { return e.serve(ctx, l) })
 	err = group.Wait()
 	e.end()
