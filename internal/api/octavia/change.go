@@ -16,6 +16,9 @@ import (
 func (a *API) change(ctx context.Context, id string, fn func(c *store.Change) error) error {
 	return a.Store.ChangeLoadBalancer(ctx, id, func(c *store.Change) error {
 		before := a.lacking(c.LB)
+		if err := looked(ctx, c); err != nil {
+			return err
+		}
 		if err := fn(c); err != nil {
 			return err
 		}

@@ -241,6 +241,7 @@ func (a *API) settle(ctx context.Context, r *request, t *newTree) error {
 	}
 	lb.ID = uuid.NewString()
 	t.adopt()
+	rename(ctx, lb.Pools)
 	var members []*lbaas.Member
 	for _, p := range lb.Pools {
 		members = append(members, p.Members...)
@@ -334,6 +335,9 @@ func (a *API) deleteLoadBalancer(ctx context.Context, r *request) (web.Reply, er
 		return web.Reply{}, err
 	}
 	err = a.Store.ChangeLoadBalancer(ctx, old.ID, func(c *store.Change) error {
+		if err := looked(ctx, c); err != nil {
+			return err
+		}
 		if !cascade && len(c.LB.Listeners)+len(c.LB.Pools) > 0 {
 			return lbaas.ValidationFailure("Cannot delete Load Balancer %s - it has children", old.ID)
 		}

@@ -67,15 +67,20 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// API is the handlers' common ground.
+// API serves the paths of the API over HTTP, and its operations to other APIs of the same process.
 type API struct {
 	Config
-	turns     turns
-	described func() (openAPIText, error) // made when it is asked for first
+	turns      turns
+	described  func() (openAPIText, error) // made when it is asked for first
+	http       http.Handler
+	operations map[string]web.Handler // by method and path below the root
 }
 
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.http.ServeHTTP(w, r) }
+
 // New returns the API, for paths without the prefix that it is mounted under.
-func New(c Config) http.Handler {
+func New(c Config) *API {
 	if c.DefaultProvider == "" {
 		c.DefaultProvider = lbaas.DefaultProvider
 	}
@@ -97,5 +102,6 @@ func New(c Config) http.Handler {
 	a := &API{Config: c, turns: newTurns()}
 	a.described = sync.OnceValues(a.openAPIText)
 	face := web.API{Name: "octavia", Routes: a.routes(), Fault: fault, Auth: c.Auth, Log: c.Log, MaxBody: c.MaxBody, Guarded: true}
-	return face.Handler()
+	a.http, a.operations = face.Handler(), a.callOperations()
+	return a
 }
