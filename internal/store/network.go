@@ -119,9 +119,18 @@ func (s *Store) CreateNetwork(ctx context.Context, n *network.Network) error {
 
 // CreateNetworks keeps all the networks or none.
 func (s *Store) CreateNetworks(ctx context.Context, list []*network.Network) error {
+	asked := make([]network.Network, len(list)) // what is tried again begins with it
+	for i, n := range list {
+		asked[i] = *n
+	}
 	return s.change(ctx, "store.createNetworks", func(ctx context.Context, tx bun.Tx) error {
-		for _, n := range list {
+		for i, n := range list {
+			*n = asked[i]
 			if err := s.countNetwork(ctx, tx, n.ProjectID, network.QuotaNetwork, 1); err != nil {
+				return err
+			}
+			n.ID = fresh(n.ID)
+			if err := s.allocateSegment(ctx, tx, n); err != nil {
 				return err
 			}
 			if err := insertNetwork(ctx, tx, n); err != nil {
@@ -163,6 +172,11 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 		before := *n
 		if err := fn(n); err != nil {
 			return err
+		}
+		if n.MTU != before.MTU {
+			if err := s.settleMTU(n); err != nil {
+				return err
+			}
 		}
 		n.Revision, n.UpdatedAt = before.Revision+1, now()
 		row := newNetworkRow(n)
@@ -216,6 +230,7 @@ func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
 		return erase(ctx, tx,
 			tx.NewDelete().Table("port_addresses").Where("subnet_id IN (SELECT id FROM subnets WHERE network_id = ?)", id),
 			tx.NewDelete().Table("subnets").Where("network_id = ?", id),
+			freeSegmentOf(tx, id),
 			tx.NewDelete().Table("networks").Where("id = ?", id))
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"plimsoll/internal/network"
 	"plimsoll/lbaas"
 )
 
@@ -48,6 +49,7 @@ type Store struct {
 
 	identityEpoch atomic.Uint64 // see IdentityEpoch
 	quotaDefaults map[lbaas.Noun]int
+	segments      network.Segments
 
 	networkDefaults map[string]int
 	key             []byte // see SetKey

@@ -86,7 +86,7 @@ func (s *service) networkSeen(ctx context.Context, a *identity.Actor, id string)
 func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies []*body) ([]view, error) {
 	var list []*network.Network
 	for _, b := range bodies {
-		n := &network.Network{ProjectID: b.owner(a), AdminStateUp: true, MTU: network.DefaultMTU}
+		n := &network.Network{ProjectID: b.owner(a), AdminStateUp: true}
 		if err := readNetwork(a, b, n, "create_network"); err != nil {
 			return nil, err
 		}
@@ -116,7 +116,7 @@ func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) er
 	b.mtu(&n.MTU)
 	b.never("port_security_enabled")
 	b.nothing("availability_zone_hints")
-	b.provider()
+	b.provider(n)
 	switch { // what it is already may be sent by anybody
 	case n.Shared != shared && !a.Admin():
 		return disallowed(rule, rule+":shared")
@@ -146,8 +146,7 @@ func (b *body) mtu(target *int) {
 	v := *target
 	b.integer("mtu", &v)
 	switch {
-	case v == 0:
-		v = network.DefaultMTU
+	case v == 0: // the store knows what the network's type carries
 	case v < minMTU:
 		b.fail(invalid("mtu", "'%d' is too small - must be at least '%d'", v, minMTU))
 	case v > maxMTU:
@@ -156,19 +155,31 @@ func (b *body) mtu(target *int) {
 	*target = v
 }
 
-// provider takes what describes the only kind of network there is.
-func (b *body) provider() {
-	if b.given("provider:network_type") {
-		var t string
-		b.text("provider:network_type", &t, 32)
-		if t != network.TypeLocal && b.err() == nil {
-			b.fail(network.InvalidInput("network_type value '%s' not supported", t))
-		}
+// provider reads what a network is made of, which does not change later. Whether there is such a segment, the store knows.
+func (b *body) provider(n *network.Network) {
+	if !b.given("provider:network_type") && !b.given("provider:physical_network") && !b.given("provider:segmentation_id") {
+		return
 	}
-	for _, name := range []string{"provider:physical_network", "provider:segmentation_id"} {
-		if b.given(name) {
-			b.fail(network.InvalidInput("%s specified for %s network", name, network.TypeLocal))
-		}
+	segment := n.Segment
+	b.oneText("provider:network_type", &segment.Type, 32)
+	b.oneText("provider:physical_network", &segment.Physical, 64)
+	if b.given("provider:segmentation_id") {
+		b.integer("provider:segmentation_id", &segment.ID)
+	}
+	switch {
+	case b.err() != nil:
+	case n.ID != "" && segment != n.Segment:
+		b.fail(network.InvalidInput("Plugin does not support updating provider attributes"))
+	case segment.Type == "":
+		b.fail(network.InvalidInput("network_type required"))
+	}
+	n.Segment = segment
+}
+
+// oneText reads a text that may be null, which is as if it were not there.
+func (b *body) oneText(name string, target *string, limit int) {
+	if b.given(name) {
+		b.text(name, target, limit)
 	}
 }
 
