@@ -54,6 +54,7 @@ type Engine struct {
 	plugging   sync.Mutex // one change of plugs at a time
 	hosting    *hosting
 	servants   servants
+	routers    map[string]routerTable // by router; of whom applies the host's plan
 
 	mu        sync.Mutex
 	balancers map[string]*balancer
@@ -80,7 +81,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
-		hub: newHub(), checks: newSchedule(), hosting: newHosting(), balancers: map[string]*balancer{}}
+		hub: newHub(), checks: newSchedule(), hosting: newHosting(), routers: map[string]routerTable{}, balancers: map[string]*balancer{}}
 	e.checks.ask, e.checks.result = e.probe, e.checked
 	e.tombstones = &tombstones{}
 	e.life, e.end = context.WithCancel(context.Background())

@@ -231,6 +231,21 @@ func (h *Host) Namespaces() ([]string, error) {
 	return ours, nil
 }
 
+// NamespacesNamed lists the names of namespaces that begin so, whoever made them.
+func NamespacesNamed(prefix string) []string {
+	entries, err := os.ReadDir(NamespaceDir)
+	if err != nil {
+		return nil // nobody has made one yet
+	}
+	var names []string
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), prefix) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
 // namespacePath refuses names that would lead out of the folder.
 func namespacePath(name string) (string, error) {
 	if name == "" || len(name) > 200 || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\x00\n") {
