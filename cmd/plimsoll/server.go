@@ -23,9 +23,11 @@ import (
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/config"
 	"plimsoll/internal/engine"
+	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/haproxy"
 	"plimsoll/internal/identity"
 	"plimsoll/internal/metrics"
+	"plimsoll/internal/network"
 	"plimsoll/internal/policy"
 	"plimsoll/internal/reconcile"
 	"plimsoll/internal/statedir"
@@ -97,6 +99,7 @@ func (s *server) run(ctx context.Context) error {
 	return s.work(ctx, handler, []func(context.Context) error{
 		loop.Run,
 		reconcile.NewBindings(reconcile.BindingsConfig{Store: st, Plugger: plugger, Host: s.config.Host, Log: s.log}).Run,
+		s.hostNetwork(st, client).Run,
 		reconcile.NewJanitor(reconcile.JanitorConfig{Store: st, Networks: st, Log: s.log}).Run,
 		ident.Run,
 	})
@@ -107,6 +110,14 @@ func (s *server) loop(st *store.Store, enabled enabledProviders, instance string
 		Store: st, Networks: st, Providers: enabled.providers, Instance: instance, Host: s.config.Host, Shards: true, Log: s.log, Stepped: stepped,
 		LeaseTTL: seconds(s.config.Reconcile.LeaseTTL), Deadline: seconds(s.config.Reconcile.Deadline),
 		AuditEvery: seconds(s.config.Reconcile.Audit),
+	})
+}
+
+// hostNetwork has the engine do what the network service wants of this host.
+func (s *server) hostNetwork(st *store.Store, client enginepb.EngineClient) *reconcile.HostNetwork {
+	return reconcile.NewHostNetwork(reconcile.HostNetworkConfig{
+		Store: st, Engine: reconcile.EngineHost{Engine: client}, Log: s.log,
+		Host: network.Host{Name: s.config.Host, Version: version},
 	})
 }
 
@@ -197,7 +208,7 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 	})
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity":      ident.Handler(),
-		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Log: s.log}),
+		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault, Log: s.log}),
 		"/key-manager":   barbican.New(barbican.Config{Store: st, Auth: ident, MaxSecret: s.config.MaxSecret, Log: s.log}),
 		"/load-balancer": lb,
 		"":               lb,

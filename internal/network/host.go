@@ -19,7 +19,8 @@ type HostState struct {
 	Host     string
 	Networks []*Network // with DHCP on this host, and those of the routers' and guarded ports
 	Subnets  []*Subnet  // of those networks
-	// Ports of those networks: the routers' and the DHCP servers' own, those that get leases, and those that are guarded.
+	// Ports of those networks: the routers' and the DHCP servers' own, those that get leases, and those that are guarded. Of load
+	// balancers' ports there are only those that are plugged on this host and in groups; ports of others may be on any host.
 	Ports       []*Port
 	Routers     []*Router
 	FloatingIPs []*FloatingIP

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -166,17 +167,9 @@ func (k *dhcpKeeper) drop(row *portRow) error {
 	if row == nil {
 		return nil
 	}
-	k.changed(row.ID)
-	if row.PluggedHost == "" {
-		return erasePort(k.ctx, k.tx, row.ID)
-	}
-	row.Deleted, row.Host = true, ""
-	row.replan(nil)
-	_, err := k.tx.NewUpdate().Model(row).Column("deleted", "host", "wanted_host", "generation", "reason").WherePK().Exec(k.ctx)
-	if err != nil {
-		return fmt.Errorf("mark the DHCP server's port as deleted: %w", err)
-	}
-	return nil
+	hints, err := dropPort(k.ctx, k.tx, row)
+	k.done.Changed, k.hints = true, hints
+	return err
 }
 
 // address gives the port an address of each of the subnets.
@@ -259,4 +252,19 @@ func highestTaken(ctx context.Context, tx bun.Tx, subnetID string, r network.Ran
 		taken = append(taken, a)
 	}
 	return taken, nil
+}
+
+// NotePorts notes why hosts could not make what plugged ports are for, by the ports' ids; "" is that they could. Ports that are being plugged
+// show what comes of that.
+func (s *Store) NotePorts(ctx context.Context, reasons map[string]string) error {
+	return s.change(ctx, "store.notePorts", func(ctx context.Context, tx bun.Tx) error {
+		for _, id := range slices.Sorted(maps.Keys(reasons)) {
+			_, err := tx.NewUpdate().Table("ports").Set("reason = ?", reasons[id]).
+				Where("id = ? AND observed = generation AND deleted = ?", id, false).Exec(ctx)
+			if err != nil {
+				return fmt.Errorf("note what came of port %s: %w", id, err)
+			}
+		}
+		return nil
+	})
 }

@@ -82,8 +82,8 @@ func (r *stateReader) ports() error {
 		func(q *bun.SelectQuery) *bun.SelectQuery { // with leases, and the DHCP servers' own
 			return q.Where("network_id IN (?) AND device_owner <> ?", r.withDHCP(), network.OwnerLoadBalancer)
 		},
-		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones that are plugged here
-			return q.Where("plugged_host = ? AND netns <> '' AND port_security = ?", r.Host, true)
+		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones that are plugged here, and those of DHCP servers that nobody wants any more
+			return q.Where("plugged_host = ? AND netns <> '' AND (port_security = ? OR device_owner = ?)", r.Host, true, network.OwnerDHCP)
 		},
 		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones of load balancers
 			return q.Where("id IN (?) AND device_owner = ? AND SUBSTR(device_id, ?) IN (?)", inGroups, network.OwnerLoadBalancer,
@@ -139,7 +139,53 @@ func (r *stateReader) networks() error {
 }
 
 // groups reads the security groups of the guarded ports, those that their rules name, and whose addresses are meant by these.
-func (r *stateReader) groups() error { return nil }
+func (r *stateReader) groups() error {
+	var ids []string
+	for _, p := range r.Ports {
+		if p.Guarded() && (p.Binding.Host == r.Host || p.DeviceOwner == network.OwnerLoadBalancer) {
+			ids = append(ids, p.SecurityGroupIDs...)
+		}
+	}
+	own, err := r.groupsOf(ids)
+	if err != nil {
+		return err
+	}
+	var named []string
+	for _, g := range own {
+		for _, rule := range g.Rules {
+			if rule.RemoteGroupID != "" {
+				named = append(named, rule.RemoteGroupID)
+			}
+		}
+	}
+	slices.Sort(named)
+	named = slices.Compact(named)
+	others, err := r.groupsOf(slices.DeleteFunc(slices.Clone(named), func(id string) bool { return slices.Contains(ids, id) }))
+	if err != nil {
+		return err
+	}
+	r.Groups = append(own, others...)
+	r.Members, err = securityGroupMembers(r.ctx, r.tx, named)
+	return err
+}
+
+func (r *stateReader) groupsOf(ids []string) ([]*network.SecurityGroup, error) {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	var list []*network.SecurityGroup
+	for chunk := range slices.Chunk(slices.Compact(ids), chunkSize) {
+		var rows []*securityGroupRow
+		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
+			return nil, fmt.Errorf("list the security groups: %w", err)
+		}
+		some, err := securityGroupsOf(r.ctx, r.tx, rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	return list, nil
+}
 
 // peers reads the other hosts.
 func (r *stateReader) peers() error {
@@ -148,11 +194,14 @@ func (r *stateReader) peers() error {
 	return err
 }
 
-// UnclaimedNetworks returns the ids of the networks that want a DHCP server and that no host has.
-func (s *Store) UnclaimedNetworks(ctx context.Context) ([]string, error) {
+// UnclaimedNetworks returns the ids of the networks that want a DHCP server and that no host has; none for a host that is to be given nothing
+// new.
+func (s *Store) UnclaimedNetworks(ctx context.Context, host string) ([]string, error) {
 	var ids []string
 	err := s.read.NewSelect().Table("networks").Column("id").
-		Where("host = '' AND id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).Order("created_at", "id").Scan(ctx, &ids)
+		Where("host = '' AND id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).
+		Where("NOT EXISTS (SELECT 1 FROM hosts WHERE name = ? AND admin_state_up = ?)", host, false).
+		Order("created_at", "id").Scan(ctx, &ids)
 	if err != nil {
 		return nil, fmt.Errorf("list the networks without a host: %w", err)
 	}
