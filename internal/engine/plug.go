@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,13 +20,20 @@ import (
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/failpoint"
 	"plimsoll/internal/linux"
+	"plimsoll/internal/network"
 )
 
 // plugPause lies between two looks at all plugs, plugMost where there are so many that a look takes long.
 const plugPause, plugMost = 15 * time.Second, time.Minute
 
-// plug is a port that was plugged into a namespace, as it is stored: a PlugRequest.
-type plug struct{ *enginepb.PlugRequest }
+// plug is a port that was plugged into a namespace, as it is stored.
+type plug struct {
+	*enginepb.PlugRequest
+	former []string // addresses that an earlier plug had, and that may be there still
+}
+
+// formerField is what the former addresses are called in a stored plug.
+const formerField = "former"
 
 func (p plug) id() string { return p.GetPort().GetId() }
 
@@ -41,7 +51,7 @@ func (e *Engine) Plug(_ context.Context, req *enginepb.PlugRequest) (*enginepb.P
 	}
 	e.plugging.Lock()
 	defer e.plugging.Unlock()
-	if err := e.replug(plug{req}, port); err != nil {
+	if err := e.replug(plug{PlugRequest: req}, port); err != nil {
 		return nil, status.Errorf(codes.Internal, "plug port %s: %v", port.ID, err)
 	}
 	return &enginepb.PlugReply{}, nil
@@ -60,31 +70,90 @@ func checkNetns(name string) error {
 
 func odd(r rune) bool { return r <= ' ' || r == '/' || r >= 0x7f }
 
-// replug stores and makes a plug. One that was different is undone first, for the addresses of a plug may not be told
-// from those that its user has added.
+// replug stores and makes a plug. One that was another link, or elsewhere, is undone first; all else changes in place.
 func (e *Engine) replug(p plug, port linux.Port) error {
-	if old, err := e.storedPlug(p.id()); err == nil && !proto.Equal(old.PlugRequest, p.PlugRequest) {
-		if err := e.unplug(old); err != nil {
-			return err
+	if old, err := e.storedPlug(p.id()); err == nil {
+		if !sameLink(old, p) {
+			if err := e.unplug(old); err != nil {
+				return err
+			}
+		} else if !p.own() {
+			p.former = formerAddresses(old, p)
 		}
 	}
+	if err := e.writePlug(p); err != nil {
+		return err
+	}
+	failpoint.Here("engine.plug.written")
+	ours, err := e.host.EnsureNamespace(p.Netns)
+	if err != nil {
+		return err
+	}
+	if p.own() && !ours {
+		return fmt.Errorf("network namespace %s: %w", p.Netns, linux.ErrForeign)
+	}
+	changes, err := e.host.EnsurePort(p.Netns, p.within(port))
+	if changes > 0 {
+		e.replugged(p.Netns)
+	}
+	if err != nil || len(p.former) == 0 {
+		return err
+	}
+	p.former = nil // from now on they are their user's, if they come back
+	return e.writePlug(p)
+}
+
+// own tells whether nobody but the network service uses the namespace, so that all in it is as the plug says.
+func (p plug) own() bool {
+	return strings.HasPrefix(p.Netns, network.RouterNetNS) || strings.HasPrefix(p.Netns, network.DHCPNetNS)
+}
+
+// within adds to a port what the plug says of its namespace.
+func (p plug) within(port linux.Port) linux.Port {
+	port.Shared = !p.own()
+	for _, text := range p.former {
+		if a, err := netip.ParsePrefix(text); err == nil {
+			port.Former = append(port.Former, a)
+		}
+	}
+	return port
+}
+
+// sameLink tells whether a plug becomes another without a new link.
+func sameLink(a, b plug) bool {
+	return a.Netns == b.Netns && a.Port.GetNetworkId() == b.Port.GetNetworkId() && a.Port.GetLink() == b.Port.GetLink() &&
+		a.Port.GetMac() == b.Port.GetMac()
+}
+
+// formerAddresses are those that an earlier plug of the port had and the new one has not. In a namespace of others they cannot be told
+// from those that its user has added.
+func formerAddresses(old, now plug) []string {
+	var all []string
+	for _, a := range slices.Concat(old.Port.GetAddresses(), old.former) {
+		if !slices.Contains(now.Port.GetAddresses(), a) && !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// writePlug stores a plug: a PlugRequest, with the former addresses beside it.
+func (e *Engine) writePlug(p plug) error {
 	text, err := protojson.Marshal(p.PlugRequest)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(e.plugPath(p.id()), append(text, '\n')); err != nil {
-		return err
+	if len(p.former) > 0 {
+		fields := map[string]any{}
+		if err := json.Unmarshal(text, &fields); err != nil {
+			return err
+		}
+		fields[formerField] = p.former
+		if text, err = json.Marshal(fields); err != nil {
+			return err
+		}
 	}
-	failpoint.Here("engine.plug.written")
-	if _, err := e.host.EnsureNamespace(p.Netns); err != nil {
-		return err
-	}
-	port.Shared = true
-	changes, err := e.host.EnsurePort(p.Netns, port)
-	if changes > 0 {
-		e.replugged(p.Netns)
-	}
-	return err
+	return writeFile(e.plugPath(p.id()), append(text, '\n'))
 }
 
 // Unplug undoes Plug. Unplugging what is not there succeeds.
@@ -99,7 +168,7 @@ func (e *Engine) Unplug(_ context.Context, req *enginepb.UnplugRequest) (*engine
 		return &enginepb.UnplugReply{}, nil
 	}
 	if err != nil { // unreadable: what is known is the port
-		p = plug{&enginepb.PlugRequest{Port: &enginepb.Port{Id: req.PortId}}}
+		p = plug{PlugRequest: &enginepb.PlugRequest{Port: &enginepb.Port{Id: req.PortId}}}
 	}
 	if err := e.unplug(p); err != nil {
 		return nil, status.Errorf(codes.Internal, "unplug port %s: %v", req.PortId, err)
@@ -107,7 +176,7 @@ func (e *Engine) Unplug(_ context.Context, req *enginepb.UnplugRequest) (*engine
 	return &enginepb.UnplugReply{}, nil
 }
 
-// unplug removes the link, the namespace when we made it and no other plug uses it, and then the record.
+// unplug removes the link, the namespace when we made it and nothing else needs it, and then the record.
 func (e *Engine) unplug(p plug) error {
 	if err := e.host.RemovePort(p.id()); err != nil {
 		return err
@@ -117,7 +186,7 @@ func (e *Engine) unplug(p plug) error {
 			return err
 		}
 	}
-	if p.Netns != "" && !e.plugUses(p.Netns, p.id()) {
+	if p.Netns != "" && !e.planned(p.Netns) && !e.plugUses(p.Netns, p.id()) {
 		if err := e.host.RemoveNamespace(p.Netns); err != nil && !errors.Is(err, linux.ErrForeign) {
 			return err
 		}
@@ -146,8 +215,7 @@ func (e *Engine) Plugged(context.Context, *enginepb.PluggedRequest) (*enginepb.P
 		if err != nil {
 			continue
 		}
-		port.Shared = true
-		if reason, err := e.host.CheckPort(p.Netns, port); err == nil && reason == "" {
+		if reason, err := e.host.CheckPort(p.Netns, p.within(port)); err == nil && reason == "" {
 			reply.Plugs = append(reply.Plugs, &enginepb.Plug{PortId: p.id(), Netns: p.Netns})
 		}
 	}
@@ -160,12 +228,21 @@ func (e *Engine) storedPlug(id string) (plug, error) {
 	if err != nil {
 		return plug{}, err
 	}
-	p := plug{&enginepb.PlugRequest{}}
+	p := plug{PlugRequest: &enginepb.PlugRequest{}}
 	err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, p.PlugRequest)
+	if err == nil {
+		p.former, err = formerOf(text)
+	}
 	if err == nil && p.id() != id {
 		err = errors.New("it is another port's")
 	}
 	return p, err
+}
+
+func formerOf(text []byte) ([]string, error) {
+	var record struct{ Former []string }
+	err := json.Unmarshal(text, &record)
+	return record.Former, err
 }
 
 // storedPlugs reads all records, by port id. One that cannot be read is passed over.

@@ -26,7 +26,7 @@ func (p *plug) addressChanges() ([]change, error) {
 			continue
 		}
 		there[prefix] = true
-		if !p.port.Shared && !slices.Contains(p.port.Addresses, prefix) {
+		if !slices.Contains(p.port.Addresses, prefix) && (!p.port.Shared || slices.Contains(p.port.Former, prefix)) {
 			extra = append(extra, change{"the removal of address " + prefix.String(), p.delAddress(prefix)})
 		}
 	}

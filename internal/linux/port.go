@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -28,8 +29,9 @@ type Port struct {
 	// Guarded means that nothing passes before the guards of this host say what may.
 	Guarded bool
 	Segment network.Segment
-	// Shared means that others may add addresses to the link, which are left alone.
+	// Shared means that others may add addresses to the link, which are left alone, but for the former ones.
 	Shared bool
+	Former []netip.Prefix
 }
 
 // Route is a destination and its next hop; without one it is on the link.
@@ -197,7 +199,7 @@ func (p *plug) changes() ([]change, error) {
 	if !p.paired() {
 		return []change{{"its link", p.makeLink}}, nil
 	}
-	todo := append(p.outerChanges(), p.tapChanges()...)
+	todo := slices.Concat(p.outerChanges(), p.segmentChanges(), p.tapChanges())
 	addresses, err := p.addressChanges()
 	if err != nil {
 		return nil, err
@@ -319,6 +321,7 @@ func (p *plug) tapSysctls() error {
 	return Within(p.namespace, func() error {
 		return setSysctls([]sysctl{
 			{"net/ipv4/conf/" + name + "/arp_notify", "1"},
+			{"net/ipv4/conf/" + name + "/promote_secondaries", "1"}, // an address that goes takes no other with it
 			{"net/ipv4/conf/" + name + "/rp_filter", "0"},
 			{"net/ipv6/conf/" + name + "/disable_ipv6", "0"},
 			{"net/ipv6/conf/" + name + "/ndisc_notify", "1"},
