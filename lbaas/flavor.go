@@ -3,6 +3,7 @@ package lbaas
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,4 +63,16 @@ func JSONOfPython(text string) string {
 		return text
 	}
 	return strings.TrimSpace(out.String())
+}
+
+// ParseProfileData reads a profile's data, which is a JSON object as text.
+func ParseProfileData(text string) (map[string]any, error) {
+	var data map[string]any
+	if err := json.Unmarshal([]byte(text), &data); err != nil {
+		return nil, err
+	}
+	if data == nil {
+		return nil, errors.New("not an object")
+	}
+	return data, nil
 }

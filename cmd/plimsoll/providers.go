@@ -118,7 +118,7 @@ func enable(c config.Config, w workshop) (enabledProviders, error) {
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
-		face.Name = name
+		face.Name, face.Driver = name, driverName
 		if description != "" {
 			face.Capabilities.Description = description
 		}

@@ -101,6 +101,7 @@ type Key struct {
 // Face is what the APIs know of a provider, without being able to reach it.
 type Face struct {
 	Name         string
+	Driver       string // what the configuration calls the driver; "" is the name
 	Aliases      []string
 	Capabilities Capabilities
 	// OnHost: a load balancer is bound to the host that it was made on, and only that host works on it.

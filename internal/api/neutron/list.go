@@ -208,3 +208,6 @@ func orZero(n int) any {
 	}
 	return n
 }
+
+// shownPath is a part of a path as messages repeat it.
+func shownPath(text string) string { return strings.ToValidUTF8(text, "?") }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"plimsoll/internal/identity"
+	"plimsoll/internal/provider"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 )
@@ -18,16 +19,21 @@ import (
 type Config struct {
 	Store *store.Store
 	Auth  web.Authenticator
-	Log   *slog.Logger
+	// Providers are those of load balancers, which flavors and the list of service providers name.
+	Providers       []provider.Face
+	DefaultProvider string
+	Log             *slog.Logger
 }
 
 type service struct {
-	store *store.Store
+	store           *store.Store
+	providers       []provider.Face
+	defaultProvider string
 }
 
 // New returns the API. It serves paths from "/" and "/v2.0" on; links are written with whatever the client put before them.
 func New(c Config) http.Handler {
-	s := &service{store: c.Store}
+	s := &service{store: c.Store, providers: c.Providers, defaultProvider: c.DefaultProvider}
 	api := &web.API{Name: "neutron", Routes: s.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}
 	return api.Handler()
 }
@@ -48,7 +54,7 @@ type resource struct {
 }
 
 func (s *service) resources() []*resource {
-	return []*resource{s.networks(), s.subnets(), s.ports()}
+	return []*resource{s.networks(), s.subnets(), s.ports(), s.flavors(), s.serviceProfiles()}
 }
 
 func (s *service) routes() []web.Route {
@@ -57,7 +63,9 @@ func (s *service) routes() []web.Route {
 		{Method: "GET", Path: "/v2.0", Open: true, Handle: s.index},
 		{Method: "GET", Path: "/v2.0/extensions", Rule: "get_extension", Handle: listExtensions},
 		{Method: "GET", Path: "/v2.0/extensions/{alias}", Rule: "get_extension", Handle: showExtension},
+		{Method: "GET", Path: "/v2.0/service-providers", Rule: "get_service_provider", Handle: s.listServiceProviders},
 	}
+	routes = append(routes, s.flavorRoutes()...)
 	for _, r := range s.resources() {
 		routes = append(routes, r.routes()...)
 	}
@@ -66,19 +74,24 @@ func (s *service) routes() []web.Route {
 
 func (r *resource) routes() []web.Route {
 	all, one := "/v2.0/"+r.plural, "/v2.0/"+r.plural+"/{id}"
-	return []web.Route{
+	routes := []web.Route{
 		{Method: "GET", Path: all, Rule: "get_" + r.name, Handle: r.handleList},
 		{Method: "POST", Path: all, Rule: "create_" + r.name, Handle: r.handleCreate},
 		{Method: "GET", Path: one, Rule: "get_" + r.name, Handle: r.handleShow},
 		{Method: "PUT", Path: one, Rule: "update_" + r.name, Handle: r.handleUpdate},
 		{Method: "DELETE", Path: one, Rule: "delete_" + r.name, Handle: r.handleDelete},
+	}
+	if r.retag == nil {
+		return routes
+	}
+	return append(routes, []web.Route{
 		{Method: "GET", Path: one + "/tags", Rule: "get_" + r.plural + "_tags", Handle: r.handleTags},
 		{Method: "PUT", Path: one + "/tags", Rule: "update_" + r.plural + "_tags", Handle: r.handleSetTags},
 		{Method: "DELETE", Path: one + "/tags", Rule: "delete_" + r.plural + "_tags", Handle: r.handleClearTags},
 		{Method: "GET", Path: one + "/tags/{tag}", Rule: "get_" + r.plural + "_tags", Handle: r.handleHasTag},
 		{Method: "PUT", Path: one + "/tags/{tag}", Rule: "update_" + r.plural + "_tags", Handle: r.handleAddTag},
 		{Method: "DELETE", Path: one + "/tags/{tag}", Rule: "delete_" + r.plural + "_tags", Handle: r.handleRemoveTag},
-	}
+	}...)
 }
 
 func (r *resource) handleList(ctx context.Context, req *web.Request) (web.Reply, error) {

@@ -241,7 +241,7 @@ func TestDiscovery(t *testing.T) {
 	for _, r := range f.want(200, "", "GET", "/v2.0/", nil)["resources"].([]any) {
 		found = append(found, r.(object)["collection"].(string))
 	}
-	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports"}, found); diff != "" {
+	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports", "flavors", "service_profiles"}, found); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
 	for _, e := range f.want(200, "bob", "GET", "/v2.0/extensions", nil)["extensions"].([]any) {

@@ -89,8 +89,11 @@ func (a *API) flavorData(ctx context.Context, id, attribute string) (*lbaas.Flav
 	if err != nil {
 		return nil, nil, err
 	}
-	if profile.Disabled {
+	switch {
+	case profile.Disabled:
 		return nil, nil, lbaas.Disabled("flavor", id)
+	case profile.Provider == "": // Neutron takes a profile that names no driver
+		return nil, nil, lbaas.ValidationFailure("Invalid %s. The flavor's profile names no provider.", attribute)
 	}
 	data, err := parseData("flavor_data", profile.Data)
 	return profile, data, err

@@ -2,7 +2,6 @@ package octavia
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"plimsoll/internal/provider"
@@ -53,8 +52,8 @@ func (a *API) checkZoneProfile(ctx context.Context, p *lbaas.AvailabilityZonePro
 
 // parseData reads a profile's data, which is a JSON object as text.
 func parseData(attribute, text string) (map[string]any, error) {
-	var data map[string]any
-	if err := json.Unmarshal([]byte(text), &data); err != nil || data == nil {
+	data, err := lbaas.ParseProfileData(text)
+	if err != nil {
 		return nil, lbaas.InvalidOption(text, attribute)
 	}
 	return data, nil
