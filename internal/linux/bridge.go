@@ -77,7 +77,7 @@ func (h *Host) prune(name string) error {
 	return h.pruneBridge(name)
 }
 
-// pruneBridge removes a bridge of ours that has no port left. The caller holds bridging.
+// pruneBridge removes a bridge of ours that has no port left, and what joins it to its segment. The caller holds bridging.
 func (h *Host) pruneBridge(name string) error {
 	br, err := h.links.LinkByName(name)
 	if missing(err) {
@@ -91,10 +91,13 @@ func (h *Host) pruneBridge(name string) error {
 	}
 	// One small folder instead of a dump of all links: there may be thousands.
 	ports, err := os.ReadDir("/sys/class/net/" + name + "/brif")
-	if len(ports) > 0 || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if empty, err := h.leave(entryNames(ports)); err != nil || !empty {
 		return err
 	}
 	if err := h.links.LinkDel(br); err != nil && !missing(err) {
@@ -102,4 +105,12 @@ func (h *Host) pruneBridge(name string) error {
 	}
 	failpoint.Here("linux.bridge.removed")
 	return nil
+}
+
+func entryNames(entries []os.DirEntry) []string {
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	return names
 }

@@ -8,6 +8,7 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -32,6 +33,9 @@ type Host struct {
 	// remove the bridge under the one who adds the next. The kernel takes its own lock for both, so a lock for each
 	// bridge would gain nothing.
 	bridging sync.Mutex
+
+	uplinks Uplinks
+	peers   []netip.Addr // of VXLANs; held by bridging
 }
 
 // Open prepares to act for an instance, whose id becomes part of every stamp.

@@ -48,7 +48,7 @@ func (h *Host) sweepLinks(keepPorts []string) error {
 			failed = append(failed, h.prune(name))
 		}
 	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, h.sweepSegments(links))...)
 }
 
 // removePortsIn removes the links of ours that end in a namespace. The kernel would do so too, but later, and the
