@@ -19,8 +19,12 @@ type Binding struct {
 	Plugged bool
 }
 
-// Status is the port's status as Neutron says it: ACTIVE once it is plugged, else DOWN.
+// Status is the port's status as Neutron says it: ACTIVE once it is plugged, else DOWN. The port that holds a floating address is never
+// plugged.
 func (p *Port) Status() string {
+	if p.DeviceOwner == OwnerFloatingIP {
+		return "N/A"
+	}
 	if p.Binding.Plugged {
 		return "ACTIVE"
 	}

@@ -38,7 +38,11 @@ func TestBindingLife(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
 		var hints []string
-		defer s.OnHint(func(h store.Hint) { hints = append(hints, h.PortID) })()
+		defer s.OnHint(func(h store.Hint) {
+			if h.PortID != "" {
+				hints = append(hints, h.PortID)
+			}
+		})()
 		l := newLAN(t, s, "10.0.0.0/24")
 		p := addPort(t, s, &network.Port{NetworkID: l.ID})
 
@@ -229,7 +233,7 @@ func TestPortPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := &network.PortPlan{PortID: p.ID, NetworkID: l.ID, MAC: p.MAC, MTU: 1500,
+		want := &network.PortPlan{PortID: p.ID, NetworkID: l.ID, Segment: network.Segment{Type: network.TypeLocal}, MAC: p.MAC, MTU: 1500,
 			Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.9/24")}, Gateways: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 		if diff := cmp.Diff(want, plan, addresses); diff != "" {
 			t.Errorf("the plan (-want +got):\n%s", diff)

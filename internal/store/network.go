@@ -183,6 +183,11 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 		if _, err := tx.NewUpdate().Model(row).ExcludeColumn("id", "epoch", "created_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update network: %w", err)
 		}
+		if before.External && !n.External {
+			if err := noGateways(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		if before.Shared && !n.Shared || before.External && !n.External {
 			if err := onlyOwn(ctx, tx, n); err != nil {
 				return err
@@ -191,6 +196,9 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 		after, hints = n, nil
 		if n.MTU != before.MTU || n.AdminStateUp != before.AdminStateUp {
 			hints, err = s.replug(ctx, tx, n, "network_id = ?", id)
+		}
+		if servesHosts(&before, n) {
+			hints = append(hints, Hint{Network: true})
 		}
 		return err
 	})
@@ -204,7 +212,8 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 // onlyOwn refuses to take a network away from other projects that have ports on it.
 func onlyOwn(ctx context.Context, tx bun.Tx, n *network.Network) error {
 	foreign, err := tx.NewSelect().Table("ports").
-		Where("network_id = ? AND project_id <> ? AND deleted = ?", n.ID, n.ProjectID, false).Exists(ctx)
+		Where("network_id = ? AND project_id <> ? AND deleted = ?", n.ID, n.ProjectID, false).
+		Where("device_owner NOT LIKE ?", "network:%").Exists(ctx)
 	if err != nil {
 		return fmt.Errorf("look for ports of other projects: %w", err)
 	}
@@ -214,10 +223,16 @@ func onlyOwn(ctx context.Context, tx bun.Tx, n *network.Network) error {
 	return nil
 }
 
-// DeleteNetwork removes a network and its subnets. One that has ports is Neutron's NetworkInUse.
+// DeleteNetwork removes a network and its subnets, with the ports of its DHCP servers and the floating addresses that stand for nothing.
+// One that has other ports is Neutron's NetworkInUse.
 func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
-	return s.change(ctx, "store.deleteNetwork", func(ctx context.Context, tx bun.Tx) error {
+	var hints []Hint
+	err := s.change(ctx, "store.deleteNetwork", func(ctx context.Context, tx bun.Tx) error {
 		if err := lockNetwork(ctx, tx, id); err != nil {
+			return err
+		}
+		var err error
+		if hints, err = dropCompany(ctx, tx, id); err != nil {
 			return err
 		}
 		users, err := somePorts(ctx, tx.NewSelect().Where("network_id = ? AND deleted = ?", id, false))
@@ -233,6 +248,11 @@ func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
 			freeSegmentOf(tx, id),
 			tx.NewDelete().Table("networks").Where("id = ?", id))
 	})
+	if err != nil {
+		return err
+	}
+	s.hintAll(append(hints, Hint{Network: true}))
+	return nil
 }
 
 // somePorts returns what errors tell of ports: of one more than they name, those of Avi first.

@@ -68,7 +68,8 @@ func (r *portRow) domain() *network.Port {
 }
 
 func portAttributes() attributes {
-	const status = "CASE WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' ELSE 'DOWN' END"
+	const status = "CASE WHEN device_owner = '" + network.OwnerFloatingIP + "' THEN 'N/A' " +
+		"WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' ELSE 'DOWN' END"
 	return attributes{
 		"id":             {column: "id"},
 		"tags":           {column: "tags"},
@@ -162,11 +163,15 @@ func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
 			s.hint(Hint{PortID: p.ID})
 		}
 	}
+	s.hint(Hint{Network: true})
 	return nil
 }
 
 func insertPort(ctx context.Context, tx bun.Tx, p *network.Port) error {
 	if err := checkBinding(p); err != nil {
+		return err
+	}
+	if err := p.ValidateSecurity(); err != nil {
 		return err
 	}
 	if err := lockNetwork(ctx, tx, p.NetworkID); err != nil {
@@ -226,40 +231,9 @@ func checkBinding(p *network.Port) error {
 func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port) error) (*network.Port, error) {
 	var after *network.Port
 	var hints []Hint
-	err := s.allocating(ctx, "store.updatePort", func(ctx context.Context, tx bun.Tx) error {
-		hints = nil
-		row, p, n, err := lockedPort(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		before := *p
-		before.FixedIPs, before.SecurityGroupIDs = slices.Clone(p.FixedIPs), slices.Clone(p.SecurityGroupIDs)
-		if err := fn(p); err != nil {
-			return err
-		}
-		if err := changePort(ctx, tx, &before, p); err != nil {
-			return err
-		}
-		next := newPortRow(p)
-		next.carry(row)
-		if replugs(&before, p) {
-			next.replan(n)
-			if hints, err = s.reapply(ctx, tx, "id = ?", id); err != nil {
-				return err
-			}
-			hints = append(hints, Hint{PortID: id})
-		}
-		kept := []string{"id", "created_at"}
-		if len(hints) == 0 { // what a host notes at this moment stays
-			kept = append(kept, "wanted_host", "plugged_host", "generation", "observed", "reason")
-		}
-		if _, err := tx.NewUpdate().Model(next).ExcludeColumn(kept...).WherePK().Exec(ctx); err != nil {
-			return macTaken(p, true, fmt.Errorf("update port: %w", err))
-		}
-		next.CreatedAt = row.CreatedAt
-		after = next.domain()
-		after.FixedIPs, after.SecurityGroupIDs = p.FixedIPs, p.SecurityGroupIDs
-		return nil
+	err := s.allocating(ctx, "store.updatePort", func(ctx context.Context, tx bun.Tx) (err error) {
+		after, hints, err = s.alterPort(ctx, tx, id, fn)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -268,13 +242,66 @@ func (s *Store) UpdatePort(ctx context.Context, id string, fn func(*network.Port
 	return after, nil
 }
 
-func changePort(ctx context.Context, tx bun.Tx, before, p *network.Port) error {
+// alterPort is UpdatePort within a transaction. It returns what to hint once that is committed.
+func (s *Store) alterPort(ctx context.Context, tx bun.Tx, id string, fn func(*network.Port) error) (*network.Port, []Hint, error) {
+	row, p, n, err := lockedPort(ctx, tx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := *p
+	before.FixedIPs, before.SecurityGroupIDs = slices.Clone(p.FixedIPs), slices.Clone(p.SecurityGroupIDs)
+	if err := fn(p); err != nil {
+		return nil, nil, err
+	}
+	if err := s.changePort(ctx, tx, &before, p); err != nil {
+		return nil, nil, err
+	}
+	next := newPortRow(p)
+	next.carry(row)
+	var hints []Hint
+	kept := []string{"id", "created_at"}
+	if replugs(&before, p) {
+		next.replan(n)
+		if hints, err = s.reapply(ctx, tx, "id = ?", id); err != nil {
+			return nil, nil, err
+		}
+		hints = append(hints, Hint{PortID: id})
+	} else { // what a host notes at this moment stays
+		kept = append(kept, "wanted_host", "plugged_host", "generation", "observed", "reason")
+	}
+	if _, err := tx.NewUpdate().Model(next).ExcludeColumn(kept...).WherePK().Exec(ctx); err != nil {
+		return nil, nil, macTaken(p, true, fmt.Errorf("update port: %w", err))
+	}
+	more, err := freeFloating(ctx, tx, id, p.FixedIPs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if hints = append(hints, more...); concernsHosts(&before, p) {
+		hints = append(hints, Hint{Network: true})
+	}
+	next.CreatedAt = row.CreatedAt
+	after := next.domain()
+	after.FixedIPs, after.SecurityGroupIDs = p.FixedIPs, p.SecurityGroupIDs
+	return after, hints, nil
+}
+
+// concernsHosts tells whether a change of a port changes what hosts do for it besides plugging: leases, guards, routers.
+func concernsHosts(a, b *network.Port) bool {
+	return replugs(a, b) || a.DeviceOwner != b.DeviceOwner || a.DeviceID != b.DeviceID || a.PortSecurity != b.PortSecurity ||
+		!slices.Equal(a.SecurityGroupIDs, b.SecurityGroupIDs) || !slices.Equal(a.AddressPairs, b.AddressPairs) ||
+		!slices.Equal(a.DHCPOptions, b.DHCPOptions)
+}
+
+func (s *Store) changePort(ctx context.Context, tx bun.Tx, before, p *network.Port) error {
 	if err := checkBinding(p); err != nil {
+		return err
+	}
+	if err := p.ValidateSecurityChange(before); err != nil {
 		return err
 	}
 	p.Revision, p.UpdatedAt = before.Revision+1, now()
 	if !slices.Equal(before.SecurityGroupIDs, p.SecurityGroupIDs) {
-		if err := setSecurityGroups(ctx, tx, p); err != nil {
+		if err := s.changeGroups(ctx, tx, p); err != nil {
 			return err
 		}
 	}
@@ -300,27 +327,43 @@ func replugs(a, b *network.Port) bool {
 
 // DeletePort removes a port. One that may be plugged is hidden at once and goes, with its MAC and its addresses, when its host has
 // unplugged it.
+//
+// A port of a router or of a floating address goes with those: Neutron's ServicePortInUse. The floating addresses that stand for the
+// port's stay, and stand for nothing.
 func (s *Store) DeletePort(ctx context.Context, id string) error {
-	var waits bool
+	var hints []Hint
 	err := s.change(ctx, "store.deletePort", func(ctx context.Context, tx bun.Tx) error {
-		row, _, _, err := lockedPort(ctx, tx, id)
+		row, p, _, err := lockedPort(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if waits = row.PluggedHost != ""; !waits {
-			return erasePort(ctx, tx, id)
+		if err := notOfL3(ctx, tx, p); err != nil {
+			return err
 		}
-		row.Deleted, row.Host = true, ""
-		row.replan(nil)
-		if _, err := tx.NewUpdate().Model(row).Column("deleted", "host", "wanted_host", "generation", "reason").WherePK().Exec(ctx); err != nil {
-			return fmt.Errorf("mark port as deleted: %w", err)
-		}
-		return nil
+		hints, err = dropPort(ctx, tx, row)
+		return err
 	})
-	if err == nil && waits {
-		s.hint(Hint{PortID: id})
+	if err == nil {
+		s.hintAll(hints)
 	}
 	return err
+}
+
+// dropPort is DeletePort of a locked port within a transaction. It returns what to hint once that is committed.
+func dropPort(ctx context.Context, tx bun.Tx, row *portRow) ([]Hint, error) {
+	hints, err := freeFloating(ctx, tx, row.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	if row.PluggedHost == "" {
+		return append(hints, Hint{Network: true}), erasePort(ctx, tx, row.ID)
+	}
+	row.Deleted, row.Host = true, ""
+	row.replan(nil)
+	if _, err := tx.NewUpdate().Model(row).Column("deleted", "host", "wanted_host", "generation", "reason").WherePK().Exec(ctx); err != nil {
+		return nil, fmt.Errorf("mark port as deleted: %w", err)
+	}
+	return append(hints, Hint{PortID: row.ID}, Hint{Network: true}), nil
 }
 
 func erasePort(ctx context.Context, tx bun.Tx, id string) error {

@@ -141,3 +141,110 @@ func routersOf(ctx context.Context, db bun.IDB, rows []*routerRow) ([]*network.R
 	}
 	return list, nil
 }
+
+// CreateRouter keeps a new router and fills its ID, its times, and the port and the addresses of its gateway, where it is to have one.
+func (s *Store) CreateRouter(ctx context.Context, r *network.Router) error {
+	var made *network.Router
+	var hints []Hint
+	err := s.allocating(ctx, "store.createRouter", func(ctx context.Context, tx bun.Tx) (err error) {
+		attempt := *r
+		made, hints = &attempt, nil
+		if err := s.countNetwork(ctx, tx, r.ProjectID, network.QuotaRouter, 1); err != nil {
+			return err
+		}
+		made.ID, made.CreatedAt, made.Revision = fresh(r.ID), now(), 1
+		made.UpdatedAt = made.CreatedAt
+		if made.Gateway.NetworkID != "" {
+			if hints, err = insertGateway(ctx, tx, made, &attached{}); err != nil {
+				return err
+			}
+		}
+		if err := checkRoutes(ctx, tx, made); err != nil {
+			return err
+		}
+		if _, err := tx.NewInsert().Model(newRouterRow(made)).Exec(ctx); err != nil {
+			return fmt.Errorf("insert router: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	*r = *made
+	s.hintAll(append(hints, Hint{Network: true}))
+	return nil
+}
+
+// checkRoutes checks the extra routes of a router against what it leads to now.
+func checkRoutes(ctx context.Context, tx bun.Tx, r *network.Router) error {
+	if len(r.Routes) == 0 {
+		return nil
+	}
+	a, err := attachedTo(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	return network.ValidateRoutes(r.ID, r.Routes, a.ports, a.subnets)
+}
+
+// UpdateRouter lets fn change a router, which it may have to do more than once, and returns what was kept. The gateway is the one of
+// Gateway.NetworkID from then on, with Gateway.FixedIPs; where those are nil, it has what it had in that network, or any addresses.
+func (s *Store) UpdateRouter(ctx context.Context, id string, fn func(*network.Router) error) (*network.Router, error) {
+	var after *network.Router
+	var hints []Hint
+	err := s.allocating(ctx, "store.updateRouter", func(ctx context.Context, tx bun.Tx) error {
+		r, a, err := lockedRouter(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		before := *r
+		before.Routes = slices.Clone(r.Routes)
+		if err := fn(r); err != nil {
+			return err
+		}
+		if hints, err = s.changeGateway(ctx, tx, &before, r, a); err != nil {
+			return err
+		}
+		if !slices.Equal(before.Routes, r.Routes) {
+			if err := checkRoutes(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		r.Revision, r.UpdatedAt, after = before.Revision+1, now(), r
+		_, err = tx.NewUpdate().Model(newRouterRow(r)).ExcludeColumn("id", "epoch", "created_at").WherePK().Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("update router: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hintAll(append(hints, Hint{Network: true}))
+	return after, nil
+}
+
+// DeleteRouter removes a router and its gateway. One that has interfaces is Neutron's RouterInUse.
+func (s *Store) DeleteRouter(ctx context.Context, id string) error {
+	var hints []Hint
+	err := s.change(ctx, "store.deleteRouter", func(ctx context.Context, tx bun.Tx) error {
+		r, a, err := lockedRouter(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if len(a.interfaces()) > 0 {
+			return network.RouterInUse(id)
+		}
+		before := *r
+		r.Gateway = network.Gateway{}
+		if hints, err = s.changeGateway(ctx, tx, &before, r, a); err != nil {
+			return err
+		}
+		return erase(ctx, tx, tx.NewDelete().Table("routers").Where("id = ?", id))
+	})
+	if err != nil {
+		return err
+	}
+	s.hintAll(append(hints, Hint{Network: true}))
+	return nil
+}

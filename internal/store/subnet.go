@@ -133,7 +133,7 @@ func (s *Store) CreateSubnet(ctx context.Context, sub *network.Subnet) error {
 
 // CreateSubnets keeps all the subnets or none.
 func (s *Store) CreateSubnets(ctx context.Context, list []*network.Subnet) error {
-	return s.change(ctx, "store.createSubnets", func(ctx context.Context, tx bun.Tx) error {
+	err := s.change(ctx, "store.createSubnets", func(ctx context.Context, tx bun.Tx) error {
 		for _, sub := range list {
 			if err := s.countNetwork(ctx, tx, sub.ProjectID, network.QuotaSubnet, 1); err != nil {
 				return err
@@ -144,6 +144,10 @@ func (s *Store) CreateSubnets(ctx context.Context, list []*network.Subnet) error
 		}
 		return nil
 	})
+	if err == nil {
+		s.hint(Hint{Network: true})
+	}
+	return err
 }
 
 func insertSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) error {
@@ -188,6 +192,11 @@ func (s *Store) UpdateSubnet(ctx context.Context, id string, fn func(*network.Su
 		if err := sub.Validate(); err != nil {
 			return err
 		}
+		if sub.Gateway != before.Gateway {
+			if err := gatewayFree(ctx, tx, &before); err != nil {
+				return err
+			}
+		}
 		sub.Revision, sub.UpdatedAt = before.Revision+1, now()
 		if _, err := tx.NewUpdate().Model(newSubnetRow(sub)).ExcludeColumn("id", "created_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update subnet: %w", err)
@@ -196,6 +205,9 @@ func (s *Store) UpdateSubnet(ctx context.Context, id string, fn func(*network.Su
 		if sub.Gateway != before.Gateway || !slices.Equal(sub.HostRoutes, before.HostRoutes) {
 			hints, err = s.replugSubnet(ctx, tx, sub)
 		}
+		if leases(&before, sub) {
+			hints = append(hints, Hint{Network: true})
+		}
 		return err
 	})
 	if err != nil {
@@ -203,6 +215,25 @@ func (s *Store) UpdateSubnet(ctx context.Context, id string, fn func(*network.Su
 	}
 	s.hintAll(hints)
 	return after, nil
+}
+
+// gatewayFree refuses to change the gateway of a subnet, which is locked, while a router's port is it.
+func gatewayFree(ctx context.Context, tx bun.Tx, sub *network.Subnet) error {
+	if !sub.Gateway.IsValid() {
+		return nil
+	}
+	var ids []string
+	err := tx.NewSelect().Table("ports").Column("id").Where("deleted = ?", false).
+		Where("device_owner IN (?)", bun.List([]string{network.OwnerRouterInterface, network.OwnerRouterGateway})).
+		Where("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ? AND address = ?)", sub.ID, addressText(sub.Gateway)).
+		Limit(1).Scan(ctx, &ids)
+	if err != nil {
+		return fmt.Errorf("look for the port that is the gateway: %w", err)
+	}
+	if len(ids) > 0 {
+		return network.GatewayIPInUse(sub.Gateway, ids[0])
+	}
+	return nil
 }
 
 func (s *Store) replugSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) ([]Hint, error) {
@@ -225,10 +256,16 @@ func lockedSubnet(ctx context.Context, tx bun.Tx, id string) (*network.Subnet, e
 	return subnetByID(ctx, tx, id)
 }
 
-// DeleteSubnet removes a subnet. One of which ports have addresses is Neutron's SubnetInUse.
+// DeleteSubnet removes a subnet. DHCP servers lose their addresses of it, and, where stations give themselves addresses, so do ports; one of
+// which other ports have addresses is Neutron's SubnetInUse.
 func (s *Store) DeleteSubnet(ctx context.Context, id string) error {
-	return s.change(ctx, "store.deleteSubnet", func(ctx context.Context, tx bun.Tx) error {
-		if _, err := lockedSubnet(ctx, tx, id); err != nil {
+	var hints []Hint
+	err := s.allocating(ctx, "store.deleteSubnet", func(ctx context.Context, tx bun.Tx) error {
+		sub, err := lockedSubnet(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if hints, err = s.leaveSubnet(ctx, tx, sub); err != nil {
 			return err
 		}
 		users, err := somePorts(ctx, tx.NewSelect().
@@ -243,6 +280,11 @@ func (s *Store) DeleteSubnet(ctx context.Context, id string) error {
 			tx.NewDelete().Table("port_addresses").Where("subnet_id = ?", id),
 			tx.NewDelete().Table("subnets").Where("id = ?", id))
 	})
+	if err != nil {
+		return err
+	}
+	s.hintAll(append(hints, Hint{Network: true}))
+	return nil
 }
 
 func subnetByID(ctx context.Context, db bun.IDB, id string) (*network.Subnet, error) {
