@@ -2,7 +2,10 @@ package main
 
 import (
 	"net/http"
+	"path"
 	"strings"
+
+	"plimsoll/internal/api/neutronlbaas"
 )
 
 // mount serves each handler below its path, which the handler does not see; RequestURI still has it. The handler of ""
@@ -23,6 +26,17 @@ func mount(faces map[string]http.Handler, health http.Handler) http.Handler {
 		below.URL.Path = "/" + strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"+first), "/")
 		below.URL.RawPath = ""
 		face.ServeHTTP(w, below)
+	})
+}
+
+// networking serves the paths of the network service: those of load balancers by the face of old, the rest by Neutron's.
+func networking(neutron, balancers http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if neutronlbaas.Serves(path.Clean(r.URL.Path)) {
+			balancers.ServeHTTP(w, r)
+			return
+		}
+		neutron.ServeHTTP(w, r)
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"plimsoll/internal/api/barbican"
 	"plimsoll/internal/api/keystone"
 	"plimsoll/internal/api/neutron"
+	"plimsoll/internal/api/neutronlbaas"
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/config"
 	"plimsoll/internal/engine"
@@ -207,8 +208,13 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 		Options: apiOptions(s.config), Certificates: certificates(s.config, &barbican.Service{Vault: st}), MaxBody: int64(s.config.MaxBody), Log: s.log,
 	})
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
-		"/identity":      ident.Handler(),
-		"/networking":    neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault, Log: s.log}),
+		"/identity": ident.Handler(),
+		"/networking": networking(
+			neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault, Log: s.log}),
+			neutronlbaas.New(neutronlbaas.Config{
+				Store: st, Octavia: lb, Auth: ident, Policy: rules, Providers: enabled.faces, Stats: enabled.stats, MaxBody: int64(s.config.MaxBody), Log: s.log,
+			}),
+		),
 		"/key-manager":   barbican.New(barbican.Config{Store: st, Auth: ident, MaxSecret: s.config.MaxSecret, Log: s.log}),
 		"/load-balancer": lb,
 		"":               lb,
