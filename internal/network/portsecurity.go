@@ -11,8 +11,7 @@ import (
 // MaxAddressPairs bounds the address pairs of a port, as Neutron's default does.
 const MaxAddressPairs = 10
 
-// ValidateSecurity checks what a port asks of its guard, as Neutron does. A port of the network service's own is trusted and in no
-// group.
+// ValidateSecurity checks what a port asks of its guard, as Neutron does.
 func (p *Port) ValidateSecurity() error {
 	if err := validatePairs(p.AddressPairs); err != nil {
 		return err
@@ -29,6 +28,15 @@ func (p *Port) ValidateSecurity() error {
 			"Port Security must be enabled in order to have allowed address pairs on a port.")
 	}
 	return nil
+}
+
+// ValidateSecurityChange is ValidateSecurity of a port that was another one before.
+func (p *Port) ValidateSecurityChange(before *Port) error {
+	if before.PortSecurity && !p.PortSecurity && len(p.SecurityGroupIDs) > 0 && slices.Equal(before.SecurityGroupIDs, p.SecurityGroupIDs) {
+		return failure(lbaas.Conflict, "PortSecurityPortHasSecurityGroup", "Port has security group associated. "+
+			"Cannot disable port security or IP address until security group is removed.")
+	}
+	return p.ValidateSecurity()
 }
 
 func validatePairs(pairs []AddressPair) error {
@@ -54,12 +62,6 @@ func orNone(text string) string {
 // MissingPairAddress is the error of an address pair without an address.
 func MissingPairAddress() *lbaas.Error {
 	return failure(lbaas.Invalid, "AllowedAddressPairsMissingIP", "AllowedAddressPair must contain ip_address")
-}
-
-// PortHasGroups is the error of taking port security from a port that is in security groups.
-func PortHasGroups() *lbaas.Error {
-	return failure(lbaas.Conflict, "PortSecurityPortHasSecurityGroup", "Port has security group associated. "+
-		"Cannot disable port security or IP address until security group is removed.")
 }
 
 // Text writes the address of a pair as Neutron's users did: one address bare, a range with its length.
@@ -88,4 +90,10 @@ func (p *Port) Sources() []AddressPair {
 		}
 	}
 	return list
+}
+
+// VIPHasCIDRs is the error of putting the VIP port of a load balancer into security groups where a listener of it has allowed CIDRs.
+func VIPHasCIDRs(loadBalancerID string) *lbaas.Error {
+	return failure(lbaas.Conflict, "PortInUse", "The port is the VIP of load balancer %s, of which a listener has allowed_cidrs: "+
+		"clear these before security groups say who may reach it.", loadBalancerID)
 }

@@ -205,14 +205,14 @@ func ParseEtherType(text string) (string, error) {
 		"Security group rule for ethertype '%s' not supported. Allowed values are ['IPv4', 'IPv6'].", text)
 }
 
-// ParseRemotePrefix reads the addresses of a rule or of an address pair: a CIDR or an address. Bits beyond the prefix stay what
-// they are to the eye in Neutron; here they are cleared, since what is let through is the same.
+// ParseRemotePrefix reads the addresses of a rule or of an address pair: a CIDR or an address. Bits beyond the prefix stay, as in
+// Neutron: they are shown again, and mean nothing.
 func ParseRemotePrefix(text string) (netip.Prefix, error) {
 	if a, err := ParseAddr(text); err == nil {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
-	p, err := ParseCIDR(text)
-	if err != nil {
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p.Addr().Is4In6() {
 		return netip.Prefix{}, failure(lbaas.Invalid, "InvalidCIDR", "Invalid CIDR %s given as IP prefix.", text)
 	}
 	return p, nil

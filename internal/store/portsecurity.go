@@ -55,6 +55,53 @@ func setSecurityGroups(ctx context.Context, tx bun.Tx, p *network.Port) error {
 	return nil
 }
 
+// SetVIPGroups says of which providers load balancers may have security groups of their VIP port in vip_sg_ids; nil is all. It is called at
+// most once, before the store is used.
+func (s *Store) SetVIPGroups(takes func(provider string) bool) { s.vipGroups = takes }
+
+// changeGroups puts a port into other groups than before. Where it is the VIP port of a load balancer, vip_sg_ids says the same from
+// then on.
+func (s *Store) changeGroups(ctx context.Context, tx bun.Tx, p *network.Port) error {
+	if err := setSecurityGroups(ctx, tx, p); err != nil || p.DeviceOwner != network.OwnerLoadBalancer {
+		return err
+	}
+	var balancers []struct{ ID, Provider string }
+	err := tx.NewSelect().Table(tableLoadBalancers).Column("id", "provider").Where("vip_port_id = ? AND deleted = ?", p.ID, false).Scan(ctx, &balancers)
+	if err != nil {
+		return fmt.Errorf("look for the load balancer of port %s: %w", p.ID, err)
+	}
+	for _, lb := range balancers {
+		if s.vipGroups != nil && !s.vipGroups(lb.Provider) {
+			continue
+		}
+		if err := setVIPGroups(ctx, tx, lb.ID, p.SecurityGroupIDs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setVIPGroups refuses groups where a listener says by CIDRs who may reach it, as the load-balancer API does. The load balancer is held first:
+// what others change of it at this moment, they have read before or read after.
+func setVIPGroups(ctx context.Context, tx bun.Tx, id string, groups []string) error {
+	_, err := tx.NewUpdate().Table(tableLoadBalancers).Set("vip_sg_ids = ?", listText(groups)).Where("id = ?", id).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("give load balancer %s the security groups of its VIP port: %w", id, err)
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	narrowed, err := tx.NewSelect().Table(tableListeners).Where("load_balancer_id = ? AND deleted = ?", id, false).
+		Where("allowed_cidrs NOT IN (?)", bun.List([]string{"", listText(nil), listText([]string{})})).Exists(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for listeners with allowed CIDRs: %w", err)
+	case narrowed:
+		return network.VIPHasCIDRs(id)
+	}
+	return nil
+}
+
 // Lists of a port that only the port needs are kept as JSON; "" is none.
 
 func pairsText(list []network.AddressPair) string {

@@ -52,7 +52,8 @@ type Store struct {
 	segments      network.Segments
 
 	networkDefaults map[string]int
-	key             []byte // see SetKey
+	vipGroups       func(provider string) bool // see SetVIPGroups
+	key             []byte                     // see SetKey
 }
 
 // Open connects to the database that connection names and brings its schema up to date. The form is that of

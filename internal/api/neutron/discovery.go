@@ -1,6 +1,7 @@
 package neutron
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -20,7 +21,7 @@ func (s *service) index(_ context.Context, r *web.Request) (web.Reply, error) {
 	base := strings.TrimSuffix(here(r), "/")
 	found := []any{resourceLink(base, "extension", "extensions")}
 	for _, res := range s.resources() {
-		found = append(found, resourceLink(base, res.name, res.plural))
+		found = append(found, resourceLink(base, res.name, cmp.Or(res.path, res.plural)))
 	}
 	return web.Reply{Status: http.StatusOK, Body: map[string]any{"resources": found}}, nil
 }

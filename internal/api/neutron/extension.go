@@ -3,6 +3,8 @@ package neutron
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
@@ -23,9 +25,13 @@ func extensions() []extension {
 		return extension{alias, name, description, updated, []any{}}
 	}
 	return []extension{
+		add("agent", "agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
+		add("allowed-address-pairs", "Allowed Address Pairs", "Provides allowed address pairs", "2012-07-23T10:00:00-00:00"),
 		add("binding", "Port Binding", "Expose port bindings of a virtual port to external application", "2014-02-03T10:00:00-00:00"),
 		add("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string value", "2018-05-01T10:00:00-00:00"),
 		add("external-net", "Neutron external network", "Adds external network attribute to network resource.", "2013-01-14T10:00:00-00:00"),
+		add("extra_dhcp_opt", "Neutron Extra DHCP options", "Extra options configuration for DHCP. For example PXE boot options to DHCP clients can be specified",
+			"2013-03-17T12:00:00-00:00"),
 		add("filter-validation", "Filter parameters validation", "Provides validation on filter parameters.", "2018-03-21T10:00:00-00:00"),
 		add("flavors", "Neutron Service Flavors", "Flavor specification for Neutron advanced services.", "2015-09-17T10:00:00-00:00"),
 		add("ip-substring-filtering", "IP address substring filtering", "Provides IP address substring filtering when listing ports", "2017-11-28T09:00:00-00:00"),
@@ -36,6 +42,14 @@ func extensions() []extension {
 		add("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled.", "2016-09-09T09:09:09-09:09"),
 		add("provider", "Provider Network", "Expose mapping of virtual networks to physical networks", "2012-09-07T10:00:00-00:00"),
 		add("service-type", "Neutron Service Type Management", "API for retrieving service providers for Neutron advanced services", "2013-01-20T00:00:00-00:00"),
+		add("quota-check-limit", "Quota engine limit check", "Support for checking the resource usage before applying a new quota limit", "2021-07-30T00:00:00-00:00"),
+		add("quota_details", "Quota details management support", "Expose functions for quotas usage statistics per project", "2017-02-10T10:00:00-00:00"),
+		add("quotas", "Quota management support", "Expose functions for quotas management per project", "2012-07-29T10:00:00-00:00"),
+		add("security-group", "security-group", "The security groups extension.", "2012-10-05T10:00:00-00:00"),
+		add("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "Add new field with normalized remote_ip_prefix cidr in SG rule",
+			"2021-03-10T10:00:00-00:00"),
+		add("security-groups-shared-filtering", "Security group filtering on the shared field", "Support filtering security groups on the shared field",
+			"2021-10-05T09:00:00-00:00"),
 		add("sorting", "Sorting support", "Extension that indicates that sorting is enabled.", "2016-06-12T00:00:00-00:00"),
 		add("standard-attr-description", "standard-attr-description", "Extension to add descriptions to standard attributes", "2016-02-10T10:00:00-00:00"),
 		add("standard-attr-revisions", "Resource revision numbers", "This extension will display the revision number of neutron resources.", "2016-04-11T10:00:00-00:00"),
@@ -45,13 +59,21 @@ func extensions() []extension {
 	}
 }
 
-func listExtensions(context.Context, *web.Request) (web.Reply, error) {
-	return web.Reply{Status: http.StatusOK, Body: map[string]any{"extensions": extensions()}}, nil
+// offered are the extensions of this deployment.
+func (s *service) offered() []extension {
+	return slices.DeleteFunc(extensions(), func(e extension) bool {
+		ofGuards := strings.HasPrefix(e.Alias, "security-group") || e.Alias == "port-security" || e.Alias == "allowed-address-pairs"
+		return ofGuards && !s.groups
+	})
 }
 
-func showExtension(_ context.Context, r *web.Request) (web.Reply, error) {
+func (s *service) listExtensions(context.Context, *web.Request) (web.Reply, error) {
+	return web.Reply{Status: http.StatusOK, Body: map[string]any{"extensions": s.offered()}}, nil
+}
+
+func (s *service) showExtension(_ context.Context, r *web.Request) (web.Reply, error) {
 	alias := r.PathValue("alias")
-	for _, e := range extensions() {
+	for _, e := range s.offered() {
 		if e.Alias == alias {
 			return web.Reply{Status: http.StatusOK, Body: map[string]any{"extension": e}}, nil
 		}

@@ -125,6 +125,17 @@ func (f *fixture) lan(who string, network object, cidr string) (networkID, subne
 	return n["id"].(string), s["id"].(string)
 }
 
+// defaultGroup is the id of the default security group of somebody's project.
+func (f *fixture) defaultGroup(who string) string {
+	f.t.Helper()
+	project := people()[who].ProjectID
+	found := f.want(200, who, "GET", "/v2.0/security-groups?name=default&project_id="+project, nil)["security_groups"].([]any)
+	if len(found) != 1 {
+		f.t.Fatalf("%s has %d default security groups", who, len(found))
+	}
+	return found[0].(object)["id"].(string)
+}
+
 // names lists objects and returns their names in order.
 func (f *fixture) names(who, plural, query string) []string {
 	f.t.Helper()

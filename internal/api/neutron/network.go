@@ -86,8 +86,8 @@ func (s *service) networkSeen(ctx context.Context, a *identity.Actor, id string)
 func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies []*body) ([]view, error) {
 	var list []*network.Network
 	for _, b := range bodies {
-		n := &network.Network{ProjectID: b.owner(a), AdminStateUp: true}
-		if err := readNetwork(a, b, n, "create_network"); err != nil {
+		n := &network.Network{ProjectID: b.owner(a), AdminStateUp: true, PortSecurity: s.groups}
+		if err := s.readNetwork(a, b, n, "create_network"); err != nil {
 			return nil, err
 		}
 		list = append(list, n)
@@ -103,7 +103,7 @@ func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies 
 }
 
 // readNetwork reads the attributes that a request carries into a network.
-func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) error {
+func (s *service) readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) error {
 	if err := b.adminOnly(a, rule, "provider:network_type", "provider:physical_network", "provider:segmentation_id"); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) er
 	b.boolean("shared", &n.Shared)
 	b.boolean("router:external", &n.External)
 	b.mtu(&n.MTU)
-	b.never("port_security_enabled")
+	b.networkSecurity(n, s.groups)
 	b.nothing("availability_zone_hints")
 	b.provider(n)
 	switch { // what it is already may be sent by anybody
@@ -188,7 +188,7 @@ func (s *service) updateNetwork(ctx context.Context, a *identity.Actor, id strin
 		if !owns(a, n.ProjectID) {
 			return disallowed("update_network")
 		}
-		return readNetwork(a, b, n, "update_network")
+		return s.readNetwork(a, b, n, "update_network")
 	})
 	if err != nil {
 		return nil, err

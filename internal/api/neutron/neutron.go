@@ -4,6 +4,7 @@
 package neutron
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -22,18 +23,21 @@ type Config struct {
 	// Providers are those of load balancers, which flavors and the list of service providers name.
 	Providers       []provider.Face
 	DefaultProvider string
-	Log             *slog.Logger
+	// NoSecurityGroups switches security groups off: new networks and ports are open, and there is no API for groups.
+	NoSecurityGroups bool
+	Log              *slog.Logger
 }
 
 type service struct {
 	store           *store.Store
 	providers       []provider.Face
 	defaultProvider string
+	groups          bool // security groups are switched on
 }
 
 // New returns the API. It serves paths from "/" and "/v2.0" on; links are written with whatever the client put before them.
 func New(c Config) http.Handler {
-	s := &service{store: c.Store, providers: c.Providers, defaultProvider: c.DefaultProvider}
+	s := &service{store: c.Store, providers: c.Providers, defaultProvider: c.DefaultProvider, groups: !c.NoSecurityGroups}
 	api := &web.API{Name: "neutron", Routes: s.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}
 	return api.Handler()
 }
@@ -42,6 +46,7 @@ func New(c Config) http.Handler {
 type resource struct {
 	name     string // "network"
 	plural   string
+	path     string // how paths name it; "" is the plural
 	spec     spec
 	filters  []string // what lists are filtered by beside the attributes
 	list     func(ctx context.Context, a *identity.Actor, q store.Query) ([]view, error)
@@ -54,18 +59,24 @@ type resource struct {
 }
 
 func (s *service) resources() []*resource {
-	return []*resource{s.networks(), s.subnets(), s.ports(), s.flavors(), s.serviceProfiles()}
+	list := []*resource{s.networks(), s.subnets(), s.ports(), s.flavors(), s.serviceProfiles()}
+	if s.groups {
+		list = append(list, s.securityGroups(), s.securityRules())
+	}
+	return list
 }
 
 func (s *service) routes() []web.Route {
 	routes := []web.Route{
 		{Method: "GET", Path: "/{$}", Open: true, Handle: versions},
 		{Method: "GET", Path: "/v2.0", Open: true, Handle: s.index},
-		{Method: "GET", Path: "/v2.0/extensions", Rule: "get_extension", Handle: listExtensions},
-		{Method: "GET", Path: "/v2.0/extensions/{alias}", Rule: "get_extension", Handle: showExtension},
+		{Method: "GET", Path: "/v2.0/extensions", Rule: "get_extension", Handle: s.listExtensions},
+		{Method: "GET", Path: "/v2.0/extensions/{alias}", Rule: "get_extension", Handle: s.showExtension},
 		{Method: "GET", Path: "/v2.0/service-providers", Rule: "get_service_provider", Handle: s.listServiceProviders},
 	}
 	routes = append(routes, s.flavorRoutes()...)
+	routes = append(routes, s.quotaRoutes()...)
+	routes = append(routes, s.agentRoutes()...)
 	for _, r := range s.resources() {
 		routes = append(routes, r.routes()...)
 	}
@@ -73,7 +84,8 @@ func (s *service) routes() []web.Route {
 }
 
 func (r *resource) routes() []web.Route {
-	all, one := "/v2.0/"+r.plural, "/v2.0/"+r.plural+"/{id}"
+	all := "/v2.0/" + cmp.Or(r.path, r.plural)
+	one := all + "/{id}"
 	routes := []web.Route{
 		{Method: "GET", Path: all, Rule: "get_" + r.name, Handle: r.handleList},
 		{Method: "POST", Path: all, Rule: "create_" + r.name, Handle: r.handleCreate},

@@ -47,8 +47,7 @@ func TestBadRequests(t *testing.T) {
 		{"bad: MTU", "POST networks", object{"network": object{"mtu": 67}}, bad("Invalid input for mtu. Reason: '67' is too small - must be at least '68'.")},
 		{"bad: huge MTU", "POST networks", object{"network": object{"mtu": 65536}}, bad("Invalid input for mtu. Reason: '65536' is too large - must be no larger than '65535'.")},
 		{"bad: MTU of words", "POST networks", object{"network": object{"mtu": "big"}}, bad("Invalid input for mtu. Reason: 'big' is not an integer.")},
-		{"bad: port security", "POST networks", object{"network": object{"port_security_enabled": true}},
-			bad("Invalid input for port_security_enabled. Reason: 'True' is not supported by this network service.")},
+		{"bad: port security", "POST networks", object{"network": object{"port_security_enabled": "x"}}, input("'x' cannot be converted to boolean")},
 		{"bad: other's project", "POST networks", object{"network": object{"tenant_id": "bobs"}},
 			bad("Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges")},
 		{"bad: two projects", "POST networks", object{"network": object{"tenant_id": "alices", "project_id": "bobs"}}, bad("'project_id' and 'tenant_id' do not match")},
@@ -144,8 +143,6 @@ func TestBadRequests(t *testing.T) {
 		{"bad: other subnet", "POST ports", ips(lan, object{"subnet_id": none}),
 			input("Failed to create port on network " + lan + ", because fixed_ips included invalid subnet " + none)},
 		{"bad: security group", "POST ports", port(lan, "security_groups", []string{none}), refusal{404, "SecurityGroupNotFound", "Security group " + none + " does not exist"}},
-		{"bad: address pairs", "POST ports", port(lan, "allowed_address_pairs", []object{{"ip_address": "10.0.0.1"}}),
-			bad(`Invalid input for allowed_address_pairs. Reason: '[{"ip_address":"10.0.0.1"}]' is not supported by this network service.`)},
 		{"bad: vNIC", "POST ports", port(lan, "binding:vnic_type", "direct"), bad("Invalid input for binding:vnic_type. Reason: 'direct' is not in ['normal'].")},
 		{"bad: binding of a tenant", "POST ports", port(lan, "binding:host_id", "h"),
 			refusal{403, "PolicyNotAuthorized", "(rule:create_port and rule:create_port:binding:host_id) is disallowed by policy"}},
@@ -241,7 +238,7 @@ func TestDiscovery(t *testing.T) {
 	for _, r := range f.want(200, "", "GET", "/v2.0/", nil)["resources"].([]any) {
 		found = append(found, r.(object)["collection"].(string))
 	}
-	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports", "flavors", "service_profiles"}, found); diff != "" {
+	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports", "flavors", "service_profiles", "security-groups", "security-group-rules"}, found); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
 	for _, e := range f.want(200, "bob", "GET", "/v2.0/extensions", nil)["extensions"].([]any) {
@@ -267,7 +264,7 @@ func TestAnswers(t *testing.T) {
 	}
 	wantNetwork := object{
 		"id": id, "name": "n", "description": "d", "project_id": "admins", "tenant_id": "admins", "admin_state_up": true, "status": "ACTIVE",
-		"shared": true, "router:external": true, "mtu": 1400.0, "subnets": []any{}, "port_security_enabled": false,
+		"shared": true, "router:external": true, "mtu": 1400.0, "subnets": []any{}, "port_security_enabled": true,
 		"availability_zones": []any{}, "availability_zone_hints": []any{}, "ipv4_address_scope": nil, "ipv6_address_scope": nil,
 		"provider:network_type": "local", "provider:physical_network": nil, "provider:segmentation_id": nil,
 		"tags": []any{}, "revision_number": 1.0,
@@ -292,10 +289,10 @@ func TestAnswers(t *testing.T) {
 	wantPort := object{
 		"id": p["id"], "name": "", "description": "", "project_id": "admins", "tenant_id": "admins", "network_id": id, "admin_state_up": true,
 		"status": "DOWN", "mac_address": "fa:16:3e:00:00:01", "fixed_ips": []any{object{"subnet_id": s["id"], "ip_address": "10.0.0.9"}},
-		"device_id": "dev", "device_owner": "compute:nova", "security_groups": []any{}, "port_security_enabled": false,
+		"device_id": "dev", "device_owner": "compute:nova", "security_groups": []any{f.defaultGroup("admin")}, "port_security_enabled": true,
 		"allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{}, "binding:vnic_type": "normal", "binding:host_id": "h",
 		"binding:profile": object{"netns": "ns"}, "binding:vif_type": "bridge",
-		"binding:vif_details": object{"connectivity": "l2", "port_filter": false}, "tags": []any{}, "revision_number": 1.0,
+		"binding:vif_details": object{"connectivity": "l2", "port_filter": true}, "tags": []any{}, "revision_number": 1.0,
 	}
 	if diff := cmp.Diff(wantPort, times(p)); diff != "" {
 		t.Errorf("a new port (-want +got):\n%s", diff)

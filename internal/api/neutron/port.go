@@ -42,7 +42,7 @@ func portView(a *identity.Actor, p *network.Port) view {
 		"id": p.ID, "project_id": p.ProjectID, "tenant_id": p.ProjectID, "network_id": p.NetworkID, "name": p.Name,
 		"description": p.Description, "admin_state_up": p.AdminStateUp, "status": p.Status(), "mac_address": p.MAC,
 		"fixed_ips": fixed, "device_id": p.DeviceID, "device_owner": p.DeviceOwner,
-		"security_groups": listed(p.SecurityGroupIDs), "port_security_enabled": p.PortSecurity, "allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{},
+		"security_groups": listed(p.SecurityGroupIDs), "port_security_enabled": p.PortSecurity, "allowed_address_pairs": pairsView(p), "extra_dhcp_opts": optionsView(p),
 		"binding:vnic_type": vnicNormal,
 		"tags":              listed(p.Tags), "revision_number": p.Revision,
 		"created_at": moment(p.CreatedAt), "updated_at": moment(p.UpdatedAt),
@@ -61,7 +61,7 @@ func bindingView(v view, p *network.Port) {
 		profile["netns"] = p.Binding.NetNS
 	}
 	if p.Binding.Host != "" {
-		vif, details = "bridge", map[string]any{"connectivity": "l2", "port_filter": false}
+		vif, details = "bridge", map[string]any{"connectivity": "l2", "port_filter": p.Guarded()}
 	}
 	v["binding:host_id"], v["binding:profile"] = p.Binding.Host, profile
 	v["binding:vif_type"], v["binding:vif_details"] = vif, details
@@ -131,21 +131,28 @@ func (s *service) newPort(ctx context.Context, a *identity.Actor, b *body) (*net
 	b.required("network_id")
 	p := &network.Port{ProjectID: b.owner(a), AdminStateUp: true}
 	b.uuid("network_id", &p.NetworkID)
-	if err := readPort(b, p); err != nil {
+	if err := b.err(); err != nil {
 		return nil, err
 	}
 	n, err := s.networkSeen(ctx, a, p.NetworkID)
 	if err != nil {
 		return nil, err
 	}
+	p.PortSecurity = n.PortSecurity
+	if err := readPort(b, p, s.groups); err != nil {
+		return nil, err
+	}
 	if !owns(a, n.ProjectID) && !n.Shared {
 		return nil, lbaas.Errorf(lbaas.Forbidden, "Tenant %s not allowed to create port on this network", p.ProjectID)
 	}
-	return p, allowedOnPort(a, b, n, "create_port")
+	if err := allowedOnPort(a, b, n, "create_port"); err != nil {
+		return nil, err
+	}
+	return p, s.groupsOfNew(ctx, a, p)
 }
 
 // readPort reads the attributes that a request carries into a port.
-func readPort(b *body, p *network.Port) error {
+func readPort(b *body, p *network.Port, groups bool) error {
 	b.text("name", &p.Name, 255)
 	b.text("description", &p.Description, 255)
 	b.boolean("admin_state_up", &p.AdminStateUp)
@@ -154,10 +161,8 @@ func readPort(b *body, p *network.Port) error {
 	b.mac(p)
 	b.fixedIPs(p)
 	b.binding(p)
-	b.never("port_security_enabled")
-	b.nothing("allowed_address_pairs")
-	b.nothing("extra_dhcp_opts")
-	b.securityGroups()
+	b.portSecurity(p, groups)
+	b.dhcpOptions(p)
 	return b.err()
 }
 
@@ -252,14 +257,6 @@ func (b *body) binding(p *network.Port) {
 	}
 }
 
-// securityGroups refuses any: there are none.
-func (b *body) securityGroups() {
-	for _, raw := range b.items("security_groups", "security group") {
-		b.fail(&lbaas.Error{Kind: lbaas.NotFound, Type: "SecurityGroupNotFound",
-			Text: "Security group " + shown(raw) + " does not exist"})
-	}
-}
-
 // allowedOnPort is Neutron's default policy of the attributes that not everybody may set.
 func allowedOnPort(a *identity.Actor, b *body, n *network.Network, rule string) error {
 	if err := b.adminOnly(a, rule, "binding:host_id", "binding:profile"); err != nil {
@@ -277,6 +274,9 @@ func allowedOnPort(a *identity.Actor, b *body, n *network.Network, rule string) 
 		return disallowed(rule, rule+":mac_address")
 	case networkOwner:
 		return nil
+	}
+	if err := allowedOnGuard(b, rule); err != nil {
+		return err
 	}
 	for _, raw := range b.items("fixed_ips", "fixed IP") {
 		f, err := parseFixedIP(raw)
@@ -297,7 +297,7 @@ func (s *service) updatePort(ctx context.Context, a *identity.Actor, id string, 
 	p, err := s.store.UpdatePort(ctx, id, func(p *network.Port) error {
 		before := *p
 		before.FixedIPs = slices.Clone(p.FixedIPs)
-		if err := readPort(b, p); err != nil {
+		if err := readPort(b, p, s.groups); err != nil {
 			return err
 		}
 		return serviceKeeps(a, &before, p)
@@ -320,7 +320,10 @@ func (s *service) mayChangePort(ctx context.Context, a *identity.Actor, id strin
 	if err != nil {
 		return err
 	}
-	return allowedOnPort(a, b, n, "update_port")
+	if err := allowedOnPort(a, b, n, "update_port"); err != nil {
+		return err
+	}
+	return s.groupsOfChanged(ctx, a, p, b)
 }
 
 // serviceKeeps keeps tenants from taking the port of a load balancer away from it.
