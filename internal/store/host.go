@@ -102,3 +102,36 @@ func (s *Store) SetHostAdminState(ctx context.Context, name string, up bool) err
 	}
 	return err
 }
+
+// HostLoad is how much a host has.
+type HostLoad struct{ LoadBalancers, Routers, Networks int }
+
+// HostLoads counts what hosts have, by their names: load balancers that are bound to them, routers, and networks with a DHCP server.
+func (s *Store) HostLoads(ctx context.Context) (map[string]HostLoad, error) {
+	loads := map[string]HostLoad{}
+	for _, of := range []struct {
+		table, condition string
+		args             []any
+		count            func(*HostLoad, int)
+	}{
+		{tableLoadBalancers, "deleted = ?", []any{false}, func(l *HostLoad, n int) { l.LoadBalancers = n }},
+		{"routers", "host <> ''", nil, func(l *HostLoad, n int) { l.Routers = n }},
+		{"networks", "id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", []any{true}, func(l *HostLoad, n int) { l.Networks = n }},
+	} {
+		var rows []struct {
+			Host string
+			N    int
+		}
+		err := s.read.NewSelect().TableExpr(of.table).ColumnExpr("host, COUNT(*) AS n").Where("host <> ''").Where(of.condition, of.args...).
+			Group("host").Scan(ctx, &rows)
+		if err != nil {
+			return nil, fmt.Errorf("count the %s of hosts: %w", of.table, err)
+		}
+		for _, row := range rows {
+			load := loads[row.Host]
+			of.count(&load, row.N)
+			loads[row.Host] = load
+		}
+	}
+	return loads, nil
+}
