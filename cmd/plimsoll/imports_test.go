@@ -19,7 +19,7 @@ const module = "plimsoll/"
 var layers = map[string][]string{
 	"lbaas":                 {},
 	"internal/failpoint":    {},
-	"internal/config":       {"lbaas"},
+	"internal/config":       {"lbaas", "internal/network"},
 	"internal/statedir":     {},
 	"internal/identity":     {"lbaas"},
 	"internal/network":      {"lbaas"},

@@ -41,6 +41,7 @@ type Config struct {
 	CertManager string
 	Metrics     Metrics
 	HAProxy     HAProxy
+	Network     Network
 	// Avi are the sections of the providers that use Avi Vantage Controllers, by the provider's name.
 	Avi map[string]*Avi
 	// MaxBody bounds the body of a request, in bytes.
@@ -121,6 +122,7 @@ func Default() Config {
 		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},
 		Metrics:    defaultMetrics(),
 		HAProxy:    HAProxy{HardStopAfter: 1800},
+		Network:    defaultNetwork(),
 		CORS:       defaultCORS(), CertManager: BarbicanCertManager, MaxBody: 114688, MaxSecret: 20000,
 	}
 }

@@ -216,6 +216,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 		Clients: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")}, LoadBalancers: 10,
 	}
 	want.HAProxy = config.HAProxy{HardStopAfter: 5}
+	want.Network = config.Default().Network
 	want.Reconcile = config.Reconcile{LeaseTTL: 5, Deadline: 20, Audit: 2}
 	want.Quotas = map[lbaas.Noun]int{
 		lbaas.NounLoadBalancer: 10, lbaas.NounListener: lbaas.Unlimited, lbaas.NounMember: lbaas.MaxQuota, lbaas.NounPool: 0,

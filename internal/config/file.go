@@ -60,7 +60,8 @@ func Parse(name string, data []byte) (Config, error) {
 	if len(d.errs) > 0 {
 		return Config{}, errors.Join(d.errs...)
 	}
-	if err := c.check(name); err != nil {
+	c.Network.settle()
+	if err := errors.Join(c.check(name), c.checkNetwork(name)); err != nil {
 		return Config{}, err
 	}
 	if err := c.checkAvi(name); err != nil {
