@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type emulatorOptions struct {
 	version   string
 	lenient   bool
 	tenants   []string
+	seGroups  []string
 	placement time.Duration
 	caFile    string
 	failEvery int
@@ -58,6 +60,7 @@ the variable ` + aviPassword + ` instead of a flag.`,
 	f.StringVar(&o.version, "version", avitest.DefaultVersion, "of the controller that it stands in for")
 	f.BoolVar(&o.lenient, "lenient", false, "ignore unknown fields, as real controllers do")
 	f.StringArrayVar(&o.tenants, "tenant", nil, "a tenant that there is besides admin: `NAME=ID`, where ID is a project's; repeatable")
+	f.StringArrayVar(&o.seGroups, "se-group", nil, "the `name` of a service engine group that there is besides Default-Group; repeatable")
 	f.DurationVar(&o.placement, "placement", 0, "the `duration` of placing a virtual service; without it they are placed at once")
 	f.StringVar(&o.caFile, "ca-file", "", "write the certificate to this `file`")
 	f.IntVar(&o.failEvery, "fail-every", 0, "have one of `N` requests fail, in all ways in turn: refused, cut, stale, logged out; 0 is none")
@@ -78,11 +81,16 @@ func (o emulatorOptions) options() (avitest.Options, error) {
 	if err != nil {
 		return avitest.Options{}, err
 	}
+	for i, name := range o.seGroups {
+		if name == "" || name == "Default-Group" || slices.Contains(o.seGroups[:i], name) {
+			return avitest.Options{}, &usageError{fmt.Errorf("--se-group %s: want names that differ", name)}
+		}
+	}
 	if o.placement < 0 || o.portDelay < 0 || o.failEvery < 0 {
 		return avitest.Options{}, &usageError{errors.New("--placement, --port-delay and --fail-every cannot be less than 0")}
 	}
 	options := avitest.Options{
-		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants,
+		Listen: o.listen, User: o.user, Password: password, Version: o.version, Lenient: o.lenient, Tenants: tenants, SEGroups: o.seGroups,
 		Placement: o.placement, Instant: o.placement == 0, PortDelay: portDelay(o.portDelay), AnyNetwork: true, FailEvery: o.failEvery,
 	}
 	if o.network == "" {

@@ -150,7 +150,7 @@ func (s *service) judge(ctx context.Context, p *network.ServiceProfile) error {
 	}
 	err = check(ctx, data)
 	var refused *lbaas.Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && refused.Kind != lbaas.Unavailable {
 		return invalid("metainfo", "%s", refused.Text)
 	}
 	return err

@@ -34,6 +34,7 @@ type modelOptions struct {
 	SharedCAs   bool
 	DefaultType string           // vtype of Default-Cloud; empty: CLOUD_OPENSTACK
 	Now         func() time.Time // nil: time.Now
+	SEGroups    []string         // service engine groups besides Default-Group
 }
 
 // An object is one stored thing. References in data are "/api/<kind>/<uuid>". Data is not changed once stored, but replaced.

@@ -31,6 +31,8 @@ type Options struct {
 
 	Now     func() time.Time  // the controller's clock (time.Now)
 	Tenants map[string]string // those that there are besides admin, by name; the values are UUIDs
+	// SEGroups are the names of service engine groups that there are besides Default-Group.
+	SEGroups []string
 
 	Instant   bool          // virtual services are placed at once; Start sets it unless Placement says otherwise
 	Placement time.Duration // how long placing takes (4 s)
@@ -114,7 +116,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, AnyNetwork: o.AnyNetwork, SharedCAs: o.SharedCAs, Now: o.Now})
+	m, err := newModel(modelOptions{Version: o.Version, Lenient: o.Lenient, AnyNetwork: o.AnyNetwork, SharedCAs: o.SharedCAs, Now: o.Now, SEGroups: o.SEGroups})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,9 @@ func (m *model) installCloud() {
 	}
 	m.cloud = m.place(admin, "cloud", "Default-Cloud", cloud).uuid
 	ref := path("cloud", m.cloud)
-	m.place(admin, "serviceenginegroup", "Default-Group", map[string]any{"cloud_ref": ref})
+	for _, name := range append([]string{"Default-Group"}, m.opts.SEGroups...) {
+		m.place(admin, "serviceenginegroup", name, map[string]any{"cloud_ref": ref})
+	}
 	m.place(admin, "vrfcontext", "global", map[string]any{"cloud_ref": ref, "system_default": true})
 	m.place(admin, "vrfcontext", "management", map[string]any{"cloud_ref": ref})
 }
