@@ -61,25 +61,40 @@ func Open(from State, link string) []Change {
 	return all
 }
 
-// Zoned is how a bridge comes to have connections of its own. The tables are there.
+// Zoned is how a bridge comes to have connections of its own. Without tables there is nothing to do.
 func Zoned(from State, bridge string, number uint16) []Change {
-	if from.Zone(bridge) != 0 {
+	if _, there := from[Inet]; !there || from.Zone(bridge) != 0 {
 		return nil
 	}
 	return []Change{{Family: Inet, Op: AddElements, Name: zones, Kind: LinkToZone,
 		Elements: map[Key]Value{{Link: bridge}: {Number: uint32(number)}}}}
 }
 
-// FreeZone is a zone for a bridge that no other bridge of these tables has; it is made from a number that is the bridge's own on the
-// host, so that tables of others do not have it either.
-func FreeZone(from State, index int) uint16 {
+// FreeZone is a zone for a bridge that no other bridge of these tables, nor of those that are about to have one, has. It is made from a
+// number that is the bridge's own on the host, so that tables of others do not have it either.
+func FreeZone(from State, others map[string]uint16, index int) uint16 {
 	taken := map[uint32]bool{0: true}
 	for _, v := range from[Inet].Sets[zones].Elements {
 		taken[v.Number] = true
 	}
+	for _, n := range others {
+		taken[uint32(n)] = true
+	}
 	n := uint32(index & 0xffff)
-	for taken[n] {
+	for range 1 << 16 { // beyond that, bridges share zones
+		if !taken[n] {
+			break
+		}
 		n = (n + 1) & 0xffff
 	}
 	return uint16(n)
+}
+
+// Bridges are the bridges of which the tables hold packets against rules.
+func (s State) Bridges() []string {
+	var all []string
+	for k := range s[Inet].Sets[bridges].Elements {
+		all = append(all, k.Link)
+	}
+	return all
 }

@@ -33,6 +33,7 @@ type Host struct {
 	// remove the bridge under the one who adds the next. The kernel takes its own lock for both, so a lock for each
 	// bridge would gain nothing.
 	bridging sync.Mutex
+	guards   guards
 
 	uplinks Uplinks
 	peers   []netip.Addr // of VXLANs; held by bridging

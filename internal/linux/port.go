@@ -118,6 +118,9 @@ func (h *Host) removeLink(name string) error {
 		return fmt.Errorf("remove link %s: %w", name, err)
 	}
 	failpoint.Here("linux.link.removed")
+	if err := h.openLink(name); err != nil {
+		return err
+	}
 	if br == "" {
 		return nil
 	}
@@ -199,7 +202,11 @@ func (p *plug) changes() ([]change, error) {
 	if !p.paired() {
 		return []change{{"its link", p.makeLink}}, nil
 	}
-	todo := slices.Concat(p.outerChanges(), p.segmentChanges(), p.tapChanges())
+	guards, err := p.guardChanges()
+	if err != nil {
+		return nil, err
+	}
+	todo := slices.Concat(guards, p.outerChanges(), p.segmentChanges(), p.tapChanges())
 	addresses, err := p.addressChanges()
 	if err != nil {
 		return nil, err
@@ -275,6 +282,11 @@ func (p *plug) enslave() error {
 	br, err := p.host.bridge(p.port.NetworkID)
 	if err != nil {
 		return err
+	}
+	if p.port.Guarded { // before anything can pass
+		if err := errors.Join(p.host.closeLink(p.outer.Attrs().Name), p.host.filterBridge(br.Attrs().Name)); err != nil {
+			return err
+		}
 	}
 	if err := p.host.links.LinkSetMaster(p.outer, br); err != nil {
 		return err
