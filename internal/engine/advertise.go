@@ -42,6 +42,8 @@ func advertisingConf(r *enginepb.Router) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	b.WriteString("port=0\nno-ping\nleasefile-ro\nbind-dynamic\nexcept-interface=lo\nenable-ra\n")
+	// Without links to take one from it wants an identifier of DHCPv6 (RFC 8415, section 11.3), though nobody will see it.
+	b.WriteString("dhcp-duid=0,01\n")
 	seen := map[string]bool{}
 	for _, a := range r.Advertisements {
 		link := internalLink(a.GetPortId())
