@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,9 +46,8 @@ type dnsmasqSpec struct {
 
 // servants are the dnsmasq processes that the engine looks after.
 type servants struct {
-	mu      sync.Mutex
-	adopted bool
-	all     map[string]*servant
+	mu  sync.Mutex
+	all map[string]*servant // nil until they were looked for
 }
 
 // servant is one dnsmasq.
@@ -83,19 +84,30 @@ func (e *Engine) endDnsmasq(name string) error {
 		return err
 	}
 	s.spec = dnsmasqSpec{}
-	return removeAll(e.dnsmasqPath(name, ""))
+	if err := removeAll(e.dnsmasqPath(name, "")); err != nil {
+		return err
+	}
+	e.servants.mu.Lock()
+	defer e.servants.mu.Unlock()
+	delete(e.servants.all, name)
+	return nil
 }
 
 // dnsmasqNames lists those that run, or have files, and of which the name begins so.
 func (e *Engine) dnsmasqNames(prefix string) []string {
-	entries, _ := os.ReadDir(e.dnsmasqDir())
-	var names []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), prefix) {
-			names = append(names, entry.Name())
-		}
+	e.servants.mu.Lock()
+	defer e.servants.mu.Unlock()
+	if err := e.findServants(); err != nil {
+		e.log.Warn("dnsmasq processes not found", "err", err)
+		return nil
 	}
-	return names
+	names := slices.Collect(maps.Keys(e.servants.all))
+	entries, _ := os.ReadDir(e.dnsmasqDir())
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
 // dnsmasqDir holds the files of all that are of this instance.
@@ -106,18 +118,15 @@ func (e *Engine) dnsmasqPath(name, file string) string {
 	return filepath.Join(e.dnsmasqDir(), name, file)
 }
 
-// servant finds one by its name. The first call finds those that an engine before us has started.
+// servant finds one by its name.
 func (e *Engine) servant(name string) (*servant, error) {
 	if !plainName(name) || strings.HasPrefix(name, ".") {
 		return nil, fmt.Errorf("%q cannot name a dnsmasq", name)
 	}
 	e.servants.mu.Lock()
 	defer e.servants.mu.Unlock()
-	if !e.servants.adopted {
-		if err := e.adoptDnsmasqs(); err != nil {
-			return nil, err
-		}
-		e.servants.adopted = true
+	if err := e.findServants(); err != nil {
+		return nil, err
 	}
 	s := e.servants.all[name]
 	if s == nil {
@@ -127,16 +136,20 @@ func (e *Engine) servant(name string) (*servant, error) {
 	return s, nil
 }
 
-// adoptDnsmasqs finds the processes of ours. Of two that have the same files one is too many.
-func (e *Engine) adoptDnsmasqs() error {
-	e.servants.all = map[string]*servant{}
+// findServants finds, once, the processes that an engine before us has started. Of two that have the same files one is too many.
+// The caller holds the servants.
+func (e *Engine) findServants() error {
+	if e.servants.all != nil {
+		return nil
+	}
+	all := map[string]*servant{}
 	confs, err := findDnsmasqs(e.dnsmasqDir() + "/")
 	if err != nil {
 		return fmt.Errorf("list processes: %w", err)
 	}
 	for conf, pids := range confs {
 		s := &servant{found: true}
-		e.servants.all[filepath.Base(filepath.Dir(conf))] = s
+		all[filepath.Base(filepath.Dir(conf))] = s
 		for _, pid := range pids {
 			p, err := holdProcess(pid, func(pid int) bool { return dnsmasqConfOf(pid) == conf })
 			if err != nil {
@@ -154,6 +167,7 @@ func (e *Engine) adoptDnsmasqs() error {
 			e.watch(p, func() { e.dnsmasqDied(s, p) })
 		}
 	}
+	e.servants.all = all
 	return nil
 }
 

@@ -32,6 +32,12 @@ type Config struct {
 	ClientUID int
 	// Version of this program, for Hello.
 	Version string
+	// Uplinks are the ways out of the host that networks may use.
+	Uplinks linux.Uplinks
+	// DHCP is what the host's DHCP servers tell every client.
+	DHCP DHCP
+	// Options is Uplinks and DHCP as the caller writes them, for Hello: engines of other options are told apart by it.
+	Options string
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -80,6 +86,7 @@ func New(config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	host.SetUplinks(config.Uplinks)
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
 		hub: newHub(), checks: newSchedule(), hosting: newHosting(), routers: map[string]routerTable{}, balancers: map[string]*balancer{}}
 	e.checks.ask, e.checks.result = e.probe, e.checked

@@ -25,6 +25,7 @@ func (e *Engine) Hello(ctx context.Context, _ *enginepb.HelloRequest) (*enginepb
 		Starts:         e.done.starts.Load(),
 		Reloads:        e.done.reloads.Load(),
 		RuntimeChanges: e.done.changes.Load(),
+		Options:        e.config.Options,
 	}, nil
 }
 

@@ -125,9 +125,10 @@ type HelloReply struct {
 	Binary         string                 `protobuf:"bytes,6,opt,name=binary,proto3" json:"binary,omitempty"`        // a digest of the program, so that another build of one version is told apart
 	Processes      int64                  `protobuf:"varint,7,opt,name=processes,proto3" json:"processes,omitempty"` // HAProxy processes, those included that serve their last connections
 	// What was done since the engine started.
-	Starts         int64 `protobuf:"varint,8,opt,name=starts,proto3" json:"starts,omitempty"`
-	Reloads        int64 `protobuf:"varint,9,opt,name=reloads,proto3" json:"reloads,omitempty"`
-	RuntimeChanges int64 `protobuf:"varint,10,opt,name=runtime_changes,json=runtimeChanges,proto3" json:"runtime_changes,omitempty"`
+	Starts         int64  `protobuf:"varint,8,opt,name=starts,proto3" json:"starts,omitempty"`
+	Reloads        int64  `protobuf:"varint,9,opt,name=reloads,proto3" json:"reloads,omitempty"`
+	RuntimeChanges int64  `protobuf:"varint,10,opt,name=runtime_changes,json=runtimeChanges,proto3" json:"runtime_changes,omitempty"`
+	Options        string `protobuf:"bytes,11,opt,name=options,proto3" json:"options,omitempty"` // what it was told of the host's networks when it was started, as its Config says it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -230,6 +231,13 @@ func (x *HelloReply) GetRuntimeChanges() int64 {
 		return x.RuntimeChanges
 	}
 	return 0
+}
+
+func (x *HelloReply) GetOptions() string {
+	if x != nil {
+		return x.Options
+	}
+	return ""
 }
 
 // Spec is the whole wanted state of one load balancer on one host.
@@ -3295,7 +3303,7 @@ var File_engine_proto protoreflect.FileDescriptor
 const file_engine_proto_rawDesc = "" +
 	"\n" +
 	"\fengine.proto\x12\x12plimsoll.engine.v1\"\x0e\n" +
-	"\fHelloRequest\"\xa2\x02\n" +
+	"\fHelloRequest\"\xbc\x02\n" +
 	"\n" +
 	"HelloReply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
@@ -3308,7 +3316,8 @@ const file_engine_proto_rawDesc = "" +
 	"\x06starts\x18\b \x01(\x03R\x06starts\x12\x18\n" +
 	"\areloads\x18\t \x01(\x03R\areloads\x12'\n" +
 	"\x0fruntime_changes\x18\n" +
-	" \x01(\x03R\x0eruntimeChanges\"\xf0\x04\n" +
+	" \x01(\x03R\x0eruntimeChanges\x12\x18\n" +
+	"\aoptions\x18\v \x01(\tR\aoptions\"\xf0\x04\n" +
 	"\x04Spec\x12(\n" +
 	"\x10load_balancer_id\x18\x01 \x01(\tR\x0eloadBalancerId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
