@@ -19,6 +19,7 @@ type Call struct {
 	Method string            // as in the table of routes
 	Path   string            // the pattern of a route below the API's root: "/pools/{pool}/members/{id}"
 	Values map[string]string // what stands where the pattern has names
+	Query  url.Values        // nil is none
 	Body   any               // goes as JSON; nil is none
 
 	// Before looks at the load balancer's tree in the transaction that changes it, before anything else does, and may put parts of it
@@ -44,5 +45,9 @@ func (c *Call) Request(ctx context.Context) (*Request, error) {
 	for name, value := range c.Values {
 		hr.SetPathValue(name, value)
 	}
-	return &Request{Request: hr.WithContext(ctx), ID: c.On.ID, Actor: c.On.Actor, Query: url.Values{}, Log: c.On.Log}, nil
+	query := c.Query
+	if query == nil {
+		query = url.Values{}
+	}
+	return &Request{Request: hr.WithContext(ctx), ID: c.On.ID, Actor: c.On.Actor, Query: query, Log: c.On.Log}, nil
 }

@@ -33,8 +33,12 @@ func entityInUse(holder, child, id string) error {
 	return failure(lbaas.Conflict, "EntityInUse", "%s is using %s %s", holder, child, id)
 }
 
-func stateInvalid(lbID string) error {
-	return failure(lbaas.Conflict, "StateInvalid", "Invalid state %s of loadbalancer resource %s", lbaas.PendingDelete, lbID)
+// stateInvalid is the error of changing what is going away, which Octavia's text names.
+func stateInvalid(text string) error {
+	if rest, ok := strings.CutSuffix(text, " is immutable and cannot be updated."); ok {
+		text = fmt.Sprintf("Invalid state %s of loadbalancer resource %s", lbaas.PendingDelete, rest[strings.LastIndexByte(rest, ' ')+1:])
+	}
+	return failure(lbaas.Conflict, "StateInvalid", "%s", text)
 }
 
 func requiredAttribute(name string) error {
@@ -64,7 +68,7 @@ func names() map[lbaas.Noun]string {
 }
 
 // told gives an error of Octavia's operations, which name what they were about, the words of this face. What has none keeps its own.
-func told(err error, rule, lbID string) error {
+func told(err error, rule string) error {
 	var known *lbaas.Error
 	if !errors.As(err, &known) || known.Type != "" {
 		return err
@@ -73,7 +77,7 @@ func told(err error, rule, lbID string) error {
 	case lbaas.Forbidden:
 		return disallowed(rule)
 	case lbaas.Immutable:
-		return stateInvalid(lbID)
+		return stateInvalid(known.Text)
 	case lbaas.QuotaExceeded:
 		return overQuota(known.Text)
 	case lbaas.Unsupported:

@@ -37,7 +37,7 @@ func (a *api) createGraph(ctx context.Context, req *web.Request) (web.Reply, err
 	lbs := a.loadBalancers()
 	c := lbs.anew(b)
 	c.Names = g.names
-	id, err := lbs.call(ctx, req, c, "post", "")
+	id, err := lbs.call(ctx, req, c, "post")
 	if err != nil {
 		return web.Reply{}, err
 	}

@@ -40,7 +40,6 @@ func (a *api) healthMonitors() *resource[*lbaas.HealthMonitor] {
 	r := &resource[*lbaas.HealthMonitor]{
 		schema: healthMonitorSchema(), api: a, path: "/healthmonitors", rule: "healthmonitor",
 		one: a.Store.HealthMonitor, many: a.Store.HealthMonitors, view: healthMonitorView,
-		lb: func(h *lbaas.HealthMonitor) string { return h.LoadBalancerID },
 	}
 	r.create = func(ctx context.Context, req *web.Request, b body) (web.Call, error) {
 		pool := b.text("pool_id")

@@ -30,7 +30,6 @@ func (a *api) l7Policies() *resource[*lbaas.L7Policy] {
 	r := &resource[*lbaas.L7Policy]{
 		schema: l7PolicySchema(), api: a, path: "/l7policies", rule: "l7policy",
 		one: a.Store.L7Policy, many: a.Store.L7Policies, view: l7PolicyView,
-		lb: func(p *lbaas.L7Policy) string { return p.LoadBalancerID },
 	}
 	r.create = func(ctx context.Context, req *web.Request, b body) (web.Call, error) {
 		l, err := a.listeners().see(ctx, req.Actor, b.text("listener_id"))

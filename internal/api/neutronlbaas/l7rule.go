@@ -2,8 +2,11 @@ package neutronlbaas
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
+
+	"github.com/google/uuid"
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/web"
@@ -28,10 +31,9 @@ func l7RuleSchema() schema {
 }
 
 func (a *api) l7Rules() *resource[*lbaas.L7Rule] {
-	r := &resource[*lbaas.L7Rule]{
+	r := &ruleResource{resource[*lbaas.L7Rule]{
 		schema: l7RuleSchema(), api: a, path: "/l7policies/{policy}/rules", rule: "l7rule",
 		one: a.Store.L7Rule, many: a.Store.L7Rules, view: l7RuleView,
-		lb: func(r *lbaas.L7Rule) string { return r.LoadBalancerID },
 		parent: &parent[*lbaas.L7Rule]{
 			filter: "l7policy_id", value: "policy", of: func(r *lbaas.L7Rule) string { return r.L7PolicyID },
 			see: func(ctx context.Context, by *identity.Actor, id string) error {
@@ -42,7 +44,7 @@ func (a *api) l7Rules() *resource[*lbaas.L7Rule] {
 				return failure(lbaas.NotFound, "RuleNotFoundForL7Policy", "Rule %s could not be found in l7 policy %s.", id, policy)
 			},
 		},
-	}
+	}}
 	r.create = func(_ context.Context, req *web.Request, b body) (web.Call, error) {
 		c := r.anew(b)
 		c.Values = map[string]string{"policy": req.PathValue("parent")}
@@ -52,7 +54,58 @@ func (a *api) l7Rules() *resource[*lbaas.L7Rule] {
 		return r.on(http.MethodPut, old, b), checkRule(merged(old, b))
 	}
 	r.remove = func(old *lbaas.L7Rule) web.Call { return r.on(http.MethodDelete, old, nil) }
-	return r
+	r.createMany = r.several
+	return &r.resource
+}
+
+// ruleResource is that of L7 rules.
+type ruleResource struct{ resource[*lbaas.L7Rule] }
+
+// several makes rules in the transaction that makes the last one of them, in their order.
+func (r *ruleResource) several(ctx context.Context, req *web.Request, bodies []body) ([]*lbaas.L7Rule, error) {
+	policy, last := req.PathValue("parent"), len(bodies)-1
+	ids := make([]string, last, len(bodies))
+	for i, b := range bodies[:last] {
+		ids[i] = uuid.NewString()
+		rule := newRule(ids[i], policy, b)
+		if err := errors.Join(checkRule(*rule), rule.Validate()); err != nil {
+			return nil, told(err, "create_rule")
+		}
+	}
+	c, err := r.create(ctx, req, bodies[last])
+	if err != nil {
+		return nil, err
+	}
+	c.Before = func(_ *lbaas.LoadBalancer, put func(...lbaas.Part) error) error {
+		for i, id := range ids[:last] {
+			if err := put(newRule(id, policy, bodies[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	id, err := r.call(ctx, req, c, "post")
+	if err != nil {
+		return nil, err
+	}
+	made := make([]*lbaas.L7Rule, len(bodies))
+	for i, id := range append(ids, id) {
+		if made[i], err = r.one(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+// newRule is the rule that a body asks for.
+func newRule(id, policy string, b body) *lbaas.L7Rule {
+	r := merged(lbaas.NewL7Rule(), b)
+	r.ID, r.L7PolicyID = id, policy
+	if up, ok := b["admin_state_up"].(bool); ok {
+		r.AdminStateUp = up
+	}
+	r.Invert, _ = b["invert"].(bool)
+	return &r
 }
 
 func l7RuleView(r *lbaas.L7Rule) view {

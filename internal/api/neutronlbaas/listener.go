@@ -34,7 +34,6 @@ func (a *api) listeners() *resource[*lbaas.Listener] {
 	r := &resource[*lbaas.Listener]{
 		schema: listenerSchema(), api: a, path: "/listeners", rule: "listener",
 		one: a.Store.Listener, many: a.Store.Listeners, view: listenerView,
-		lb: func(l *lbaas.Listener) string { return l.LoadBalancerID },
 	}
 	r.create = func(ctx context.Context, req *web.Request, b body) (web.Call, error) {
 		if err := a.completeListener(ctx, req, b); err != nil {

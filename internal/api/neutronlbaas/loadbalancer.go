@@ -53,7 +53,6 @@ func (a *api) loadBalancers() *resource[*lbaas.LoadBalancer] {
 	r := &resource[*lbaas.LoadBalancer]{
 		schema: loadBalancerSchema(), api: a, path: "/loadbalancers", rule: "loadbalancer",
 		one: a.Store.LoadBalancer, many: a.Store.LoadBalancers, view: loadBalancerView,
-		lb: func(lb *lbaas.LoadBalancer) string { return lb.ID },
 	}
 	r.create = func(ctx context.Context, _ *web.Request, b body) (web.Call, error) {
 		return r.anew(b), a.completeLoadBalancer(ctx, b)

@@ -26,7 +26,6 @@ func (a *api) pools() *resource[*lbaas.Pool] {
 	r := &resource[*lbaas.Pool]{
 		schema: poolSchema(), api: a, path: "/pools", rule: "pool",
 		one: a.Store.Pool, many: a.Store.Pools, view: poolView,
-		lb: func(p *lbaas.Pool) string { return p.LoadBalancerID },
 	}
 	r.create = func(ctx context.Context, req *web.Request, b body) (web.Call, error) {
 		if err := a.completePool(ctx, req, b); err != nil {

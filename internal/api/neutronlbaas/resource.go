@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"plimsoll/internal/identity"
@@ -23,7 +22,6 @@ type resource[T lbaas.Part] struct {
 
 	one    func(ctx context.Context, id string) (T, error)
 	many   func(ctx context.Context, q store.Query) ([]T, error)
-	lb     func(T) string // the id of the load balancer that it is of
 	view   func(T) view
 	parent *parent[T] // nil for what stands by itself
 
@@ -32,6 +30,8 @@ type resource[T lbaas.Part] struct {
 	create func(ctx context.Context, r *web.Request, b body) (web.Call, error)
 	update func(ctx context.Context, old T, b body) (web.Call, error)
 	remove func(old T) web.Call
+	// createMany makes several objects in one transaction, where the noun has that.
+	createMany func(ctx context.Context, req *web.Request, bodies []body) ([]T, error)
 }
 
 // parent is what a noun's objects are found below.
@@ -169,31 +169,27 @@ func (r *resource[T]) handleCreate(ctx context.Context, req *web.Request) (web.R
 			return web.Reply{}, err
 		}
 	}
-	made := make([]view, len(bodies))
-	for i, b := range bodies {
-		o, err := r.make(ctx, req, b)
-		if err != nil {
-			return web.Reply{}, errors.Join(err, r.undo(ctx, req, made[:i]))
-		}
-		made[i] = r.view(o)
+	made, err := r.makeAll(ctx, req, bodies)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	views := make([]view, len(made))
+	for i, o := range made {
+		views[i] = r.view(o)
 	}
 	if bulk {
-		return web.Reply{Status: http.StatusCreated, Body: map[string]any{r.plural: made}}, nil
+		return web.Reply{Status: http.StatusCreated, Body: map[string]any{r.plural: views}}, nil
 	}
-	return r.reply(http.StatusCreated, made[0])
+	return r.reply(http.StatusCreated, views[0])
 }
 
-// undo deletes what a request for many made before one of them was refused: Neutron makes all of them or none.
-func (r *resource[T]) undo(ctx context.Context, req *web.Request, made []view) error {
-	var errs []error
-	for _, v := range slices.Backward(made) {
-		old, err := r.one(ctx, v["id"].(string))
-		if err == nil {
-			_, err = r.call(ctx, req, r.remove(old), "delete", r.lb(old))
-		}
-		errs = append(errs, err)
+// makeAll makes all of the objects, or none.
+func (r *resource[T]) makeAll(ctx context.Context, req *web.Request, bodies []body) ([]T, error) {
+	if len(bodies) > 1 {
+		return r.createMany(ctx, req, bodies)
 	}
-	return errors.Join(errs...)
+	o, err := r.make(ctx, req, bodies[0])
+	return []T{o}, err
 }
 
 func (r *resource[T]) make(ctx context.Context, req *web.Request, b body) (T, error) {
@@ -202,7 +198,7 @@ func (r *resource[T]) make(ctx context.Context, req *web.Request, b body) (T, er
 	if err != nil {
 		return none, err
 	}
-	id, err := r.call(ctx, req, call, "post", b.text("loadbalancer_id"))
+	id, err := r.call(ctx, req, call, "post")
 	if err != nil {
 		return none, err
 	}
@@ -210,11 +206,11 @@ func (r *resource[T]) make(ctx context.Context, req *web.Request, b body) (T, er
 }
 
 // call has Octavia's operation carried out.
-func (r *resource[T]) call(ctx context.Context, req *web.Request, c web.Call, action, lbID string) (string, error) {
+func (r *resource[T]) call(ctx context.Context, req *web.Request, c web.Call, action string) (string, error) {
 	c.On = req
 	id, err := r.api.Octavia.Call(ctx, c)
 	if err != nil {
-		return "", told(err, neutronRule(action, r.name), lbID)
+		return "", told(err, neutronRule(action, r.name))
 	}
 	return id, nil
 }
@@ -235,7 +231,7 @@ func (r *resource[T]) handleUpdate(ctx context.Context, req *web.Request) (web.R
 	if err != nil {
 		return web.Reply{}, err
 	}
-	if _, err := r.call(ctx, req, call, "put", r.lb(old)); err != nil {
+	if _, err := r.call(ctx, req, call, "put"); err != nil {
 		return web.Reply{}, err
 	}
 	changed, err := r.one(ctx, old.Base().ID)
@@ -253,7 +249,7 @@ func (r *resource[T]) handleDelete(ctx context.Context, req *web.Request) (web.R
 	if err := r.may(req.Actor, "delete", old.Base()); err != nil {
 		return web.Reply{}, err
 	}
-	if _, err := r.call(ctx, req, r.remove(old), "delete", r.lb(old)); err != nil {
+	if _, err := r.call(ctx, req, r.remove(old), "delete"); err != nil {
 		return web.Reply{}, err
 	}
 	return web.Reply{Status: http.StatusNoContent}, nil

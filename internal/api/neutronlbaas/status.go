@@ -18,7 +18,7 @@ func (a *api) statuses(ctx context.Context, req *web.Request) (web.Reply, error)
 	}
 	tree, err := a.Store.StatusTree(ctx, lb.ID)
 	if err != nil {
-		return web.Reply{}, told(err, "get_loadbalancer", lb.ID)
+		return web.Reply{}, told(err, "get_loadbalancer")
 	}
 	return web.Reply{Status: http.StatusOK, Body: map[string]any{"statuses": view{"loadbalancer": statusTree(tree)}}}, nil
 }
