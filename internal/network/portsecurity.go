@@ -91,9 +91,3 @@ func (p *Port) Sources() []AddressPair {
 	}
 	return list
 }
-
-// VIPHasCIDRs is the error of putting the VIP port of a load balancer into security groups where a listener of it has allowed CIDRs.
-func VIPHasCIDRs(loadBalancerID string) *lbaas.Error {
-	return failure(lbaas.Conflict, "PortInUse", "The port is the VIP of load balancer %s, of which a listener has allowed_cidrs: "+
-		"clear these before security groups say who may reach it.", loadBalancerID)
-}

@@ -74,30 +74,10 @@ func (s *Store) changeGroups(ctx context.Context, tx bun.Tx, p *network.Port) er
 		if s.vipGroups != nil && !s.vipGroups(lb.Provider) {
 			continue
 		}
-		if err := setVIPGroups(ctx, tx, lb.ID, p.SecurityGroupIDs); err != nil {
-			return err
+		_, err := tx.NewUpdate().Table(tableLoadBalancers).Set("vip_sg_ids = ?", listText(p.SecurityGroupIDs)).Where("id = ?", lb.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("give load balancer %s the security groups of its VIP port: %w", lb.ID, err)
 		}
-	}
-	return nil
-}
-
-// setVIPGroups refuses groups where a listener says by CIDRs who may reach it, as the load-balancer API does. The load balancer is held first:
-// what others change of it at this moment, they have read before or read after.
-func setVIPGroups(ctx context.Context, tx bun.Tx, id string, groups []string) error {
-	_, err := tx.NewUpdate().Table(tableLoadBalancers).Set("vip_sg_ids = ?", listText(groups)).Where("id = ?", id).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("give load balancer %s the security groups of its VIP port: %w", id, err)
-	}
-	if len(groups) == 0 {
-		return nil
-	}
-	narrowed, err := tx.NewSelect().Table(tableListeners).Where("load_balancer_id = ? AND deleted = ?", id, false).
-		Where("allowed_cidrs NOT IN (?)", bun.List([]string{"", listText(nil), listText([]string{})})).Exists(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look for listeners with allowed CIDRs: %w", err)
-	case narrowed:
-		return network.VIPHasCIDRs(id)
 	}
 	return nil
 }

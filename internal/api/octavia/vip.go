@@ -247,7 +247,7 @@ func (a *API) makePort(ctx context.Context, lb *lbaas.LoadBalancer, first networ
 	p := &network.Port{
 		ProjectID: lb.ProjectID, NetworkID: lb.VIPNetworkID, Name: "octavia-lb-" + lb.ID, AdminStateUp: true,
 		DeviceOwner: network.OwnerLoadBalancer, DeviceID: deviceOf(lb), FixedIPs: []network.FixedIP{first},
-		SecurityGroupIDs: lb.VIPSecurityGroupIDs, QoSPolicyID: lb.VIPQoSPolicyID,
+		PortSecurity: true, SecurityGroupIDs: lb.VIPSecurityGroupIDs, QoSPolicyID: lb.VIPQoSPolicyID,
 	}
 	for _, v := range additional {
 		p.FixedIPs = append(p.FixedIPs, network.FixedIP{SubnetID: v.SubnetID, Address: v.Address})
@@ -311,7 +311,7 @@ func (a *API) claimPort(ctx context.Context, lb *lbaas.LoadBalancer, v vip) erro
 		}
 		p.DeviceID, p.DeviceOwner = deviceOf(lb), network.OwnerLoadBalancer
 		if len(lb.VIPSecurityGroupIDs) > 0 {
-			p.SecurityGroupIDs = lb.VIPSecurityGroupIDs
+			p.PortSecurity, p.SecurityGroupIDs = true, lb.VIPSecurityGroupIDs
 		}
 		p.QoSPolicyID = lb.VIPQoSPolicyID
 		return nil
@@ -344,7 +344,7 @@ func (a *API) releaseVIP(ctx context.Context, lb *lbaas.LoadBalancer, v vip) {
 		_, err = a.Networks.UpdatePort(ctx, lb.VIPPortID, func(p *network.Port) error {
 			if p.DeviceID == deviceOf(lb) {
 				p.DeviceID, p.DeviceOwner = "", ""
-				p.SecurityGroupIDs, p.QoSPolicyID = v.port.SecurityGroupIDs, v.port.QoSPolicyID
+				p.PortSecurity, p.SecurityGroupIDs, p.QoSPolicyID = v.port.PortSecurity, v.port.SecurityGroupIDs, v.port.QoSPolicyID
 			}
 			return nil
 		})

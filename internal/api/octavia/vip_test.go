@@ -39,11 +39,16 @@ type knownNetworks struct {
 }
 
 func (*knownNetworks) SecurityGroup(_ context.Context, id string) (*network.SecurityGroup, error) {
-	projects := map[string]string{group1: mine, group2: mine, groupOf: foreign}
+	projects := groups()
 	if projects[id] == "" {
 		return nil, network.SecurityGroupNotFound(id)
 	}
 	return &network.SecurityGroup{ID: id, ProjectID: projects[id]}, nil
+}
+
+// groups are the security groups of these tests, with their projects.
+func groups() map[string]string {
+	return map[string]string{group1: mine, group2: mine, groupOf: foreign}
 }
 
 func (*knownNetworks) QoSPolicy(_ context.Context, id string) (*network.QoSPolicy, error) {
@@ -62,6 +67,7 @@ func (k *knownNetworks) CreatePort(ctx context.Context, p *network.Port) error {
 func (k *knownNetworks) Port(ctx context.Context, id string) (*network.Port, error) {
 	p, err := k.Store.Port(ctx, id)
 	if err == nil {
+		p.PortSecurity = true
 		p.SecurityGroupIDs, p.QoSPolicyID = k.set[id].SecurityGroupIDs, k.set[id].QoSPolicyID
 	}
 	return p, err
@@ -72,6 +78,7 @@ func (k *knownNetworks) UpdatePort(ctx context.Context, id string, fn func(*netw
 		return nil, k.fail
 	}
 	return k.Store.UpdatePort(ctx, id, func(p *network.Port) error {
+		p.PortSecurity = true
 		p.SecurityGroupIDs, p.QoSPolicyID = k.set[id].SecurityGroupIDs, k.set[id].QoSPolicyID
 		if err := fn(p); err != nil {
 			return err
@@ -84,6 +91,11 @@ func (k *knownNetworks) UpdatePort(ctx context.Context, id string, fn func(*netw
 // known serves the API on networks that have security groups and QoS policies, with a provider that takes everything.
 func (c *cloud) known() *knownNetworks {
 	k := &knownNetworks{Store: c.store, set: map[string]network.Port{}}
+	for id, project := range groups() {
+		if err := c.store.CreateSecurityGroup(c.t.Context(), &network.SecurityGroup{ID: id, ProjectID: project}); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	c.serve(octavia.Config{
 		Store: c.store, Networks: k, Auth: everybody(), Certificates: octavia.AnyCertificate{},
 		Providers: []provider.Face{noop.Face()}, DefaultProvider: noop.Name,

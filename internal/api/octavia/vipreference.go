@@ -153,6 +153,7 @@ func (a *API) setPort(ctx context.Context, from, to *lbaas.LoadBalancer) error {
 	_, err := a.Networks.UpdatePort(ctx, to.VIPPortID, func(p *network.Port) error {
 		p.QoSPolicyID = to.VIPQoSPolicyID
 		if !sameGroups {
+			p.PortSecurity = p.PortSecurity || len(to.VIPSecurityGroupIDs) > 0 // which ports of earlier releases lack
 			p.SecurityGroupIDs = to.VIPSecurityGroupIDs
 		}
 		return nil

@@ -85,7 +85,6 @@ func (all *lacks) when(id string, lacking bool, option string) {
 
 func (all *lacks) loadBalancer(lb *lbaas.LoadBalancer) {
 	all.when(lb.ID, lb.VIPQoSPolicyID != "", "vip_qos_policy_id")
-	all.when(lb.ID, len(lb.VIPSecurityGroupIDs) > 0, "vip_sg_ids")
 	all.when(lb.ID, lb.VIPVNICType != "" && lb.VIPVNICType != lbaas.VNICNormal, "vip_vnic_type "+lb.VIPVNICType)
 	all.when(lb.ID, lb.AvailabilityZone != "", "availability_zone")
 }

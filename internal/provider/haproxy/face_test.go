@@ -22,7 +22,6 @@ func TestUnsupported(t *testing.T) {
 		set    func(lb *lbaas.LoadBalancer)
 	}{
 		{"vip_qos_policy_id", func(lb *lbaas.LoadBalancer) { lb.VIPQoSPolicyID = "x" }},
-		{"vip_sg_ids", func(lb *lbaas.LoadBalancer) { lb.VIPSecurityGroupIDs = []string{"x"} }},
 		{"vip_vnic_type direct", func(lb *lbaas.LoadBalancer) { lb.VIPVNICType = lbaas.VNICDirect }},
 		{"availability_zone", func(lb *lbaas.LoadBalancer) { lb.AvailabilityZone = "x" }},
 		{"lb_algorithm LEAST_CONNECTIONS with protocol UDP", func(lb *lbaas.LoadBalancer) {
