@@ -210,7 +210,8 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity": ident.Handler(),
 		"/networking": networking(
-			neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault, Log: s.log}),
+			neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
+				Host: s.config.Host, Log: s.log}),
 			neutronlbaas.New(neutronlbaas.Config{
 				Store: st, Octavia: lb, Auth: ident, Policy: rules, Providers: enabled.faces, Stats: enabled.stats, MaxBody: int64(s.config.MaxBody), Log: s.log,
 			}),

@@ -73,6 +73,12 @@ func FloatingIPPortAlreadyAssociated(f *FloatingIP) *lbaas.Error {
 		f.Address, f.ID, f.PortID, f.FixedAddress, f.NetworkID)
 }
 
+// FloatingIPAssociated is the error of deleting a port that another project's floating address stands for.
+func FloatingIPAssociated(portID string) *lbaas.Error {
+	return failure(lbaas.Conflict, "FipAssociated", "Unable to complete the operation on port \"%s\" because the port still has "+
+		"an associated floating IP.", portID)
+}
+
 // ExternalIPAddressExhausted is the error of an external network that gives a floating address nothing.
 func ExternalIPAddressExhausted(networkID string) *lbaas.Error {
 	return failure(lbaas.Invalid, "ExternalIpAddressExhausted", "Unable to find any IP address on external network %s.", networkID)

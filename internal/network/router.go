@@ -73,6 +73,11 @@ const (
 	OwnerDHCP            = "network:dhcp"
 )
 
+// OfRouting tells whether a router or a floating address has the port.
+func (p *Port) OfRouting() bool {
+	return p.DeviceOwner == OwnerRouterInterface || p.DeviceOwner == OwnerRouterGateway || p.DeviceOwner == OwnerFloatingIP
+}
+
 // The names of the namespaces of routers and of DHCP servers begin so; the router's or the network's id follows.
 const (
 	RouterNetNS = "qrouter-"

@@ -25,7 +25,9 @@ type Config struct {
 	DefaultProvider string
 	// NoSecurityGroups switches security groups off: new networks and ports are open, and there is no API for groups.
 	NoSecurityGroups bool
-	Log              *slog.Logger
+	// Host is where the routers run that this process makes; the name by which the host's engine is known.
+	Host string
+	Log  *slog.Logger
 }
 
 type service struct {
@@ -33,11 +35,12 @@ type service struct {
 	providers       []provider.Face
 	defaultProvider string
 	groups          bool // security groups are switched on
+	host            string
 }
 
 // New returns the API. It serves paths from "/" and "/v2.0" on; links are written with whatever the client put before them.
 func New(c Config) http.Handler {
-	s := &service{store: c.Store, providers: c.Providers, defaultProvider: c.DefaultProvider, groups: !c.NoSecurityGroups}
+	s := &service{store: c.Store, providers: c.Providers, defaultProvider: c.DefaultProvider, groups: !c.NoSecurityGroups, host: c.Host}
 	api := &web.API{Name: "neutron", Routes: s.routes(), Fault: fault, Auth: c.Auth, Log: c.Log}
 	return api.Handler()
 }
@@ -59,7 +62,7 @@ type resource struct {
 }
 
 func (s *service) resources() []*resource {
-	list := []*resource{s.networks(), s.subnets(), s.ports(), s.flavors(), s.serviceProfiles()}
+	list := []*resource{s.networks(), s.subnets(), s.ports(), s.routers(), s.floatingIPs(), s.flavors(), s.serviceProfiles()}
 	if s.groups {
 		list = append(list, s.securityGroups(), s.securityRules())
 	}
@@ -76,6 +79,7 @@ func (s *service) routes() []web.Route {
 	}
 	routes = append(routes, s.flavorRoutes()...)
 	routes = append(routes, s.quotaRoutes()...)
+	routes = append(routes, s.routerRoutes()...)
 	routes = append(routes, s.agentRoutes()...)
 	for _, r := range s.resources() {
 		routes = append(routes, r.routes()...)

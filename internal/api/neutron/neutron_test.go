@@ -157,8 +157,8 @@ func TestBadRequests(t *testing.T) {
 		{"bad: sort direction", "GET ports?sort_key=id&sort_dir=up", nil, bad("['up'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'")},
 		{"bad: sort keys", "GET ports?sort_key=id", nil, bad("The number of sort_keys and sort_dirs must be same")},
 		{"bad: method", "PATCH ports", nil, refusal{405, "HTTPMethodNotAllowed", "The method is not allowed for this resource."}},
-		{"bad: path", "GET routers", nil, refusal{404, "HTTPNotFound", "The resource could not be found."}},
-		{"bad: extension", "GET extensions/router", nil, refusal{404, "HTTPNotFound", "Extension with alias router does not exist"}},
+		{"bad: path", "GET trunks", nil, refusal{404, "HTTPNotFound", "The resource could not be found."}},
+		{"bad: extension", "GET extensions/trunk", nil, refusal{404, "HTTPNotFound", "Extension with alias trunk does not exist"}},
 		{"bad: tags", "PUT networks/" + lan + "/tags", object{"tags": "x"}, bad("Invalid tags body")},
 		{"bad: no such tag", "DELETE networks/" + lan + "/tags/x", nil, refusal{404, "TagNotFound", "Tag x could not be found."}},
 		{"bad: empty tag", "PUT networks/" + lan + "/tags", object{"tags": []string{""}}, bad("Invalid input for tags. Reason: '' is not a valid tag: it must have 1 to 255 characters.")},
@@ -238,7 +238,7 @@ func TestDiscovery(t *testing.T) {
 	for _, r := range f.want(200, "", "GET", "/v2.0/", nil)["resources"].([]any) {
 		found = append(found, r.(object)["collection"].(string))
 	}
-	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports", "flavors", "service_profiles", "security-groups", "security-group-rules"}, found); diff != "" {
+	if diff := cmp.Diff([]string{"extensions", "networks", "subnets", "ports", "routers", "floatingips", "flavors", "service_profiles", "security-groups", "security-group-rules"}, found); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
 	for _, e := range f.want(200, "bob", "GET", "/v2.0/extensions", nil)["extensions"].([]any) {

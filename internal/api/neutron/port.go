@@ -148,6 +148,9 @@ func (s *service) newPort(ctx context.Context, a *identity.Actor, b *body) (*net
 	if err := allowedOnPort(a, b, n, "create_port"); err != nil {
 		return nil, err
 	}
+	if err := serviceKeeps(a, &network.Port{}, p); err != nil {
+		return nil, err
+	}
 	return p, s.groupsOfNew(ctx, a, p)
 }
 
@@ -326,12 +329,18 @@ func (s *service) mayChangePort(ctx context.Context, a *identity.Actor, id strin
 	return s.groupsOfChanged(ctx, a, p, b)
 }
 
-// serviceKeeps keeps tenants from taking the port of a load balancer away from it.
+// serviceKeeps keeps tenants from taking the port of a load balancer away from it, and all from doing so with the ports of routers, of
+// floating addresses and of DHCP servers, or making some of their own.
 func serviceKeeps(a *identity.Actor, before, after *network.Port) error {
-	if before.DeviceOwner != network.OwnerLoadBalancer || a.Admin() {
+	if !before.OfRouting() && after.OfRouting() {
+		return network.InvalidInput("ports get the device_owner '%s' by requests of routers and floating IPs only", after.DeviceOwner)
+	}
+	ours := before.OfRouting() || before.DeviceOwner == network.OwnerDHCP && before.Binding.Host != ""
+	if !ours && (before.DeviceOwner != network.OwnerLoadBalancer || a.Admin()) {
 		return nil
 	}
-	if before.DeviceOwner == after.DeviceOwner && before.DeviceID == after.DeviceID && sameIPs(before.FixedIPs, after.FixedIPs) {
+	same := before.DeviceOwner == after.DeviceOwner && before.DeviceID == after.DeviceID && sameIPs(before.FixedIPs, after.FixedIPs)
+	if same && (!ours || before.Binding.Host == after.Binding.Host && before.Binding.NetNS == after.Binding.NetNS) {
 		return nil
 	}
 	e := network.ServicePortInUse(before.ID, "has device owner "+before.DeviceOwner)
@@ -369,6 +378,9 @@ func (s *service) deletePort(ctx context.Context, a *identity.Actor, id string) 
 	}
 	if p.DeviceOwner == network.OwnerLoadBalancer && !a.Admin() {
 		return network.ServicePortInUse(id, "has device owner "+p.DeviceOwner)
+	}
+	if err := s.ownFloating(ctx, a, id); err != nil {
+		return err
 	}
 	return s.store.DeletePort(ctx, id)
 }

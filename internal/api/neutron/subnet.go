@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
-	"slices"
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/network"
@@ -36,10 +35,6 @@ func subnetView(s *network.Subnet) view {
 	for _, p := range s.AllocationPools {
 		pools = append(pools, poolJSON{p.Start.String(), p.End.String()})
 	}
-	routes := make([]routeJSON, 0, len(s.HostRoutes))
-	for _, r := range s.HostRoutes {
-		routes = append(routes, routeJSON{r.Destination.String(), r.NextHop.String()})
-	}
 	var gateway any
 	if s.Gateway.IsValid() {
 		gateway = s.Gateway.String()
@@ -47,7 +42,7 @@ func subnetView(s *network.Subnet) view {
 	return view{
 		"id": s.ID, "project_id": s.ProjectID, "tenant_id": s.ProjectID, "network_id": s.NetworkID, "name": s.Name,
 		"description": s.Description, "ip_version": s.IPVersion(), "cidr": s.CIDR.String(), "gateway_ip": gateway,
-		"allocation_pools": pools, "dns_nameservers": listed(s.DNSNameservers), "host_routes": routes, "enable_dhcp": s.EnableDHCP,
+		"allocation_pools": pools, "dns_nameservers": listed(s.DNSNameservers), "host_routes": routesView(s.HostRoutes), "enable_dhcp": s.EnableDHCP,
 		"ipv6_address_mode": orNull(s.IPv6AddressMode), "ipv6_ra_mode": orNull(s.IPv6RAMode),
 		"subnetpool_id": nil, "service_types": []string{},
 		"tags": listed(s.Tags), "revision_number": s.Revision, "created_at": moment(s.CreatedAt), "updated_at": moment(s.UpdatedAt),
@@ -276,23 +271,9 @@ func (b *body) nameservers(sub *network.Subnet) {
 }
 
 func (b *body) routes(sub *network.Subnet) {
-	if !b.has("host_routes") {
-		return
+	if routes, given := b.routeList("host_routes"); given {
+		sub.HostRoutes = routes
 	}
-	list := []network.Route{}
-	for _, raw := range b.items("host_routes", "hostroute") {
-		r, err := parseRoute(raw)
-		if err != nil {
-			b.fail(invalid("host_routes", "Invalid data format for hostroute: '%s'", shown(raw)))
-			return
-		}
-		if slices.Contains(list, r) {
-			b.fail(invalid("host_routes", "Duplicate hostroute '%s'", shown(raw)))
-			return
-		}
-		list = append(list, r)
-	}
-	sub.HostRoutes = list
 }
 
 func parseRoute(raw json.RawMessage) (network.Route, error) {
