@@ -180,3 +180,13 @@ func findDriver(name string) (string, driver, error) {
 	}
 	return "", driver{}, fmt.Errorf("there is no driver %q: this build has %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 }
+
+// vipGroups tells whether load balancers of a provider may have security groups of their VIP port.
+func (e enabledProviders) vipGroups(name string) bool {
+	for _, face := range e.faces {
+		if face.Name == name && face.Unsupported != nil {
+			return len(face.Unsupported(&lbaas.LoadBalancer{VIPSecurityGroupIDs: []string{"any"}})) == 0
+		}
+	}
+	return true
+}

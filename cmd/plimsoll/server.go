@@ -78,6 +78,7 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	st.SetVIPGroups(enabled.vipGroups)
 	defer func() {
 		if err := enabled.close(); err != nil {
 			s.log.Info("sessions with controllers left to their end", "err", err)
@@ -137,6 +138,7 @@ func (s *server) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, fmt.Errorf("open the database %s: %w", config.Database{Connection: connection}.Redacted(), err)
 	}
 	st.SetQuotaDefaults(s.config.Quotas)
+	st.SetNetworkQuotaDefaults(s.config.NetworkQuotas)
 	key, err := s.dir.SealingKey()
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
@@ -210,7 +212,7 @@ func (s *server) handler(st *store.Store, ident *keystone.Service, enabled enabl
 	faces := announce(s.config.API.BaseURI, mount(map[string]http.Handler{
 		"/identity": ident.Handler(),
 		"/networking": networking(
-			neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault,
+			neutron.New(neutron.Config{Store: st, Auth: ident, Providers: enabled.faces, DefaultProvider: enabled.byDefault, NoSecurityGroups: !s.config.SecurityGroups,
 				Host: s.config.Host, Log: s.log}),
 			neutronlbaas.New(neutronlbaas.Config{
 				Store: st, Octavia: lb, Auth: ident, Policy: rules, Providers: enabled.faces, Stats: enabled.stats, MaxBody: int64(s.config.MaxBody), Log: s.log,

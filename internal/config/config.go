@@ -32,6 +32,10 @@ type Config struct {
 	Policy    Policy
 	// Quotas is [quotas]: how much a project may have that was given no limits of its own. What is not named has no bound.
 	Quotas map[lbaas.Noun]int
+	// NetworkQuotas is [quotas] quota_network, quota_port and so on, by resource. What is not named has no bound.
+	NetworkQuotas map[string]int
+	// SecurityGroups is [securitygroup] enable_security_group.
+	SecurityGroups bool
 
 	// Deployment is what load balancers may use.
 	Deployment lbaas.Deployment
@@ -117,6 +121,8 @@ func Default() Config {
 		Reconcile: Reconcile{LeaseTTL: 15, Deadline: 60, Audit: 30},
 		Policy:    defaultPolicy().in(filepath.Dir(DefaultFile)),
 		Quotas:    map[lbaas.Noun]int{},
+
+		NetworkQuotas: map[string]int{}, SecurityGroups: true,
 
 		Deployment: lbaas.DefaultDeployment(),
 		Networking: Networking{AllowVIPNetwork: true, AllowVIPSubnet: true, AllowVIPPort: true},

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plimsoll/internal/config"
+	"plimsoll/internal/network"
 	"plimsoll/lbaas"
 )
 
@@ -166,6 +167,10 @@ default_pool_quota = 0
 default_health_monitor_quota = 4
 default_l7policy_quota = 5
 default_l7rule_quota = 6
+quota_port = 500
+quota_security_group_rule = -1
+[securitygroup]
+enable_security_group = false
 
 [reconcile]
 lease_ttl = 5
@@ -222,6 +227,7 @@ service_provider = LOADBALANCERV2:other:haproxy
 		lbaas.NounLoadBalancer: 10, lbaas.NounListener: lbaas.Unlimited, lbaas.NounMember: lbaas.MaxQuota, lbaas.NounPool: 0,
 		lbaas.NounHealthMonitor: 4, lbaas.NounL7Policy: 5, lbaas.NounL7Rule: 6,
 	}
+	want.NetworkQuotas = map[string]int{network.QuotaPort: 500, network.QuotaSecurityGroupRule: lbaas.Unlimited}
 	if diff := cmp.Diff(want, got, sameAddr); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
 	}

@@ -22,7 +22,7 @@ type option struct {
 
 // options lists everything that the file may hold, bound to the fields of c.
 func (c *Config) options() []option {
-	return slices.Concat(c.ownOptions(), c.deploymentOptions(), c.networkingOptions(), c.segmentOptions(), c.metricsOptions(), c.policyOptions())
+	return slices.Concat(c.ownOptions(), c.deploymentOptions(), c.networkingOptions(), c.segmentOptions(), c.metricsOptions(), c.policyOptions(), c.securityOptions())
 }
 
 func (c *Config) ownOptions() []option {
