@@ -1,11 +1,14 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"plimsoll/internal/failpoint"
 )
 
 // Router is what happens in a router's namespace besides the links that are plugged into it.
@@ -51,10 +54,14 @@ func (h *Host) EnsureRouter(namespace string, r Router, known uint32) (generatio
 
 // StopRouter undoes EnsureRouter but for the namespace. A namespace that is missing or not ours is left alone.
 func (h *Host) StopRouter(namespace string) error {
-	if ours, err := h.stamped(namespace); err != nil || !ours {
+	ours, err := h.stamped(namespace)
+	if errors.Is(err, ErrNoNamespace) || err == nil && !ours {
 		return nil
 	}
-	err := Within(namespace, func() error {
+	if err != nil {
+		return fmt.Errorf("stop the router in %s: %w", namespace, err)
+	}
+	err = Within(namespace, func() error {
 		if err := setSysctls(forwardingSysctls("0")); err != nil {
 			return err
 		}
@@ -101,6 +108,7 @@ func (r Router) translate(known uint32) (uint32, error) {
 	if err := r.replaceTable(); err != nil {
 		return 0, err
 	}
+	failpoint.Here("linux.router.translated")
 	if err := forgetTranslations(r.stale); err != nil {
 		return 0, err
 	}

@@ -288,7 +288,7 @@ func randomRouter(t *rapid.T, link string) Router {
 		r.SNAT = netip.AddrFrom4([4]byte{203, 0, 113, rapid.Byte().Draw(t, "snat")})
 	}
 	r.Floating = map[netip.Addr]netip.Addr{}
-	for range rapid.IntRange(0, 700).Draw(t, "floatings") {
+	for range rapid.SampledFrom([]int{0, 1, 2, 5, elementsMost + 7}).Draw(t, "floatings") {
 		n := uint16(len(r.Floating))
 		r.Floating[netip.AddrFrom4([4]byte{198, 51, byte(n >> 8), byte(n)})] = netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), rapid.Byte().Draw(t, "fixed")})
 	}
