@@ -113,6 +113,20 @@ func (f *fakeHosts) NotePorts(_ context.Context, reasons map[string]string) erro
 	return nil
 }
 
+// noted is what was noted so far.
+func (f *fakeHosts) noted() []map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.notes)
+}
+
+// counted is how often the state was read, and how often the host was seen.
+func (f *fakeHosts) counted() (reads, beats int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reads, f.beats
+}
+
 // change changes the state, as this server does or, without a hint, as another.
 func (f *fakeHosts) change(hint bool, fn func()) {
 	f.mu.Lock()
@@ -184,7 +198,7 @@ func hosting(t *testing.T, fn func(h *hostTest)) {
 		n := NewHostNetwork(HostNetworkConfig{Store: h.store, Engine: h.engine, Host: network.Host{Name: "h"}, Log: slog.New(slog.NewTextHandler(h.log, nil))})
 		go func() { done <- n.Run(ctx) }()
 		synctest.Wait()
-		if h.engine.applied() != 1 || h.store.beats != 1 {
+		if _, beats := h.store.counted(); h.engine.applied() != 1 || beats != 1 {
 			t.Error("at the start the host does not report itself and have its plan made")
 		}
 		time.Sleep(time.Second) // it rests
@@ -224,8 +238,8 @@ func TestHostNetworkFollows(t *testing.T) {
 		h.engine.changed()
 		h.expect("something broke", 100*time.Millisecond, 1)
 		h.expect("nothing happens", 65*time.Second, 2)
-		if h.store.beats < 7 {
-			t.Errorf("%d heartbeats in more than a minute", h.store.beats)
+		if _, beats := h.store.counted(); beats < 7 {
+			t.Errorf("%d heartbeats in more than a minute", beats)
 		}
 	})
 }
@@ -233,14 +247,14 @@ func TestHostNetworkFollows(t *testing.T) {
 func TestHostNetworkGathers(t *testing.T) {
 	hosting(t, func(h *hostTest) {
 		h.engine.slow = 200 * time.Millisecond
-		reads := h.store.reads
+		before, _ := h.store.counted()
 		for i := range 100 {
 			h.store.change(true, func() { h.store.state.Routers = append(h.store.state.Routers, h.router(fmt.Sprint("r", i))) })
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(2 * time.Second)
-		if n := h.store.reads - reads; n > 4 {
-			t.Errorf("100 changes in a second were read %d times", n)
+		if reads, _ := h.store.counted(); reads-before > 4 {
+			t.Errorf("100 changes in a second were read %d times", reads-before)
 		}
 		h.engine.mu.Lock()
 		defer h.engine.mu.Unlock()
@@ -281,13 +295,13 @@ func TestHostNetworkTellsOfFailures(t *testing.T) {
 		})
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		if len(h.store.notes) > 0 {
-			t.Errorf("what fails once is told at once: %v", h.store.notes)
+		if notes := h.store.noted(); len(notes) > 0 {
+			t.Errorf("what fails once is told at once: %v", notes)
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		want := []map[string]string{{"qr": "no such link", "qg": "no such link", "dhcp": "dnsmasq is missing", "guarded": "no br_netfilter"}}
-		if diff := cmp.Diff(want, h.store.notes); diff != "" {
+		if diff := cmp.Diff(want, h.store.noted()); diff != "" {
 			t.Errorf("noted (-want +got):\n%s", diff)
 		}
 		if n := strings.Count(h.log.String(), "could not make"); n != 4 {
@@ -298,7 +312,7 @@ func TestHostNetworkTellsOfFailures(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		want = append(want, map[string]string{"qr": "", "qg": "", "dhcp": "", "guarded": ""})
-		if diff := cmp.Diff(want, h.store.notes); diff != "" {
+		if diff := cmp.Diff(want, h.store.noted()); diff != "" {
 			t.Errorf("noted once all is well (-want +got):\n%s", diff)
 		}
 	})
