@@ -38,28 +38,13 @@ func TestAvi(t *testing.T) {
 	url := harness.Program(t, []string{"AVI_PASSWORD=avi123"}, "avi-emulator", "--listen", "127.0.0.1:0", "--ca-file", ca)
 	address := strings.TrimPrefix(url, "https://")
 	exchanges := read(t, "providers/avi.md", 10)
-	server := harness.Start(t, harness.Config(strings.NewReplacer("127.0.0.1:9443", address, "avi-ca.pem", ca).Replace(configuration(t))))
+	server := harness.Start(t, harness.Config(strings.NewReplacer("127.0.0.1:9443", address, "avi-ca.pem", ca).Replace(configurationOf(t, "providers/avi.md"))))
 	password, err := os.ReadFile(filepath.Join(server.StateDir, "demo-password"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sh := startShell(t, server, "AVI_PASSWORD=avi123", "OS_USERNAME=demo", "OS_PROJECT_NAME=demo", "OS_PASSWORD="+strings.TrimSpace(string(password)))
 	sh.runAll(t, exchanges, strings.NewReplacer("127.0.0.1:9443", address))
-}
-
-// configuration is the file that the page about Avi has for the rehearsal.
-func configuration(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile("../../docs/providers/avi.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(page), "cat > avi.conf <<END\n")
-	text, _, found := strings.Cut(after, "\nEND\n")
-	if !found {
-		t.Fatal("the page has no avi.conf")
-	}
-	return text + "\n"
 }
 
 // runPage runs the commands of a page with a server of its own.
