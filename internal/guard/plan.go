@@ -269,12 +269,12 @@ func wideRules(pairs []Pair) []Rule {
 	var neighbours, rules []Rule
 	for _, p := range pairs {
 		if p.Addresses.Addr().Is6() {
-			neighbours = append(neighbours, Rule{EtherType{TypeIPv6}, From{p.MAC}, advertisement, Within{NeighbourTarget, p.Addresses}, accept})
-			rules = append(rules, Rule{EtherType{TypeIPv6}, From{p.MAC}, Within{Source6, p.Addresses}, accept})
+			neighbours = append(neighbours, Rule{From{p.MAC, EtherType{TypeIPv6}}, advertisement, Within{NeighbourTarget, p.Addresses}, accept})
+			rules = append(rules, Rule{From{p.MAC, EtherType{TypeIPv6}}, Within{Source6, p.Addresses}, accept})
 			continue
 		}
-		rules = append(rules, Rule{EtherType{TypeIPv4}, From{p.MAC}, Within{Source4, p.Addresses}, accept},
-			Rule{EtherType{TypeARP}, From{p.MAC}, Within{ARPSender, p.Addresses}, accept})
+		rules = append(rules, Rule{From{p.MAC, EtherType{TypeIPv4}}, Within{Source4, p.Addresses}, accept},
+			Rule{From{p.MAC, EtherType{TypeARP}}, Within{ARPSender, p.Addresses}, accept})
 	}
 	all := append(sorted(neighbours), Rule{EtherType{TypeIPv6}, advertisement, Count{}, drop})
 	return append(append(all, sorted(rules)...), Rule{Count{}, drop})

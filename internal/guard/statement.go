@@ -83,8 +83,11 @@ type Foreign struct{}
 // EtherType matches frames of a type that carry no VLAN's tag: what a tag hides would pass unseen.
 type EtherType struct{ Type uint16 }
 
-// From matches frames from a MAC address.
-type From struct{ MAC MAC }
+// From matches frames of a type from a MAC address.
+type From struct {
+	MAC  MAC
+	Type EtherType
+}
 
 // Sender matches packets of which the interface, the MAC address and the address in these fields are in a set; with Not, all others.
 type Sender struct {
@@ -171,12 +174,13 @@ func (s Marked) String() string { return fmt.Sprintf("meta mark 0x%08x", s.Mark)
 func (s Foreign) String() string {
 	return fmt.Sprintf("meta mark & 0x%08x != 0x%08x", MarkMask, MarkOurs)
 }
-func (s From) String() string    { return "ether saddr " + s.MAC.String() }
 func (s Member) String() string  { return fmt.Sprintf("%s @%s", s.Field, s.Set) }
 func (s Unset) String() string   { return fmt.Sprintf("%s %s", s.Field, s.zero()) }
 func (s Count) String() string   { return "counter" }
 func (s Zone) String() string    { return "ct zone set iifname map @" + s.Map }
 func (s Verdict) String() string { return strings.TrimSpace(s.Word + " " + s.Chain) }
+
+func (s From) String() string { return fmt.Sprintf("ether saddr %s %s", s.MAC, s.Type) }
 
 func (s EtherType) String() string {
 	return "ether type " + map[uint16]string{TypeIPv4: "ip", TypeARP: "arp", TypeIPv6: "ip6"}[s.Type]

@@ -220,7 +220,8 @@ func guardMatch(s guard.Statement) []expr.Any {
 		return []expr.Any{&expr.Payload{DestRegister: first, Base: expr.PayloadBaseLLHeader, Offset: 12, Len: 2},
 			equal(binaryutil.BigEndian.PutUint16(s.Type))}
 	case guard.From:
-		return []expr.Any{load(guard.EtherSource, first), equal(s.MAC[:])}
+		return []expr.Any{&expr.Payload{DestRegister: first, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 8}, // both stand together
+			equal(binary.BigEndian.AppendUint16(s.MAC[:], s.Type.Type))}
 	case guard.Sender:
 		return sender(s)
 	case guard.Within:

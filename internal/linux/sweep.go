@@ -7,9 +7,14 @@ import (
 )
 
 // Sweep removes the namespaces, links and bridges that carry our stamp, but for the namespaces and ports named in
-// keep. It goes on after an error, so that one thing that cannot be removed does not keep the rest.
+// keep; where no ports are kept, nothing is guarded any more. It goes on after an error, so that one thing that cannot be removed does not keep
+// the rest.
 func (h *Host) Sweep(keepNamespaces, keepPorts []string) error {
-	return errors.Join(h.sweepNamespaces(set(keepNamespaces)), h.sweepLinks(keepPorts))
+	err := errors.Join(h.sweepNamespaces(set(keepNamespaces)), h.sweepLinks(keepPorts))
+	if len(keepPorts) == 0 && err == nil { // what could not be removed stays guarded
+		err = h.RemoveGuards()
+	}
+	return err
 }
 
 func (h *Host) sweepNamespaces(keep map[string]bool) error {
