@@ -117,10 +117,11 @@ func (s *server) loop(st *store.Store, enabled enabledProviders, instance string
 
 // hostNetwork has the engine do what the network service wants of this host.
 func (s *server) hostNetwork(st *store.Store, client enginepb.EngineClient) *reconcile.HostNetwork {
-	return reconcile.NewHostNetwork(reconcile.HostNetworkConfig{
-		Store: st, Engine: reconcile.EngineHost{Engine: client}, Log: s.log,
-		Host: network.Host{Name: s.config.Host, Version: version},
-	})
+	self := network.Host{Name: s.config.Host, Version: version}
+	if s.config.Network.TunnelIP.IsValid() {
+		self.TunnelIP = s.config.Network.TunnelIP.String()
+	}
+	return reconcile.NewHostNetwork(reconcile.HostNetworkConfig{Store: st, Engine: reconcile.EngineHost{Engine: client}, Host: self, Log: s.log})
 }
 
 // measured has the requests counted, and answers at /metrics, beside what CORS lets pages of others read.
@@ -139,6 +140,7 @@ func (s *server) openStore(ctx context.Context) (*store.Store, error) {
 	}
 	st.SetQuotaDefaults(s.config.Quotas)
 	st.SetNetworkQuotaDefaults(s.config.NetworkQuotas)
+	st.SetSegments(s.config.Network.Segments)
 	key, err := s.dir.SealingKey()
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
