@@ -122,7 +122,20 @@ func (g *graph) loadBalancer(o web.Object) (body, error) {
 	if len(listeners) > 0 {
 		b["listeners"] = listeners
 	}
-	return b, nil
+	return b, onePortEach(b.text("name"), listeners)
+}
+
+// onePortEach refuses two listeners on one port of the load balancer of that name, which has no id yet.
+func onePortEach(name string, listeners []body) error {
+	seen := map[int]bool{}
+	for _, l := range listeners {
+		port := l.number("protocol_port")
+		if seen[port] {
+			return portExists(name, port)
+		}
+		seen[port] = true
+	}
+	return nil
 }
 
 // part reads an object below the load balancer, whose owner is the load balancer's. What a graph itself says may not be named.

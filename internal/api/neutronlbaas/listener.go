@@ -125,11 +125,14 @@ func (a *api) checkPool(ctx context.Context, poolID, lbID string) error {
 func freePort(lb *lbaas.LoadBalancer, port int) error {
 	for _, l := range lb.Listeners {
 		if l.ProtocolPort == port && l.Protocol != lbaas.UDP && l.Protocol != lbaas.SCTP {
-			return failure(lbaas.Conflict, "LoadBalancerListenerProtocolPortExists",
-				"Load Balancer %s already has a listener with protocol_port of %d", lb.ID, port)
+			return portExists(lb.ID, port)
 		}
 	}
 	return nil
+}
+
+func portExists(lb string, port int) error {
+	return failure(lbaas.Conflict, "LoadBalancerListenerProtocolPortExists", "Load Balancer %s already has a listener with protocol_port of %d", lb, port)
 }
 
 // mayUse refuses a pool of the tree whose protocol does not go with a listener's; "" is none.

@@ -1,0 +1,77 @@
+package neutronlbaas_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestAccess shows who may do what. What one may not see is as good as not there.
+func TestAccess(t *testing.T) {
+	s := newSite(t)
+	made := s.tree()
+	lb, body := "/loadbalancers/"+made.lb, object{"loadbalancer": object{"description": "d"}}
+	for _, test := range []struct {
+		who, method, path string
+		body              any
+		code              int
+		kind              string
+	}{
+		{"", http.MethodGet, lb, nil, 401, ""},
+		{"stranger", http.MethodGet, lb, nil, 404, "EntityNotFound"},
+		{"stranger", http.MethodPut, lb, body, 404, "EntityNotFound"},
+		{"stranger", http.MethodDelete, "/listeners/" + made.listener, nil, 404, "EntityNotFound"},
+		{"stranger", http.MethodGet, "/pools/" + made.pool + "/members", nil, 404, "EntityNotFound"},
+		{"stranger", http.MethodPost, "/pools/" + made.pool + "/members", object{"member": object{"subnet_id": s.subnet, "address": "10.0.0.77", "protocol_port": 1}}, 404, "EntityNotFound"},
+		{"stranger", http.MethodPost, "/listeners", object{"listener": object{"loadbalancer_id": made.lb, "protocol": "TCP", "protocol_port": 1}}, 404, "EntityNotFound"},
+		{"stranger", http.MethodPost, "/l7policies", object{"l7policy": object{"listener_id": made.listener, "action": "REJECT"}}, 404, "EntityNotFound"},
+		{"stranger", http.MethodPost, "/healthmonitors", object{"healthmonitor": object{"pool_id": made.pool, "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}}, 404, "EntityNotFound"},
+		{"stranger", http.MethodGet, lb + "/statuses", nil, 404, "EntityNotFound"},
+		{"stranger", http.MethodGet, lb + "/stats", nil, 404, "EntityNotFound"},
+		{"reader", http.MethodGet, lb, nil, 200, ""},
+		{"reader", http.MethodPut, lb, body, 403, "PolicyNotAuthorized"},
+		{"reader", http.MethodDelete, "/pools/" + made.pool, nil, 403, "PolicyNotAuthorized"},
+		{"reader", http.MethodPost, "/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": s.subnet}}, 403, "PolicyNotAuthorized"},
+		{"reader", http.MethodPost, "/pools", object{"pool": object{"loadbalancer_id": made.lb, "protocol": "TCP", "lb_algorithm": "SOURCE_IP"}}, 403, "PolicyNotAuthorized"},
+		{"nobody", http.MethodGet, lb, nil, 403, "PolicyNotAuthorized"},
+		{"nobody", http.MethodGet, "/loadbalancers", nil, 403, "PolicyNotAuthorized"},
+		{"unscoped", http.MethodGet, "/loadbalancers", nil, 403, "PolicyNotAuthorized"},
+		{"unscoped", http.MethodGet, lb, nil, 404, "EntityNotFound"},
+		{"member", http.MethodGet, lb + "/loadbalancer-hosting-agent", nil, 403, "PolicyNotAuthorized"},
+		{"admin", http.MethodPut, lb, body, 200, ""},
+		{"admin", http.MethodPost, "/loadbalancers", object{"loadbalancer": object{"vip_subnet_id": s.subnet, "tenant_id": mine}}, 201, ""},
+	} {
+		a := s.as(test.who).old(test.method, test.path, test.body)
+		if a.code != test.code || a.fault()[0] != test.kind {
+			t.Errorf("%s: %s %s: %d %s, want %d %s", test.who, test.method, test.path, a.code, a.raw, test.code, test.kind)
+		}
+	}
+	if got := ids(s.as("stranger").must(http.StatusOK, http.MethodGet, "/loadbalancers", nil)["loadbalancers"]); got != nil {
+		t.Errorf("a stranger sees %v", got)
+	}
+	got := ids(s.as("admin").must(http.StatusOK, http.MethodGet, "/loadbalancers?tenant_id="+mine, nil)["loadbalancers"])
+	if len(got) != 2 || got[0] != made.lb {
+		t.Errorf("an admin sees %v", got)
+	}
+}
+
+// TestQuota shows that both faces have the same quotas, each in its words.
+func TestQuota(t *testing.T) {
+	s := newSite(t)
+	s.as("admin").do(http.MethodPut, "/load-balancer/v2/lbaas/quotas/"+mine, object{"quota": object{"loadbalancer": 1, "healthmonitor": 0}})
+	made := s.make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": s.subnet})["id"].(string)
+	pool := s.make("/pools", "pool", object{"loadbalancer_id": made, "protocol": "TCP", "lb_algorithm": "SOURCE_IP"})["id"].(string)
+	for path, test := range map[string]struct {
+		body object
+		want [2]string
+	}{
+		"/loadbalancers":  {object{"loadbalancer": object{"vip_subnet_id": s.subnet}}, [2]string{"OverQuota", "Quota exceeded for resources: ['loadbalancer']."}},
+		"/healthmonitors": {object{"healthmonitor": object{"pool_id": pool, "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}}, [2]string{"OverQuota", "Quota exceeded for resources: ['healthmonitor']."}},
+	} {
+		a := s.old(http.MethodPost, path, test.body)
+		if diff := cmp.Diff(test.want, a.fault()); diff != "" || a.code != http.StatusConflict {
+			t.Errorf("%s: %d (-want +got):\n%s", path, a.code, diff)
+		}
+	}
+}
