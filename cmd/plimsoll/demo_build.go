@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsecurity"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
@@ -56,7 +57,10 @@ func (d *demo) makeNetworks(ctx context.Context) (err error) {
 }
 
 func (d *demo) makeNetwork(ctx context.Context, name, cidr string) (demoNetwork, error) {
-	n, err := networks.Create(ctx, d.clients.network, networks.CreateOpts{Name: name}).Extract()
+	guarded := false // or the hosts' security group would have to let the load balancer in
+	n, err := networks.Create(ctx, d.clients.network, portsecurity.NetworkCreateOptsExt{
+		CreateOptsBuilder: networks.CreateOpts{Name: name}, PortSecurityEnabled: &guarded,
+	}).Extract()
 	if err != nil {
 		return demoNetwork{}, fmt.Errorf("network %s: %w", name, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsecurity"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
@@ -19,7 +20,9 @@ import (
 // has in it what it leads to.
 func (s *site) routedNetwork(t *testing.T, name, prefix, led string, behind ...string) (*harness.Net, *harness.Node) {
 	t.Helper()
-	made, err := networks.Create(t.Context(), s.Network, networks.CreateOpts{Name: name}).Extract()
+	made, err := networks.Create(t.Context(), s.Network, portsecurity.NetworkCreateOptsExt{ // the router has addresses of others
+		CreateOptsBuilder: networks.CreateOpts{Name: name}, PortSecurityEnabled: new(bool),
+	}).Extract()
 	if err != nil {
 		t.Fatal(err)
 	}
