@@ -12,7 +12,7 @@ import (
 	"plimsoll/lbaas"
 )
 
-// Each host that runs an engine is an agent to clients of old. Only admins look at agents.
+// Each host that runs an engine is an agent to clients of old, and has the host's id. Only admins look at agents.
 
 // hostingAgent answers the agent that has a load balancer; null where none has it for itself.
 func (a *api) hostingAgent(ctx context.Context, req *web.Request) (web.Reply, error) {
@@ -27,10 +27,13 @@ func (a *api) hostingAgent(ctx context.Context, req *web.Request) (web.Reply, er
 	if err != nil {
 		return web.Reply{}, err
 	}
+	loads, err := a.Store.HostLoads(ctx)
+	if err != nil {
+		return web.Reply{}, err
+	}
 	for _, h := range hosts {
 		if h.Name == lb.Host {
-			on, err := a.loadBalancersOf(ctx, h)
-			return web.Reply{Status: http.StatusOK, Body: view{"agent": a.agentView(h, len(on))}}, err
+			return web.Reply{Status: http.StatusOK, Body: view{"agent": a.agentView(h, loads[h.Name].LoadBalancers)}}, nil
 		}
 	}
 	return web.Reply{Status: http.StatusOK, Body: web.Raw{Type: "application/json", Data: []byte("null")}}, nil

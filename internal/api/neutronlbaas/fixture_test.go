@@ -67,12 +67,12 @@ func newSite(t testing.TB) *site {
 	s := &site{t: t, store: st, token: "member"}
 	s.network, s.subnet = s.makeNetwork("10.0.0.0/24")
 	faces := []provider.Face{haproxy.Face(), {Name: "noop", Aliases: []string{"Nothing.At.All"}}}
-	new := octavia.New(octavia.Config{
+	octaviaFace := octavia.New(octavia.Config{
 		Store: st, Networks: st, Auth: everybody(), Providers: faces, Host: "host-1", Certificates: octavia.AnyCertificate{},
 	})
-	old := neutronlbaas.New(neutronlbaas.Config{Store: st, Octavia: new, Auth: everybody(), Providers: faces})
+	old := neutronlbaas.New(neutronlbaas.Config{Store: st, Octavia: octaviaFace, Auth: everybody(), Providers: faces})
 	mux := http.NewServeMux()
-	mux.Handle("/load-balancer/", http.StripPrefix("/load-balancer", new))
+	mux.Handle("/load-balancer/", http.StripPrefix("/load-balancer", octaviaFace))
 	mux.Handle("/networking/", http.StripPrefix("/networking", old))
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)
