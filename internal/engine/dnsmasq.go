@@ -28,8 +28,8 @@ const dnsmasqRoot = "/run/plimsoll-engine"
 // dnsmasqConf is the name of the file that a dnsmasq is started with.
 const dnsmasqConf = "dnsmasq.conf"
 
-// young is for how long a dnsmasq must have run to be started again at once when it dies. One that dies sooner is left to the next plan.
-const young = 5 * time.Second
+// young is for how long a dnsmasq must have run to be started again at once when it dies. One that dies sooner waits for the rest of it.
+const young = 2 * time.Second
 
 // dnsmasqSpec is a dnsmasq as it is wanted.
 type dnsmasqSpec struct {
@@ -41,7 +41,7 @@ type dnsmasqSpec struct {
 	// files is what it reads again when it is told to (SIGHUP).
 	files map[string][]byte
 	// renew, which may be nil, tells whether a change of files needs a new process all the same.
-	renew func(file string, old, now []byte) bool
+	renew func(old, now map[string][]byte) bool
 }
 
 // servants are the dnsmasq processes that the engine looks after.
@@ -56,7 +56,6 @@ type servant struct {
 	spec    dnsmasqSpec
 	process *process // nil when there is none
 	since   time.Time
-	found   bool // it was there before us: what it has read of its files is not known
 }
 
 // dnsmasq makes sure that one dnsmasq of that name runs as it is wanted: it is started, told to read its files again, or replaced.
@@ -148,7 +147,7 @@ func (e *Engine) findServants() error {
 		return fmt.Errorf("list processes: %w", err)
 	}
 	for conf, pids := range confs {
-		s := &servant{found: true}
+		s := &servant{}
 		all[filepath.Base(filepath.Dir(conf))] = s
 		for _, pid := range pids {
 			p, err := holdProcess(pid, func(pid int) bool { return dnsmasqConfOf(pid) == conf })
@@ -220,44 +219,61 @@ func (e *Engine) matchDnsmasq(ctx context.Context, s *servant) error {
 	return e.startDnsmasq(ctx, s)
 }
 
-// stale tells whether the process that runs has read what it reads only once, and that is different now. The files are written
-// after it has ended, so they say what it runs with.
+// stale tells whether the process that runs cannot go on: what it reads only once is different now, its files change in a way that it does not
+// follow, or we were stopped while they changed. They are written after a process has ended, so they say what it runs with.
 func (e *Engine) stale(s *servant) bool {
 	text, err := e.dnsmasqText(s.spec)
 	old, readErr := os.ReadFile(e.dnsmasqPath(s.spec.name, dnsmasqConf))
 	if err != nil || readErr != nil || !bytes.Equal(old, text) {
 		return true
 	}
-	for file, now := range s.spec.files {
-		old, err := os.ReadFile(e.dnsmasqPath(s.spec.name, file))
-		if err != nil || s.spec.renew != nil && s.spec.renew(file, old, now) {
-			return true
-		}
+	if _, err := os.Stat(e.dnsmasqPath(s.spec.name, dnsmasqChanging)); !errors.Is(err, os.ErrNotExist) {
+		return true
 	}
-	return false
+	before, err := e.readDnsmasq(s.spec)
+	if err != nil {
+		return true
+	}
+	return !sameFiles(before, s.spec.files) && s.spec.renew != nil && s.spec.renew(before, s.spec.files)
 }
+
+// dnsmasqChanging is there while files change and the process was not told yet.
+const dnsmasqChanging = "changing"
+
+// readDnsmasq reads what a process was told to read.
+func (e *Engine) readDnsmasq(d dnsmasqSpec) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for file := range d.files {
+		text, err := os.ReadFile(e.dnsmasqPath(d.name, file))
+		if err != nil {
+			return nil, err
+		}
+		files[file] = text
+	}
+	return files, nil
+}
+
+func sameFiles(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
 
 // reloadDnsmasq tells a process to read its files again, where they have changed.
 func (e *Engine) reloadDnsmasq(s *servant) error {
-	changed := s.found
-	for file, text := range s.spec.files {
-		old, err := os.ReadFile(e.dnsmasqPath(s.spec.name, file))
-		if err == nil && bytes.Equal(old, text) {
-			continue
-		}
-		if err := e.writeDnsmasq(s.spec.name, file, text); err != nil {
+	d := s.spec
+	before, err := e.readDnsmasq(d)
+	if err == nil && sameFiles(before, d.files) {
+		return nil
+	}
+	if err := e.writeDnsmasq(d.name, dnsmasqChanging, nil); err != nil {
+		return err
+	}
+	for file, text := range d.files {
+		if err := e.writeDnsmasq(d.name, file, text); err != nil {
 			return err
 		}
-		changed = true
-	}
-	if !changed {
-		return nil
 	}
 	if err := s.process.signal(unix.SIGHUP); err != nil {
 		return err
 	}
-	s.found = false
-	return nil
+	return removeAll(e.dnsmasqPath(d.name, dnsmasqChanging))
 }
 
 // startDnsmasq writes the files and starts a process, which takes requests when this returns.
@@ -282,7 +298,7 @@ func (e *Engine) startDnsmasq(ctx context.Context, s *servant) error {
 	if err != nil {
 		return fmt.Errorf("start dnsmasq: %w", err)
 	}
-	s.process, s.since, s.found = p, time.Now(), false
+	s.process, s.since = p, time.Now()
 	e.watch(p, func() { e.dnsmasqDied(s, p) })
 	e.log.Debug("dnsmasq started", "name", d.name, "pid", p.PID)
 	return nil
@@ -314,7 +330,7 @@ func (e *Engine) layDnsmasq(d dnsmasqSpec) error {
 	if err := errors.Join(os.Chown(e.dnsmasqPath(d.name, ""), 0, gid), os.Chmod(e.dnsmasqPath(d.name, ""), 0o750)); err != nil {
 		return err
 	}
-	if err := removeAll(e.dnsmasqPath(d.name, "pid")); err != nil {
+	if err := errors.Join(removeAll(e.dnsmasqPath(d.name, "pid")), removeAll(e.dnsmasqPath(d.name, dnsmasqChanging))); err != nil {
 		return err
 	}
 	for file, text := range d.files {
@@ -402,24 +418,38 @@ func (s *servant) stop() error {
 	return nil
 }
 
-// dnsmasqDied starts one again that ended by itself.
+// dnsmasqDied starts one again that ended by itself; later, when it had not run for long.
 func (e *Engine) dnsmasqDied(s *servant, p *process) {
 	if p.expected.Load() || e.life.Err() != nil {
 		return
 	}
+	name, wait := s.died(p)
+	if name == "" {
+		return
+	}
+	e.log.Warn("dnsmasq ended", "name", name, "pid", p.PID)
+	if !pause(e.life, wait) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil || s.spec.name == "" {
+		return // somebody else has seen to it
+	}
+	if err := e.matchDnsmasq(e.life, s); err != nil {
+		e.log.Warn("dnsmasq not started again", "name", name, "err", err)
+	}
+}
+
+// died notes the end of a process. It answers "" when that is nobody's concern any more.
+func (s *servant) died(p *process) (name string, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != p {
-		return
+		return "", 0
 	}
 	s.process = nil
-	e.log.Warn("dnsmasq ended", "name", s.spec.name, "pid", p.PID)
-	if s.spec.name == "" || time.Since(s.since) < young {
-		return
-	}
-	if err := e.matchDnsmasq(e.life, s); err != nil {
-		e.log.Warn("dnsmasq not started again", "name", s.spec.name, "err", err)
-	}
+	return s.spec.name, max(0, young-time.Since(s.since))
 }
 
 // purgeDnsmasqs ends all that are of this instance and removes their files.

@@ -48,12 +48,13 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 			continue
 		}
 		group.Go(func() error {
-			if err := e.applyDhcp(ctx, d); err != nil {
+			switch err := e.applyDhcp(ctx, d); {
+			case err == nil:
+				e.settle(kindDhcp, d.GetNetworkId(), d)
+			case !errors.Is(err, errNotPlugged): // its binding says why; the plan comes again when it is
 				e.unsettle(kindDhcp, d.GetNetworkId())
 				fail(d.GetNetworkId(), err)
-				return nil
 			}
-			e.settle(kindDhcp, d.GetNetworkId(), d)
 			return nil
 		})
 	}
@@ -68,6 +69,9 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 	return failures
 }
 
+// errNotPlugged means that the port of a server is not there yet.
+var errNotPlugged = errors.New("its port is not plugged")
+
 // applyDhcp makes one server what the plan says. Options of ports that dnsmasq does not know are told of; the rest is served.
 func (e *Engine) applyDhcp(ctx context.Context, d *enginepb.Dhcp) error {
 	r, err := renderDhcp(d, e.config.DHCP, func(file string) string { return e.dnsmasqPath(dhcpPrefix+d.GetNetworkId(), file) })
@@ -75,9 +79,8 @@ func (e *Engine) applyDhcp(ctx context.Context, d *enginepb.Dhcp) error {
 		return err
 	}
 	netns := network.DHCPNetNS + d.NetworkId
-	// Its port may be plugged later: dnsmasq waits for the link.
-	if _, err := e.host.EnsureNamespace(netns); err != nil {
-		return err
+	if !linux.HasLink(netns, linux.TapName(d.PortId)) {
+		return errNotPlugged
 	}
 	err = e.dnsmasq(ctx, dnsmasqSpec{name: dhcpPrefix + d.NetworkId, netns: netns, conf: r.conf, files: r.files, renew: lostHost})
 	return errors.Join(append(r.refused, err)...)
@@ -101,17 +104,17 @@ func (e *Engine) removeDhcp(networkID string) error {
 	return nil
 }
 
-// lostHost tells whether hosts went away, or have other addresses: dnsmasq keeps an address for whom it has leased it to, whatever its files
-// say, until it is started anew.
-func lostHost(file string, old, now []byte) bool {
-	if file != dhcpHosts {
-		return false
+// lostHost tells whether a change of files needs a new process. dnsmasq keeps an address for whom it has leased it to, whatever its files
+// say, until it is started anew. And where hosts have tags, it does not survive that it reads them again once one has a lease (2.86 to 2.90).
+func lostHost(old, now map[string][]byte) bool {
+	if bytes.Contains(old[dhcpHosts], []byte(",set:")) {
+		return true
 	}
 	there := map[string]bool{}
-	for line := range bytes.Lines(now) {
+	for line := range bytes.Lines(now[dhcpHosts]) {
 		there[string(line)] = true
 	}
-	for line := range bytes.Lines(old) {
+	for line := range bytes.Lines(old[dhcpHosts]) {
 		if !there[string(line)] {
 			return true
 		}
@@ -367,21 +370,31 @@ func (w *dhcpWriter) host(h *enginepb.DhcpHost) error {
 		}
 	}
 	if len(ends) == 0 {
-		ends = []string{""} // only its options
+		ends = []string{""} // it has options only
 	}
-	name := ""
+	start := mac
+	if w.extras(h) {
+		start += ",set:" + h.PortId
+	}
 	if h.Name != "" {
-		name = "," + h.Name
+		start += "," + h.Name
 	}
 	for _, end := range ends {
-		fmt.Fprintf(&w.hosts, "%s,set:%s%s%s\n", mac, h.PortId, name, end)
+		w.hosts.WriteString(start + end + "\n")
 	}
+	return nil
+}
+
+// extras writes the options of a port, and tells whether there are any.
+func (w *dhcpWriter) extras(h *enginepb.DhcpHost) (any bool) {
 	for _, o := range h.Options {
 		if err := w.extra(h.PortId, o); err != nil {
 			w.refused = append(w.refused, fmt.Errorf("option %q of port %s: %w", o.GetName(), h.PortId, err))
+			continue
 		}
+		any = true
 	}
-	return nil
+	return any
 }
 
 func plainLabel(s string) bool {

@@ -166,6 +166,17 @@ func HasNamespace(name string) bool {
 	return true
 }
 
+// HasLink tells whether a named namespace is there and has a link of that name.
+func HasLink(namespace, link string) bool {
+	links, err := linksIn(namespace)
+	if err != nil {
+		return false
+	}
+	defer links.Close()
+	_, err = links.LinkByName(link)
+	return err == nil
+}
+
 // Inside tells whether a process runs in the named namespace: one that outlived its namespace's name does not run in
 // the next of that name.
 func Inside(name string, pid int) bool {
