@@ -222,6 +222,22 @@ dhcp-range=2001:db8:d::,ra-stateless,64,24h
 	}
 }
 
+// TestNotAllIsAdvertised has one thing that cannot be advertised among others.
+func TestNotAllIsAdvertised(t *testing.T) {
+	got, err := advertisingConf(&enginepb.Router{Advertisements: []*enginepb.Advertisement{
+		{PortId: "aaaaaaaa-1111", Mode: "dhcpv6-stateful", Prefixes: []string{"2001:db8::/56", "2001:db8:1::/64"}, DnsServers: []string{"x"}},
+		{PortId: "bbbbbbbb-2222", Mode: "x", Prefixes: []string{"2001:db8:2::/64"}},
+	}})
+	for _, want := range []string{"no range of 56 bits", `"x" is no IPv6 address`, `"x" is no mode`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("advertisingConf = %v, want %s", err, want)
+		}
+	}
+	if text := string(got); !strings.Contains(text, "dhcp-range=2001:db8:1::,static,64,24h") || strings.Contains(text, "bbbbbbbb") {
+		t.Errorf("configuration:\n%s", text)
+	}
+}
+
 // FuzzAdvertisingConf wants that whatever a message says, only what was meant reaches dnsmasq.
 func FuzzAdvertisingConf(f *testing.F) {
 	f.Add("aaaaaaaa-1111", "slaac", "2001:db8::/64", "2001:db8::53")
@@ -232,7 +248,7 @@ func FuzzAdvertisingConf(f *testing.F) {
 		}
 		conf, err := advertisingConf(&enginepb.Router{Advertisements: []*enginepb.Advertisement{
 			{PortId: port, Mode: mode, Prefixes: []string{prefix}, DnsServers: []string{server}}}})
-		if err == nil && strings.Count(string(conf), "\n") != 11 {
+		if n := strings.Count(string(conf), "\n"); n > 11 || err == nil && n != 11 {
 			t.Errorf("other lines than those that were meant:\n%s", conf)
 		}
 	})

@@ -56,13 +56,9 @@ func (e *Engine) applyRouters(ctx context.Context, plan *enginepb.HostPlan) []*e
 	return failures
 }
 
-// applyRouter makes one router what its message says.
+// applyRouter makes one router what its message says. What it cannot advertise keeps nothing from being forwarded.
 func (e *Engine) applyRouter(ctx context.Context, r *enginepb.Router) error {
 	want, err := parseRouter(r)
-	if err != nil {
-		return err
-	}
-	conf, err := advertisingConf(r)
 	if err != nil {
 		return err
 	}
@@ -76,7 +72,8 @@ func (e *Engine) applyRouter(ctx context.Context, r *enginepb.Router) error {
 		return err
 	}
 	e.routers[r.Id] = routerTable{r, generation}
-	return e.advertise(ctx, r.Id, conf)
+	conf, err := advertisingConf(r)
+	return errors.Join(err, e.advertise(ctx, r.Id, conf))
 }
 
 // ensureRouter keeps plugs away: one that goes must not take the namespace with it now.
@@ -115,10 +112,12 @@ func (e *Engine) stopRouter(id string) error {
 		return nil
 	}
 	e.unsettle(kindRouter, id)
-	if err := e.host.RemoveNamespace(netns); err != nil && !errors.Is(err, linux.ErrForeign) {
-		return err
+	err := e.host.RemoveNamespace(netns)
+	if errors.Is(err, linux.ErrForeign) { // another instance may have many
+		e.settle(kindRouter, id, stopped)
+		return nil
 	}
-	return nil
+	return err
 }
 
 // parseRouter refuses what no kernel could be given.

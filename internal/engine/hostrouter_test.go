@@ -439,14 +439,9 @@ func TestBadRouters(t *testing.T) {
 		"bad: fixed":            {ExternalPortId: id(), Floatings: []*enginepb.Floating{{Address: floatingA, Fixed: "0.0.0.0"}}},
 		"bad: floating twice": {ExternalPortId: id(), Floatings: []*enginepb.Floating{
 			{Address: floatingA, Fixed: stationA}, {Address: floatingA, Fixed: stationB}}},
-		"bad: route":       {Routes: []*enginepb.Route{{Destination: "x", NextHop: stationA}}},
-		"bad: next hop":    {Routes: []*enginepb.Route{{Destination: "10.0.0.0/8"}}},
-		"bad: hop's kind":  {Routes: []*enginepb.Route{{Destination: "10.0.0.0/8", NextHop: "2001:db8::1"}}},
-		"bad: mode":        {Advertisements: []*enginepb.Advertisement{{PortId: id(), Mode: "x"}}},
-		"bad: prefix":      {Advertisements: []*enginepb.Advertisement{{PortId: id(), Mode: "slaac", Prefixes: []string{"10.0.0.0/24"}}}},
-		"bad: long prefix": {Advertisements: []*enginepb.Advertisement{{PortId: id(), Mode: "slaac", Prefixes: []string{"2001:db8::/80"}}}},
-		"bad: server": {Advertisements: []*enginepb.Advertisement{{PortId: id(), Mode: "slaac", Prefixes: []string{"2001:db8::/64"},
-			DnsServers: []string{"2001:db8::1\nport=53"}}}},
+		"bad: route":      {Routes: []*enginepb.Route{{Destination: "x", NextHop: stationA}}},
+		"bad: next hop":   {Routes: []*enginepb.Route{{Destination: "10.0.0.0/8"}}},
+		"bad: hop's kind": {Routes: []*enginepb.Route{{Destination: "10.0.0.0/8", NextHop: "2001:db8::1"}}},
 	} {
 		r.Id = id()
 		good := &enginepb.Router{Id: id()}
@@ -460,6 +455,11 @@ func TestBadRouters(t *testing.T) {
 		if !linux.HasNamespace("qrouter-" + good.Id) {
 			t.Errorf("%s: the good router is not there", name)
 		}
+	}
+	silent := &enginepb.Router{Id: id(), Advertisements: []*enginepb.Advertisement{{PortId: id(), Mode: "slaac", Prefixes: []string{"10.0.0.0/24"}}}}
+	reply, err := w.client.ApplyHost(t.Context(), &enginepb.HostPlan{Routers: []*enginepb.Router{silent}})
+	if err != nil || len(reply.Failures) != 1 || !linux.HasNamespace("qrouter-"+silent.Id) {
+		t.Errorf("a router that cannot advertise: ApplyHost = %v, %v", reply, err)
 	}
 	w.applyHost()
 }
