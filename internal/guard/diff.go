@@ -248,7 +248,9 @@ func (s State) change(c Change) {
 		t.Chains[c.Name] = is
 	case AddElements, DeleteElements:
 		is := t.Sets[c.Name]
-		is.Elements = maps.Clone(is.Elements)
+		if is.Elements = maps.Clone(is.Elements); is.Elements == nil {
+			is.Elements = map[Key]Value{}
+		}
 		for k, v := range c.Elements {
 			if is.Elements[k] = v; c.Op == DeleteElements {
 				delete(is.Elements, k)
