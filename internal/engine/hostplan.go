@@ -116,6 +116,9 @@ func (e *Engine) applyPlan(ctx context.Context, plan *enginepb.HostPlan) []*engi
 	} {
 		failures = append(failures, apply(ctx, plan)...)
 	}
+	if id := failpoint.Value("engine.hostFailure"); id != "" {
+		failures = append(failures, &enginepb.HostFailure{ObjectId: id, Reason: "a test wants it to fail"})
+	}
 	slices.SortStableFunc(failures, func(a, b *enginepb.HostFailure) int { return cmp.Compare(a.ObjectId, b.ObjectId) })
 	return failures
 }
