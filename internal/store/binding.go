@@ -185,7 +185,7 @@ func (r *portRow) note(reason string) (moved bool) {
 }
 
 func (s *Store) hintAll(hints []Hint) {
-	for _, h := range hints {
+	for _, h := range slices.Compact(hints) {
 		s.hint(h)
 	}
 }

@@ -120,7 +120,7 @@ func TestFloatingIPRoundTrip(t *testing.T) {
 		c := newCloud(t, s)
 		p := c.port()
 		c.settle()
-		want := c.float(&network.FloatingIP{Description: "d", PortID: p.ID, Tags: []string{"b"}, Address: netip.MustParseAddr("172.24.4.9")})
+		want := c.float(&network.FloatingIP{Description: "d", PortID: p.ID, Tags: []string{"b"}, Address: netip.MustParseAddr("172.24.4.99")})
 		if want.RouterID != c.router.ID || want.FixedAddress != p.FixedIPs[0].Address {
 			t.Errorf("the floating address stands for %s by %s", want.FixedAddress, want.RouterID)
 		}
@@ -143,7 +143,7 @@ func TestFloatingIPRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		like := []netip.Prefix{netip.PrefixFrom(c.router.Gateway.FixedIPs[0].Address, 24), netip.MustParsePrefix("172.24.4.9/32")}
+		like := []netip.Prefix{netip.PrefixFrom(c.router.Gateway.FixedIPs[0].Address, 24), netip.MustParsePrefix("172.24.4.99/32")}
 		if diff := cmp.Diff(like, plan.Addresses, addresses); diff != "" {
 			t.Errorf("the gateway's addresses (-want +got):\n%s", diff)
 		}
