@@ -31,6 +31,8 @@ func TestFirstLoadBalancer(t *testing.T) { runPage(t, "first-load-balancer.md") 
 
 func TestKeyManager(t *testing.T) { runPage(t, "key-manager.md") }
 
+func TestSmallCloud(t *testing.T) { runPage(t, "small-cloud.md") }
+
 // TestAvi runs the rehearsal at the end of the page, against an emulated controller.
 func TestAvi(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package neutron
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -348,6 +349,26 @@ func serviceKeeps(a *identity.Actor, before, after *network.Port) error {
 	return e
 }
 
+// balancerKeeps keeps the port of a load balancer from being deleted while the load balancer is there. One whose load balancer is not
+// there any more, or is of another service, is an admin's to clear away.
+func (s *service) balancerKeeps(ctx context.Context, a *identity.Actor, p *network.Port) error {
+	if p.DeviceOwner != network.OwnerLoadBalancer {
+		return nil
+	}
+	kept := network.ServicePortInUse(p.ID, "has device owner "+p.DeviceOwner)
+	if !a.Admin() {
+		return kept
+	}
+	_, err := s.store.LoadBalancer(ctx, strings.TrimPrefix(p.DeviceID, "lb-"))
+	switch {
+	case errors.Is(err, lbaas.NotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return kept
+}
+
 // sameIPs tells whether the wanted addresses are those that the port has.
 func sameIPs(have, want []network.FixedIP) bool {
 	return slices.EqualFunc(have, want, func(h, w network.FixedIP) bool {
@@ -369,15 +390,14 @@ func (s *service) retagPort(ctx context.Context, a *identity.Actor, id string, f
 	return p.Tags, nil
 }
 
-// deletePort deletes a port of the actor's, or one in a network of its. Ports of load balancers go with them; an admin may
-// clear one away.
+// deletePort deletes a port of the actor's, or one in a network of its. Ports of load balancers go with them.
 func (s *service) deletePort(ctx context.Context, a *identity.Actor, id string) error {
 	p, err := s.portSeen(ctx, a, id)
 	if err != nil {
 		return err
 	}
-	if p.DeviceOwner == network.OwnerLoadBalancer && !a.Admin() {
-		return network.ServicePortInUse(id, "has device owner "+p.DeviceOwner)
+	if err := s.balancerKeeps(ctx, a, p); err != nil {
+		return err
 	}
 	if err := s.ownFloating(ctx, a, id); err != nil {
 		return err
