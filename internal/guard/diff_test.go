@@ -163,3 +163,23 @@ func TestZones(t *testing.T) {
 		t.Errorf("a zone without tables: %v", changes)
 	}
 }
+
+func TestFreed(t *testing.T) {
+	port := func(bridge string, addresses ...string) Port {
+		p := Port{Bridge: bridge}
+		for _, a := range addresses {
+			p.Pairs = append(p.Pairs, Pair{Addresses: netip.MustParsePrefix(a)})
+		}
+		return p
+	}
+	before := []Port{port("a", "10.0.0.1/32", "10.0.0.2/32", "10.1.0.0/16", "2001:db8::1/128"), port("b", "10.0.0.1/32", "10.0.0.3/32")}
+	after := []Port{port("a", "10.0.0.2/32"), port("b", "10.0.0.0/31", "2001:db8::1/128")}
+	one, three, six := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("2001:db8::1")
+	want := map[string]map[netip.Addr]bool{"a": {one: true, six: true}, "b": {three: true}}
+	if diff := cmp.Diff(want, Freed(before, after), sameStates...); diff != "" {
+		t.Errorf("Freed (-want +got):\n%s", diff)
+	}
+	if freed := Freed(after, after); len(freed) > 0 {
+		t.Errorf("no change frees %v", freed)
+	}
+}

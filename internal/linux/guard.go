@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -34,14 +35,22 @@ func GuardTable(instance string) string { return "plimsoll-" + instance }
 func (h *Host) guardTable() string { return GuardTable(strings.TrimPrefix(h.stamp, "plimsoll:")) }
 
 // SetGuards has the kernel guard ports, and nothing else that was guarded: links that are there still let nothing pass. Ports need not be
-// plugged yet. Connections that were let through go on. It may be called again with the same.
+// plugged yet. Connections that were let through go on, but for those of addresses that no port has any more. It may be called again with the
+// same.
 func (h *Host) SetGuards(ports []guard.Port, groups []guard.Group) error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.wanted, g.planned = guard.Wanted{Ports: ports, Groups: groups}, true
+	freed := guard.Freed(g.wanted.Ports, ports)
+	zones := map[uint16]map[netip.Addr]bool{}
+	for bridge, addresses := range freed {
+		if z := g.state.Zone(bridge); z != 0 {
+			zones[z] = addresses
+		}
+	}
+	g.wanted, g.planned = guard.Wanted{Ports: ports, Groups: groups, Closed: g.wanted.Closed}, true
 	_, err := h.converge()
-	if err != nil {
+	if err = errors.Join(err, forgetAddresses(zones)); err != nil {
 		return fmt.Errorf("set guards: %w", err)
 	}
 	return nil

@@ -612,3 +612,40 @@ func TestGuardLeavesOthersAlone(t *testing.T) {
 		t.Errorf("%d packets were dropped, and now %d", before, after)
 	}
 }
+
+// TestGuardForgetsAddresses wants what was let through to an address not to be let through to its next owner.
+func TestGuardForgetsAddresses(t *testing.T) {
+	y := newYard(t)
+	outside, one := y.station(1, false), y.station(2, true, "g")
+	y.groups = []guard.Group{{ID: "g", Rules: append(egress(), ingress(false, 17, 53, 53), ingress(true, 17, 53, 53))}, {ID: "none"}}
+	y.apply()
+	var conns []net.Conn
+	for _, c := range []call{names, names6} {
+		conn, err := outside.dial(one.at(c.six), c, answered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if err := exchange(conn, 8, answered); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	y.ports[0].Groups = []string{"none"}
+	y.apply()
+	for _, c := range conns {
+		if err := exchange(c, 8, answered); err != nil {
+			t.Errorf("the flow of %s is cut: %v", c.RemoteAddr(), err)
+		}
+	}
+	guarded := y.ports
+	y.ports = nil
+	y.apply()
+	y.ports = guarded
+	y.apply()
+	for _, c := range conns {
+		if err := exchange(c, 8, unanswered); err == nil {
+			t.Errorf("the flow of %s goes on", c.RemoteAddr())
+		}
+	}
+}

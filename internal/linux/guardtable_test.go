@@ -183,3 +183,17 @@ func randomGuards(t *rapid.T) (w guard.Wanted) {
 	}
 	return w
 }
+
+// FuzzGuardAnswers wants whatever a kernel answers to be read or refused.
+func FuzzGuardAnswers(f *testing.F) {
+	f.Add(int(guard.LinkFour), []byte{})
+	f.Add(int(guard.MarkToChain), []byte{12, 0, 1, 128, 8, 0, 1, 0, 1, 2, 3, 4})
+	f.Fuzz(func(_ *testing.T, kind int, b []byte) {
+		_, _, _ = parseGuardElement(guard.Kind(kind), b)
+		_, _ = parseZonedFlow(b)
+		if a, err := parseAttributes(b); err == nil {
+			_, _ = readHook(a)
+			_ = readKind(a)
+		}
+	})
+}
