@@ -239,6 +239,7 @@ func TestRouter(t *testing.T) {
 	t.Run("changes in place", func(t *testing.T) { r.changesInPlace(t) })
 	t.Run("a floating address moves", func(t *testing.T) { r.floatingMoves(t) })
 	t.Run("extra routes", func(t *testing.T) { r.extraRoutes(t) })
+	t.Run("a gateway that the plan does not know", func(t *testing.T) { r.unknownGateway(t) })
 	t.Run("no translation", func(t *testing.T) { r.untranslated(t) })
 	t.Run("the engine starts anew", func(t *testing.T) { r.restarts(t) })
 	t.Run("a reboot", func(t *testing.T) { r.reboots(t) })
@@ -259,7 +260,6 @@ func (r *routed) changesInPlace(t *testing.T) {
 	for _, change := range []func(p *enginepb.Port){
 		func(p *enginepb.Port) { p.Addresses = append(p.Addresses, "10.0.7.1/24") },
 		func(p *enginepb.Port) { p.Mtu = 1400 },
-		func(p *enginepb.Port) { p.Guarded = true },
 		func(p *enginepb.Port) { *p = *proto.CloneOf(r.inner) },
 	} {
 		p := proto.CloneOf(r.inner)
@@ -322,6 +322,19 @@ func (r *routed) extraRoutes(t *testing.T) {
 	if err != nil || len(reply.Failures) != 1 || reply.Failures[0].ObjectId != router.Id || !strings.Contains(reply.Failures[0].Reason, "192.0.2.0/24 by 172.16.0.1") {
 		t.Errorf("ApplyHost with a route to nowhere = %v, %v", reply, err)
 	}
+	r.applyHost(r.router)
+	r.everyWay(t)
+}
+
+// unknownGateway has a link to the outside that is plugged before the plan says so: no address of the inside is seen there.
+func (r *routed) unknownGateway(t *testing.T) {
+	run(t, "ip", "-n", r.spaces[upstream], "route", "add", "10.0.0.0/16", "via", gateway)
+	defer run(t, "ip", "-n", r.spaces[upstream], "route", "del", "10.0.0.0/16")
+	router := proto.CloneOf(r.router)
+	router.ExternalPortId, router.Snat4, router.Floatings = "", "", nil
+	r.applyHost(router)
+	r.silent(stationB, upstream)
+	r.hears(stationA, neighbour, stationA+" asks "+neighbour)
 	r.applyHost(r.router)
 	r.everyWay(t)
 }
@@ -427,6 +440,49 @@ func TestRoutersStayApart(t *testing.T) {
 	}
 	a.everyWay(t)
 	b.silent(stationA, neighbour)
+}
+
+// TestRoutersInAnyOrder plugs and unplugs while plans come and go; in the end all is as was asked for last.
+func TestRoutersInAnyOrder(t *testing.T) {
+	w := newWorld(t)
+	before := listing(t, w)
+	var routers []*enginepb.Router
+	ports := map[string]*enginepb.Port{}
+	for range 3 {
+		p := portIn(uuid.NewString(), "qr-", "10.0.0.1/24")
+		r := &enginepb.Router{Id: uuid.NewString(), InternalPortIds: []string{p.Id}}
+		routers, ports[r.Id] = append(routers, r), p
+	}
+	var group sync.WaitGroup
+	for _, r := range routers {
+		group.Go(func() {
+			for range 8 {
+				_, _ = w.client.Plug(t.Context(), &enginepb.PlugRequest{Port: ports[r.Id], Netns: "qrouter-" + r.Id})
+				_, _ = w.client.Unplug(t.Context(), &enginepb.UnplugRequest{PortId: ports[r.Id].Id})
+			}
+		})
+	}
+	group.Go(func() {
+		for i := range 16 {
+			if _, err := w.client.ApplyHost(t.Context(), &enginepb.HostPlan{Routers: routers[:i%4]}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	group.Wait()
+	w.applyHost(routers...)
+	for _, r := range routers {
+		w.plugAt("qrouter-"+r.Id, ports[r.Id])
+		out := run(t, "ip", "netns", "exec", "qrouter-"+r.Id, "sysctl", "-n", "net.ipv4.ip_forward") + run(t, "ip", "netns", "exec", "qrouter-"+r.Id, "nft", "list", "ruleset")
+		if !strings.HasPrefix(out, "1\n") || !strings.Contains(out, "chain through") {
+			t.Errorf("router %s:\n%s", r.Id, out)
+		}
+		w.unplug(ports[r.Id].Id)
+	}
+	w.applyHost()
+	if diff := cmp.Diff(before, listing(t, w)); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
 }
 
 func TestBadRouters(t *testing.T) {
