@@ -3,6 +3,7 @@ package neutron
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,27 @@ func (s *service) agentRoutes() []web.Route {
 		{Method: "GET", Path: "/v2.0/agents", Rule: "get_agent", Handle: r.handleList},
 		{Method: "GET", Path: "/v2.0/agents/{id}", Rule: "get_agent", Handle: r.handleShow},
 		{Method: "PUT", Path: "/v2.0/agents/{id}", Rule: "update_agent", Handle: r.handleUpdate},
+		{Method: "GET", Path: "/v2.0/agents/{id}/dhcp-networks", Rule: "get_dhcp-networks", Handle: s.networksOnAgent},
+		{Method: "GET", Path: "/v2.0/agents/{id}/l3-routers", Rule: "get_l3-routers", Handle: s.routersOnAgent},
+		{Method: "GET", Path: "/v2.0/networks/{id}/dhcp-agents", Rule: "get_dhcp-agents", Handle: s.agentOf("get_dhcp-agents", agentDHCP, s.hostOfNetwork)},
+		{Method: "GET", Path: "/v2.0/routers/{id}/l3-agents", Rule: "get_l3-agents", Handle: s.agentOf("get_l3-agents", agentL3, s.hostOfRouter)},
 	}
+}
+
+func (s *service) hostOfNetwork(ctx context.Context, id string) (string, error) {
+	n, err := s.store.Network(ctx, strings.ToValidUTF8(id, "?"))
+	if err != nil {
+		return "", err
+	}
+	return n.Host, nil
+}
+
+func (s *service) hostOfRouter(ctx context.Context, id string) (string, error) {
+	r, err := s.store.Router(ctx, strings.ToValidUTF8(id, "?"))
+	if err != nil {
+		return "", err
+	}
+	return r.Host, nil
 }
 
 func agentNotFound(id string) *lbaas.Error {
@@ -187,4 +208,78 @@ func pageOf(all []view, q store.Query) []view {
 		at = len(all)
 	}
 	return all[max(0, at-q.Limit):at]
+}
+
+// hostOfAgent is the host of an agent of that kind.
+func (s *service) hostOfAgent(ctx context.Context, req *web.Request, kind string) (*network.Host, error) {
+	id := strings.ToValidUTF8(req.PathValue("id"), "?")
+	if !req.Actor.Admin() {
+		return nil, agentNotFound(id) // who may not look at hosts is told no more of one that is there
+	}
+	hosts, err := s.store.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(hosts, func(h *network.Host) bool { return agentID(h, kind) == id })
+	if i < 0 {
+		return nil, agentNotFound(id)
+	}
+	return hosts[i], nil
+}
+
+// networksOnAgent lists the networks that a DHCP agent serves.
+func (s *service) networksOnAgent(ctx context.Context, req *web.Request) (web.Reply, error) {
+	h, err := s.hostOfAgent(ctx, req, agentDHCP)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	all, err := s.store.Networks(ctx, store.Query{})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	on := []view{}
+	for _, n := range all {
+		if n.Host == h.Name {
+			on = append(on, networkView(req.Actor, n).only(req.Query["fields"]))
+		}
+	}
+	return web.Reply{Status: http.StatusOK, Body: view{"networks": on}}, nil
+}
+
+// routersOnAgent lists the routers of an L3 agent.
+func (s *service) routersOnAgent(ctx context.Context, req *web.Request) (web.Reply, error) {
+	h, err := s.hostOfAgent(ctx, req, agentL3)
+	if err != nil {
+		return web.Reply{}, err
+	}
+	all, err := s.store.Routers(ctx, store.Query{})
+	if err != nil {
+		return web.Reply{}, err
+	}
+	on := []view{}
+	for _, r := range all {
+		if r.Host == h.Name {
+			on = append(on, routerView(req.Actor, r).only(req.Query["fields"]))
+		}
+	}
+	return web.Reply{Status: http.StatusOK, Body: view{"routers": on}}, nil
+}
+
+// agentOf answers the agent of a kind that an object has: of a network the one for DHCP, of a router the one that forwards.
+func (s *service) agentOf(rule, kind string, hostOf func(ctx context.Context, id string) (string, error)) func(context.Context, *web.Request) (web.Reply, error) {
+	return func(ctx context.Context, req *web.Request) (web.Reply, error) {
+		if !req.Actor.Admin() {
+			return web.Reply{}, disallowed(rule)
+		}
+		host, err := hostOf(ctx, req.PathValue("id"))
+		if err != nil {
+			return web.Reply{}, err
+		}
+		all, err := s.allAgents(ctx, req.Actor)
+		if err != nil {
+			return web.Reply{}, err
+		}
+		all = slices.DeleteFunc(all, func(v view) bool { return v["agent_type"] != kind || v["host"] != host })
+		return web.Reply{Status: http.StatusOK, Body: view{"agents": listed(all)}}, nil
+	}
 }
