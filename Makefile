@@ -11,8 +11,8 @@ GO ?= go
 GOLANGCI_VERSION := 2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-RUN_PACKAGES := haproxy nftables iproute2
-TEST_PACKAGES := $(RUN_PACKAGES) curl gcc libc6-dev postgresql mariadb-server python3-openstackclient python3-octaviaclient python3-barbicanclient python3-openstacksdk python3-neutronclient
+RUN_PACKAGES := haproxy nftables iproute2 dnsmasq-base
+TEST_PACKAGES := $(RUN_PACKAGES) isc-dhcp-client curl gcc libc6-dev postgresql mariadb-server python3-openstackclient python3-octaviaclient python3-barbicanclient python3-openstacksdk python3-neutronclient
 
 # apt installs those of its arguments that are not there.
 define apt

@@ -69,7 +69,7 @@ func (a *attacher) attach(ctx context.Context) error {
 
 // right tells whether an engine is what start would start.
 func (a *attacher) right(e *enginepb.HelloReply) bool {
-	return e.GetBinary() == a.digest && e.GetInstance() == a.instance && e.GetHost() == a.options.host
+	return e.GetBinary() == a.digest && e.GetInstance() == a.instance && e.GetHost() == a.options.host && e.GetOptions() == a.options.uplink.text()
 }
 
 // start starts a supervisor in a session of its own, so that what ends the server leaves it alone.

@@ -82,6 +82,7 @@ func tell(out io.Writer, findings []finding) error {
 func examine(ctx context.Context, stateDir, address string) []finding {
 	return []finding{
 		examineHAProxy(ctx),
+		examineDnsmasq(ctx),
 		examineProgram("ip", "iproute2", "to look into network namespaces"),
 		examineProgram("nft", "nftables", "to look at packet filters"),
 		examineRights(),
@@ -132,6 +133,21 @@ func judgeHAProxy(path, text string) finding {
 		f.verdict, f.remedy = fine, ""
 	}
 	return f
+}
+
+// examineDnsmasq looks for the program that serves DHCP. Load balancers do without.
+func examineDnsmasq(ctx context.Context) finding {
+	path, err := findProgram("dnsmasq")
+	if err != nil {
+		return finding{warn, "dnsmasq", err.Error() + "; networks have no DHCP, and no router advertisements, without it", "make deps, or: apt install dnsmasq-base"}
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	first, _, _ := strings.Cut(string(out), "\n")
+	words := strings.Fields(first)
+	if err != nil || len(words) < 3 {
+		return finding{warn, "dnsmasq", path + " tells no version", "apt install dnsmasq-base"}
+	}
+	return finding{verdict: fine, what: "dnsmasq", detail: "version " + words[2] + " at " + path}
 }
 
 func examineProgram(name, pkg, use string) finding {

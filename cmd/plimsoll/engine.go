@@ -22,6 +22,7 @@ type engineOptions struct {
 	logFile   string
 	supervise bool
 	debug     bool
+	uplink    uplinkOptions
 }
 
 func engineCommand() *cobra.Command {
@@ -46,6 +47,7 @@ beside a server that runs without root. What it made goes on without it; "plimso
 	cmd.Flags().StringVar(&o.logFile, "log-file", "", "log to this file, of bounded size, instead of stderr")
 	cmd.Flags().BoolVar(&o.supervise, "supervise", false, "run the engine as a child and start it again when it dies")
 	cmd.Flags().BoolVar(&o.debug, "debug", false, "log every step")
+	o.uplink.flags(cmd)
 	return cmd
 }
 
@@ -108,8 +110,17 @@ func prepareEngine(o engineOptions, dir *statedir.Dir) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	uplinks, err := o.uplink.uplinks()
+	if err != nil {
+		return nil, err
+	}
+	dhcp, err := o.uplink.dhcp()
+	if err != nil {
+		return nil, err
+	}
 	return engine.New(engine.Config{
 		StateDir: dir.Path(), Instance: instance, Host: host, ClientUID: uid, Version: version, Log: o.log(),
+		Uplinks: uplinks, DHCP: dhcp, Options: o.uplink.text(),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -158,14 +159,12 @@ func listen(ctx context.Context, api config.API) (net.Listener, error) {
 // privileged does what only root can do and gives root's rights up. Without them it says what will be missing.
 func privileged(ctx context.Context, c config.Config, dir *statedir.Dir, user statedir.User, log *slog.Logger) error {
 	if os.Geteuid() != 0 {
-		if _, err := hello(ctx, dir); err != nil {
-			log.Warn("no engine answers: load balancers stay pending until one does; start serve as root, or run the command",
-				"command", "sudo plimsoll engine --supervise --state-dir "+dir.Path(), "err", err)
-		}
+		unprivileged(ctx, c, dir, log)
 		return nil
 	}
 	options := engineOptions{
 		stateDir: dir.Path(), host: c.Host, clientUID: user.UID, logFile: dir.EngineLog(), debug: c.Debug,
+		uplink: uplinksOf(c.Network),
 	}
 	a, err := newAttacher(dir, options, log)
 	if err != nil {
@@ -182,4 +181,18 @@ func privileged(ctx context.Context, c config.Config, dir *statedir.Dir, user st
 	}
 	log.Info("running without root's rights", "user", user.Name)
 	return nil
+}
+
+// unprivileged says what a server lacks that can start no engine: one, or one that knows what the configuration says of the host.
+func unprivileged(ctx context.Context, c config.Config, dir *statedir.Dir, log *slog.Logger) {
+	uplink := uplinksOf(c.Network)
+	command := strings.Join(append([]string{"sudo plimsoll engine --supervise --state-dir", dir.Path()}, uplink.arguments()...), " ")
+	switch found, err := hello(ctx, dir); {
+	case err != nil:
+		log.Warn("no engine answers: load balancers stay pending until one does; start serve as root, or run the command",
+			"command", command, "err", err)
+	case found.GetOptions() != uplink.text():
+		log.Warn("the engine was started with other options of networks than the configuration has; start it again with the command",
+			"command", command, "options", found.GetOptions())
+	}
 }

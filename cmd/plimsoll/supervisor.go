@@ -54,7 +54,7 @@ func (o engineOptions) childArguments() []string {
 	if o.debug {
 		args = append(args, "--debug")
 	}
-	return args
+	return append(args, o.uplink.arguments()...)
 }
 
 // childOutput is where an engine's last words go when it panics.

@@ -28,10 +28,10 @@ func (s *Server) Instance() string {
 }
 
 // Leftovers says what there is on the host that carries the server's stamp: namespaces, links and bridges, nft tables,
-// and the processes of the data plane. The server itself and its engine do not count.
+// files of DHCP servers, and the processes of the data plane. The server itself and its engine do not count.
 func (s *Server) Leftovers() []string {
 	return slices.DeleteFunc(leftovers(s.Instance(), s.StateDir), func(what string) bool {
-		return strings.HasPrefix(what, "process ") && !strings.Contains(what, "haproxy")
+		return strings.HasPrefix(what, "process ") && !strings.Contains(what, "haproxy") && !strings.Contains(what, "dnsmasq")
 	})
 }
 
@@ -40,17 +40,26 @@ func leftovers(instance, stateDir string) []string {
 		return processes(stateDir)
 	}
 	stamp := "plimsoll:" + instance
-	left := slices.Concat(links(stamp), namespaces(stamp), processes(stateDir))
+	left := slices.Concat(links(stamp), namespaces(stamp), processes(stateDir), processes(dnsmasqDir(instance)))
+	if files, err := os.ReadDir(dnsmasqDir(instance)); err == nil && len(files) > 0 {
+		left = append(left, "files in "+dnsmasqDir(instance))
+	}
 	if rules, err := exec.CommandContext(context.Background(), "nft", "list", "ruleset").Output(); err == nil && bytes.Contains(rules, []byte(instance)) {
 		left = append(left, "nft tables")
 	}
 	return left
 }
 
+// dnsmasqDir is where the engine keeps the files of its dnsmasq processes.
+func dnsmasqDir(instance string) string { return filepath.Join("/run/plimsoll-engine", instance) }
+
 // sweep removes what a purge that failed left behind.
 func (s *Server) sweep() {
 	for range 10 { // a supervisor may be starting what it supervises
 		all := processesOf(s.StateDir)
+		if s.Instance() != "" {
+			all = append(all, processesOf(dnsmasqDir(s.Instance()))...)
+		}
 		for _, p := range all {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
@@ -62,6 +71,7 @@ func (s *Server) sweep() {
 	if s.Instance() == "" {
 		return
 	}
+	_ = os.RemoveAll(dnsmasqDir(s.Instance()))
 	stamp := "plimsoll:" + s.Instance()
 	for _, what := range slices.Concat(namespaces(stamp), links(stamp)) {
 		kind, name, _ := strings.Cut(what, " ")
@@ -83,7 +93,7 @@ func links(stamp string) []string {
 		return []string{fmt.Sprintf("links cannot be listed: %v", err)}
 	}
 	for _, l := range all {
-		if l.Attrs().Alias == stamp {
+		if strings.Contains(l.Attrs().Alias, stamp) { // an interface of the host's that was taken into a bridge has it behind its own alias
 			left = append(left, "link "+l.Attrs().Name)
 		}
 	}
