@@ -2507,7 +2507,7 @@ type Router struct {
 	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	InternalPortIds []string               `protobuf:"bytes,2,rep,name=internal_port_ids,json=internalPortIds,proto3" json:"internal_port_ids,omitempty"` // links qr-
 	ExternalPortId  string                 `protobuf:"bytes,3,opt,name=external_port_id,json=externalPortId,proto3" json:"external_port_id,omitempty"`    // link qg-; "" is no gateway
-	Routes          []*Route               `protobuf:"bytes,4,rep,name=routes,proto3" json:"routes,omitempty"`                                            // those of the gateway, and the extra ones
+	Routes          []*Route               `protobuf:"bytes,4,rep,name=routes,proto3" json:"routes,omitempty"`                                            // the extra ones; that of the gateway comes with its port
 	// What leaves by the gateway gets the address of its family; "" is no translation.
 	Snat4          string           `protobuf:"bytes,5,opt,name=snat4,proto3" json:"snat4,omitempty"`
 	Floatings      []*Floating      `protobuf:"bytes,6,rep,name=floatings,proto3" json:"floatings,omitempty"`
