@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"plimsoll/internal/engine/enginepb"
+	"plimsoll/internal/linux"
+)
+
+// station is a plugged port; it answers on TCP port 80 with what it is sent.
+type station struct {
+	w         *world
+	port      *enginepb.Port
+	namespace string
+	address   netip.Addr
+}
+
+func (w *world) station(guarded bool) *station {
+	w.t.Helper()
+	p := w.port()
+	p.Guarded = guarded
+	s := &station{w, p, "plmtest-" + uuid.NewString(), netip.MustParsePrefix(p.Addresses[0]).Addr()}
+	if _, err := w.client.Plug(w.t.Context(), &enginepb.PlugRequest{Port: p, Netns: s.namespace}); err != nil {
+		w.t.Fatal(err)
+	}
+	s.echo()
+	return s
+}
+
+// echo serves until the test ends.
+func (s *station) echo() {
+	var l net.Listener
+	err := linux.Within(s.namespace, func() (err error) { l, err = net.Listen("tcp", ":80"); return err })
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	s.w.t.Cleanup(func() { _ = l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
+			s.w.t.Cleanup(func() { _ = c.Close() })
+			go func() { _, _ = io.Copy(c, c) }()
+		}
+	}()
+}
+
+// dial connects to another station's port 80.
+func (s *station) dial(to *station, wait time.Duration) (conn net.Conn, err error) {
+	err = linux.Within(s.namespace, func() error {
+		conn, err = net.DialTimeout("tcp", netip.AddrPortFrom(to.address, 80).String(), wait)
+		return err
+	})
+	return conn, err
+}
+
+// reach wants a new connection to be made, or not.
+func (s *station) reach(to *station, want bool) {
+	s.w.t.Helper()
+	wait := 10 * time.Second
+	if !want {
+		wait = 250 * time.Millisecond
+	}
+	conn, err := s.dial(to, wait)
+	if (err == nil) != want {
+		s.w.t.Errorf("%s connects to %s: %v, want that: %t", s.address, to.address, err, want)
+	}
+	if err == nil {
+		_ = conn.Close()
+	}
+}
+
+func (s *station) guard(groups ...string) *enginepb.Guard {
+	return &enginepb.Guard{PortId: s.port.Id, NetworkId: s.port.NetworkId, GroupIds: groups,
+		Pairs: []*enginepb.AddressPair{{Mac: s.port.Mac, Address: s.address.String() + "/32"}}}
+}
+
+// groupOfWeb lets everything out, and TCP port 80 in.
+func groupOfWeb() *enginepb.Group {
+	return &enginepb.Group{Id: uuid.NewString(), Rules: []*enginepb.GuardRule{
+		{Egress: true, Protocol: -1, PortMin: -1, PortMax: -1}, {Protocol: 6, PortMin: 80, PortMax: 80}}}
+}
+
+func (w *world) applyGuarding(plan *enginepb.HostPlan) []*enginepb.HostFailure {
+	w.t.Helper()
+	reply, err := w.client.ApplyHost(w.t.Context(), plan)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reply.Failures
+}
+
+// TestGuardedPlug wants a guarded port to be closed until a plan says what may pass, also while no engine runs and after a restart.
+func TestGuardedPlug(t *testing.T) {
+	w := newWorld(t)
+	outside, inside := w.station(false), w.station(true)
+	outside.reach(inside, false)
+	inside.reach(outside, false)
+	group := groupOfWeb()
+	plan := &enginepb.HostPlan{Guards: []*enginepb.Guard{inside.guard(group.Id)}, Groups: []*enginepb.Group{group}}
+	if failures := w.applyGuarding(plan); len(failures) > 0 {
+		t.Fatalf("failures: %v", failures)
+	}
+	conn, err := outside.dial(inside, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	w.stop()
+	outside.reach(inside, true)
+	w.start()
+	outside.reach(inside, true)
+	if failures := w.applyGuarding(plan); len(failures) > 0 {
+		t.Fatalf("failures: %v", failures)
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := conn.Write([]byte{1}); err == nil {
+		_, err = io.ReadFull(conn, make([]byte, 1))
+		if err != nil {
+			t.Errorf("the connection does not go on: %v", err)
+		}
+	}
+	w.applyGuarding(&enginepb.HostPlan{})
+	outside.reach(inside, false)
+	if _, err := w.client.Unplug(t.Context(), &enginepb.UnplugRequest{PortId: inside.port.Id}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("nft", "list", "tables").CombinedOutput()
+	if err != nil || strings.Contains(string(out), w.config.Instance) {
+		t.Errorf("when no port is guarded, there are tables: %v: %s", err, out)
+	}
+}
+
+// TestGuardFailures wants a guard that cannot be made to be named and to stay closed, and others to be made.
+func TestGuardFailures(t *testing.T) {
+	w := newWorld(t)
+	outside, good, bad := w.station(false), w.station(true), w.station(true)
+	group, spoiled := groupOfWeb(), groupOfWeb()
+	spoiled.Rules[1].PortMax = 70000
+	failures := w.applyGuarding(&enginepb.HostPlan{Guards: []*enginepb.Guard{bad.guard(group.Id, spoiled.Id), good.guard(group.Id)},
+		Groups: []*enginepb.Group{group, spoiled}})
+	got := map[string]bool{}
+	for _, f := range failures {
+		got[f.ObjectId] = true
+	}
+	if diff := cmp.Diff(map[string]bool{bad.port.Id: true, spoiled.Id: true}, got); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
+	}
+	outside.reach(good, true)
+	outside.reach(bad, false)
+}
