@@ -146,7 +146,7 @@ func routersOf(ctx context.Context, db bun.IDB, rows []*routerRow) ([]*network.R
 func (s *Store) CreateRouter(ctx context.Context, r *network.Router) error {
 	var made *network.Router
 	var hints []Hint
-	err := s.allocating(ctx, "store.createRouter", func(ctx context.Context, tx bun.Tx) (err error) {
+	create := func(ctx context.Context, tx bun.Tx) (err error) {
 		attempt := *r
 		made, hints = &attempt, nil
 		if err := s.countNetwork(ctx, tx, r.ProjectID, network.QuotaRouter, 1); err != nil {
@@ -166,7 +166,8 @@ func (s *Store) CreateRouter(ctx context.Context, r *network.Router) error {
 			return fmt.Errorf("insert router: %w", err)
 		}
 		return nil
-	})
+	}
+	err := s.patient(ctx, &r.Gateway.NetworkID, func() error { return s.allocating(ctx, "store.createRouter", create) })
 	if err != nil {
 		return err
 	}
@@ -192,7 +193,8 @@ func checkRoutes(ctx context.Context, tx bun.Tx, r *network.Router) error {
 func (s *Store) UpdateRouter(ctx context.Context, id string, fn func(*network.Router) error) (*network.Router, error) {
 	var after *network.Router
 	var hints []Hint
-	err := s.allocating(ctx, "store.updateRouter", func(ctx context.Context, tx bun.Tx) error {
+	var where string
+	update := func(ctx context.Context, tx bun.Tx) error {
 		r, a, err := lockedRouter(ctx, tx, id)
 		if err != nil {
 			return err
@@ -202,6 +204,7 @@ func (s *Store) UpdateRouter(ctx context.Context, id string, fn func(*network.Ro
 		if err := fn(r); err != nil {
 			return err
 		}
+		where = r.Gateway.NetworkID
 		if hints, err = s.changeGateway(ctx, tx, &before, r, a); err != nil {
 			return err
 		}
@@ -216,7 +219,8 @@ func (s *Store) UpdateRouter(ctx context.Context, id string, fn func(*network.Ro
 			return fmt.Errorf("update router: %w", err)
 		}
 		return nil
-	})
+	}
+	err := s.patient(ctx, &where, func() error { return s.allocating(ctx, "store.updateRouter", update) })
 	if err != nil {
 		return nil, err
 	}

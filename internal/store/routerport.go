@@ -91,6 +91,7 @@ func routerPort(r *network.Router, owner, projectID, networkID string, fixed []n
 func (s *Store) AddRouterInterface(ctx context.Context, routerID, subnetID, portID string) (*network.RouterInterface, error) {
 	var made *network.RouterInterface
 	var hints []Hint
+	var where string
 	add := func(ctx context.Context, tx bun.Tx) error {
 		r, a, err := lockedRouter(ctx, tx, routerID)
 		if err != nil {
@@ -99,11 +100,11 @@ func (s *Store) AddRouterInterface(ctx context.Context, routerID, subnetID, port
 		if portID != "" {
 			made, hints, err = s.adoptPort(ctx, tx, r, a, portID)
 		} else {
-			made, hints, err = s.enterSubnet(ctx, tx, r, a, subnetID)
+			made, hints, err = s.enterSubnet(ctx, tx, r, a, subnetID, &where)
 		}
 		return err
 	}
-	err := s.patient(ctx, subnetID, func() error { return s.allocating(ctx, "store.addRouterInterface", add) })
+	err := s.patient(ctx, &where, func() error { return s.allocating(ctx, "store.addRouterInterface", add) })
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +149,13 @@ func interfaceOf(r *network.Router, p *network.Port, subnetIDs ...string) *netwo
 	return &network.RouterInterface{RouterID: r.ID, ProjectID: p.ProjectID, PortID: p.ID, NetworkID: p.NetworkID, SubnetIDs: subnetIDs}
 }
 
-// enterSubnet gives a router the gateway's address of a subnet.
-func (s *Store) enterSubnet(ctx context.Context, tx bun.Tx, r *network.Router, a *attached, subnetID string) (*network.RouterInterface, []Hint, error) {
+// enterSubnet gives a router the gateway's address of a subnet, and tells of which network that is.
+func (s *Store) enterSubnet(ctx context.Context, tx bun.Tx, r *network.Router, a *attached, subnetID string, where *string) (*network.RouterInterface, []Hint, error) {
 	sub, err := lockedSubnet(ctx, tx, subnetID)
 	if err != nil {
 		return nil, nil, err
 	}
+	*where = sub.NetworkID
 	if err := sub.CheckInterfaceSubnet(); err != nil {
 		return nil, nil, err
 	}
@@ -181,17 +183,18 @@ func (s *Store) enterSubnet(ctx context.Context, tx bun.Tx, r *network.Router, a
 // leaving is for how long a request waits for a host to take away what has an address that it names.
 const leaving = 5 * time.Second
 
-// patient tries again what an address in a subnet is refused for that only a deleted port still has: its host takes it away at any moment.
-func (s *Store) patient(ctx context.Context, subnetID string, try func() error) error {
+// patient tries again what is refused for an address that maybe only a deleted port still has: its host takes it away at any moment. The
+// network is the one that the try found itself in.
+func (s *Store) patient(ctx context.Context, networkID *string, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, leaving)
 	defer cancel()
 	for {
 		err := try()
 		var e *lbaas.Error
-		if subnetID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" {
+		if *networkID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" {
 			return err
 		}
-		there, lookErr := s.leaves(ctx, subnetID)
+		there, lookErr := s.leaves(ctx, *networkID)
 		if lookErr != nil || !there {
 			return err
 		}
@@ -203,10 +206,9 @@ func (s *Store) patient(ctx context.Context, subnetID string, try func() error) 
 	}
 }
 
-// leaves tells whether a port with an address in a subnet is deleted and not yet unplugged.
-func (s *Store) leaves(ctx context.Context, subnetID string) (bool, error) {
-	there, err := s.read.NewSelect().Table("ports").Where("deleted = ?", true).
-		Where("id IN (SELECT port_id FROM port_addresses WHERE subnet_id = ?)", subnetID).Exists(ctx)
+// leaves tells whether a port of a network is deleted and not yet unplugged.
+func (s *Store) leaves(ctx context.Context, networkID string) (bool, error) {
+	there, err := s.read.NewSelect().Table("ports").Where("deleted = ? AND network_id = ?", true, networkID).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look for leaving ports: %w", err)
 	}
