@@ -36,12 +36,11 @@ func (s *indexed) dhcps() []*enginepb.Dhcp {
 	return slices.CompactFunc(all, func(a, b *enginepb.Dhcp) bool { return a.NetworkId == b.NetworkId })
 }
 
-// guests are the ports that may ask for leases, by network. Those of the network service and of load balancers have their addresses from
-// this host.
+// guests are the ports that may ask for leases, by network.
 func (s *indexed) guests() map[string][]*network.Port {
 	found := map[string][]*network.Port{}
 	for _, p := range s.Ports {
-		if !strings.HasPrefix(p.DeviceOwner, "network:") && p.DeviceOwner != network.OwnerLoadBalancer {
+		if p.GetsLeases() {
 			found[p.NetworkID] = append(found[p.NetworkID], p)
 		}
 	}

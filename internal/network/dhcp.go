@@ -18,6 +18,12 @@ func (s *Subnet) ServesDHCP() bool {
 	return s.IPv6RAMode == "" // with advertisements alone, the stations' addresses are another service's
 }
 
+// GetsLeases tells whether a DHCP server has something to say to the port. Those of the network service and of load balancers have their
+// addresses from the host. A network has a DHCP server while one of its ports gets leases.
+func (p *Port) GetsLeases() bool {
+	return p.DeviceOwner != OwnerLoadBalancer && !strings.HasPrefix(p.DeviceOwner, "network:")
+}
+
 // DHCPDevice is the device_id of the port of a network's DHCP server on a host, as Neutron's agent writes it: clients find the host by it.
 func DHCPDevice(host, networkID string) string {
 	short, _, _ := strings.Cut(host, ".")

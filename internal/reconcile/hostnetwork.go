@@ -264,11 +264,13 @@ func (h *HostNetwork) keepDHCP(ctx context.Context, networks []string) (changed 
 	return changed
 }
 
-// dhcpDue returns the networks of the host whose DHCP server's port is not as their subnets want it; what is missing in subnets that are full
+// dhcpDue returns the networks of the host whose DHCP server's port is not as their subnets and ports want it; what is missing in subnets that are full
 // is not counted.
 func dhcpDue(state *network.HostState, full map[string]bool) []string {
 	has := map[string]map[string]bool{} // the subnets that the servers have addresses in, by network
+	guests := map[string]bool{}         // the networks that have ports to serve
 	for _, p := range state.Ports {
+		guests[p.NetworkID] = guests[p.NetworkID] || p.GetsLeases()
 		if p.DeviceOwner != network.OwnerDHCP {
 			continue
 		}
@@ -282,7 +284,7 @@ func dhcpDue(state *network.HostState, full map[string]bool) []string {
 		if wanted[s.NetworkID] == nil {
 			wanted[s.NetworkID] = map[string]bool{}
 		}
-		if s.ServesDHCP() && (!full[s.ID] || has[s.NetworkID][s.ID]) {
+		if guests[s.NetworkID] && s.ServesDHCP() && (!full[s.ID] || has[s.NetworkID][s.ID]) {
 			wanted[s.NetworkID][s.ID] = true
 		}
 	}

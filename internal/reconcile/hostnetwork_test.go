@@ -338,6 +338,7 @@ func TestHostNetworkKeepsDHCP(t *testing.T) {
 			h.store.unclaimed = []string{"broken", "n"}
 			h.store.state.Networks = []*network.Network{{ID: "n", Host: "h"}, {ID: "elsewhere", Host: "other"}}
 			h.store.state.Subnets = []*network.Subnet{subnet("s", "n", true), subnet("e", "elsewhere", true)}
+			h.store.state.Ports = []*network.Port{{ID: "guest", NetworkID: "n"}, {ID: "other", NetworkID: "elsewhere"}}
 		})
 		kept("two that nobody has", 100*time.Millisecond, "broken", "n")
 		h.store.change(true, func() {

@@ -19,7 +19,8 @@ type DHCPPort struct {
 }
 
 // KeepDHCPPort has a host take a network that no host has and that wants DHCP, and makes the port of its DHCP server what the network's
-// subnets want: with an address of each that is served, the highest that is free in its pools, and none where no subnet is served.
+// subnets want: with an address of each that is served, the highest that is free in its pools, and none where no subnet is served or no
+// port gets leases.
 // A network that another host has is left alone. One that is not there any more needs nothing.
 func (s *Store) KeepDHCPPort(ctx context.Context, host, networkID string) (DHCPPort, error) {
 	var done DHCPPort
@@ -60,7 +61,11 @@ func (k *dhcpKeeper) keep(networkID string) error {
 	if err != nil {
 		return err
 	}
-	served := slices.DeleteFunc(subnets, func(s *network.Subnet) bool { return !s.ServesDHCP() })
+	wanted, err := wantDHCP(k.tx.NewSelect().Table("networks").Where("id = ?", networkID)).Exists(k.ctx)
+	if err != nil {
+		return fmt.Errorf("look for ports that get leases: %w", err)
+	}
+	served := slices.DeleteFunc(subnets, func(s *network.Subnet) bool { return !wanted || !s.ServesDHCP() })
 	if len(served) > 0 && k.net.Host == "" {
 		if err := k.claim(); err != nil {
 			return err

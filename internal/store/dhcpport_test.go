@@ -107,6 +107,34 @@ func TestDHCPPortLife(t *testing.T) {
 	})
 }
 
+// TestDHCPPortForGuests is there while a port gets leases.
+func TestDHCPPortForGuests(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		serveDHCP(t, s, l.subnet, true)
+		addPort(t, s, &network.Port{NetworkID: l.ID, DeviceOwner: network.OwnerRouterInterface})
+		addPort(t, s, &network.Port{NetworkID: l.ID, DeviceOwner: network.OwnerLoadBalancer})
+		has := func(want int) {
+			t.Helper()
+			unclaimed, err := s.UnclaimedNetworks(t.Context(), "host")
+			if err != nil || len(unclaimed) > want {
+				t.Errorf("networks that want a host: %v, %v", unclaimed, err)
+			}
+			keepDHCP(t, s, "host", l.ID)
+			if got := dhcpPorts(t, s, l.ID); len(got) != want {
+				t.Errorf("there are %d DHCP servers, want %d", len(got), want)
+			}
+		}
+		has(0)
+		guest := addPort(t, s, &network.Port{NetworkID: l.ID})
+		has(1)
+		if err := s.DeletePort(t.Context(), guest.ID); err != nil {
+			t.Fatal(err)
+		}
+		has(0)
+	})
+}
+
 func TestDHCPPortOfFullSubnets(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		n := dhcpLAN(t, s)

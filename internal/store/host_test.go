@@ -81,6 +81,7 @@ func dhcpLAN(t *testing.T, s *store.Store, cidrs ...string) *network.Network {
 	for _, cidr := range cidrs {
 		serveDHCP(t, s, addSubnet(t, s, n.ID, cidr), true)
 	}
+	addPort(t, s, &network.Port{NetworkID: n.ID, FixedIPs: []network.FixedIP{}}) // somebody has to want a lease
 	return n
 }
 

@@ -68,7 +68,13 @@ func (r *stateReader) hosts(table string) *bun.SelectQuery {
 
 // withDHCP are the ids of the networks with DHCP on the host.
 func (r *stateReader) withDHCP() *bun.SelectQuery {
-	return r.hosts("networks").Where("id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true)
+	return wantDHCP(r.hosts("networks"))
+}
+
+// wantDHCP narrows networks to those with DHCP and a port that gets leases, as network.Port.GetsLeases has it.
+func wantDHCP(networks *bun.SelectQuery) *bun.SelectQuery {
+	return networks.Where("id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).
+		Where("id IN (SELECT network_id FROM ports WHERE deleted = ? AND device_owner <> ? AND device_owner NOT LIKE 'network:%')", false, network.OwnerLoadBalancer)
 }
 
 // ports reads the ports of which the host has to know. Those of load balancers get no leases: their addresses are given to them.
@@ -199,9 +205,8 @@ func (r *stateReader) peers() error {
 func (s *Store) UnclaimedNetworks(ctx context.Context, host string) ([]string, error) {
 	var ids []string
 	err := s.read.NewSelect().Table("networks").Column("id").
-		Where("host = '' AND id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).
-		Where("NOT EXISTS (SELECT 1 FROM hosts WHERE name = ? AND admin_state_up = ?)", host, false).
-		Order("created_at", "id").Scan(ctx, &ids)
+		Where("host = '' AND NOT EXISTS (SELECT 1 FROM hosts WHERE name = ? AND admin_state_up = ?)", host, false).
+		Order("created_at", "id").Apply(wantDHCP).Scan(ctx, &ids)
 	if err != nil {
 		return nil, fmt.Errorf("list the networks without a host: %w", err)
 	}

@@ -23,7 +23,6 @@ func hostState(t testing.TB, s *store.Store, host string) *network.HostState {
 	return state
 }
 
-
 func names[T any](names map[string]string, list []T, id func(T) string) []string {
 	var found []string
 	for _, v := range list {
@@ -87,11 +86,11 @@ func TestHostState(t *testing.T) {
 
 		leased, elsewhere := dhcpLAN(t, s, "10.1.0.0/24"), dhcpLAN(t, s, "10.2.0.0/24")
 		keep("leased", leased.ID)
+		keep("lease", portsOn(t, s, leased.ID)[0].ID)
 		keepDHCP(t, s, "h", leased.ID)
 		keepDHCP(t, s, "other", elsewhere.ID)
 		keep("dhcp", dhcpPorts(t, s, leased.ID)[0].ID)
 		keep("leased's", subnetsOn(t, s, leased.ID)[0].ID)
-		keep("lease", addPort(t, s, &network.Port{NetworkID: leased.ID}).ID)
 		addPort(t, s, &network.Port{NetworkID: leased.ID, DeviceOwner: network.OwnerLoadBalancer, DeviceID: "lb-x"}) // gets no lease
 
 		named := group(t, s, "named")
