@@ -51,17 +51,20 @@ func cloud(t *testing.T) string {
 }
 
 // cli runs the openstack client and returns what it prints.
-func cli(t *testing.T, url string) func(args ...string) string {
+func cli(t *testing.T, url string) func(args ...string) string { return client(t, url, "openstack") }
+
+// client runs one of the clients and returns what it prints.
+func client(t *testing.T, url, program string) func(args ...string) string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "OS_AUTH_URL=" + url + "/identity/v3", "OS_USERNAME=admin",
 		"OS_PASSWORD=" + password, "OS_PROJECT_NAME=admin", "OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default",
 		"OS_IDENTITY_API_VERSION=3", "OS_REGION_NAME=RegionOne"}
 	return func(args ...string) string {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "openstack", args...)
+		cmd := exec.CommandContext(t.Context(), program, args...)
 		cmd.Env = env
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			t.Fatalf("openstack %s: %v\n%s", strings.Join(args, " "), err, out)
+			t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
 		}
 		return string(out)
 	}

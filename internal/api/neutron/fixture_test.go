@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"plimsoll/internal/api/neutron"
@@ -140,7 +141,7 @@ func (f *fixture) defaultGroup(who string) string {
 func (f *fixture) names(who, plural, query string) []string {
 	f.t.Helper()
 	found := []string{}
-	for _, item := range f.want(200, who, "GET", "/v2.0/"+plural+"?"+query, nil)[plural].([]any) {
+	for _, item := range f.want(200, who, "GET", "/v2.0/"+plural+"?"+query, nil)[strings.ReplaceAll(plural, "-", "_")].([]any) {
 		found = append(found, item.(object)["name"].(string))
 	}
 	return found
