@@ -87,6 +87,7 @@ func examine(ctx context.Context, stateDir, address string) []finding {
 		examineProgram("nft", "nftables", "to look at packet filters"),
 		examineRights(),
 		examineKernel(),
+		examineGuards(),
 		examineFiles(),
 		examineNeighbours(),
 		examineUser(),
@@ -225,6 +226,19 @@ func tryKernel() (err error) {
 	}
 	_, err = host.EnsurePort(namespace, linux.Port{ID: id, NetworkID: id})
 	return err
+}
+
+// examineGuards looks whether security groups can be enforced.
+func examineGuards() finding {
+	f := finding{verdict: fine, what: "security groups", detail: "the kernel has br_netfilter and nftables"}
+	if os.Geteuid() != 0 {
+		return finding{warn, f.what, "only root can try nftables", "run doctor as root"}
+	}
+	if err := linux.TryGuards(); err != nil {
+		return finding{warn, f.what, err.Error() + "; ports that are guarded stay closed",
+			"the kernel needs CONFIG_BRIDGE_NETFILTER, CONFIG_NF_TABLES_BRIDGE and CONFIG_NF_TABLES_INET with CONFIG_NFT_CT (modprobe br_netfilter nf_tables)"}
+	}
+	return f
 }
 
 // fewFiles is how many files HAProxy needs for some thousand connections: two for each.

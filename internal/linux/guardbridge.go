@@ -32,6 +32,11 @@ func BridgeFilter() error {
 		{"net/bridge/bridge-nf-call-arptables", "0"}})
 }
 
+// loadable tells whether the kernel has br_netfilter as a module.
+func loadable() bool {
+	return exec.Command("modprobe", "--dry-run", "br_netfilter").Run() == nil //nolint:noctx // it is a matter of milliseconds
+}
+
 func filterThere() bool {
 	_, err := os.Stat(filepath.Join(bridgeSettings, "bridge-nf-call-iptables"))
 	return err == nil
