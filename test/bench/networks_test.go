@@ -20,7 +20,7 @@ import (
 // manyNetworks are made unless PLIMSOLL_BENCH_NETWORKS gives another number.
 const manyNetworks = 50
 
-// BenchmarkNetworks makes many networks on one host, one after the other, each with a subnet, its DHCP server, and a router between it
+// BenchmarkNetworks makes many networks on one host, one after the other, each with a subnet, a port that gets leases, and a router between it
 // and an external network, and measures what each costs: from the first request until the router's ports and the DHCP server's
 // are there; in processor time; in memory; and what all cost at rest, after a restart of the control plane, and to delete.
 func BenchmarkNetworks(b *testing.B) {
@@ -58,8 +58,8 @@ type networksOfMany struct {
 	nets    []oneNetwork
 }
 
-// oneNetwork is a network with its subnet and its router.
-type oneNetwork struct{ network, subnet, router string }
+// oneNetwork is a network with its subnet, its router and the port of a guest.
+type oneNetwork struct{ network, subnet, router, port string }
 
 func (m *networksOfMany) make(b *testing.B, noun string, body object) string {
 	b.Helper()
@@ -90,6 +90,7 @@ func (m *networksOfMany) growNetworks(b *testing.B, n int) (g grown) {
 		if _, err := m.api.call(b.Context(), http.MethodPut, "/routers/"+one.router+"/add_router_interface", object{"subnet_id": one.subnet}); err != nil {
 			b.Fatal(err)
 		}
+		one.port = m.make(b, "port", object{"network_id": one.network})
 		m.plugged(b, one)
 		m.nets, g.took = append(m.nets, one), append(g.took, time.Since(start))
 	}
@@ -197,9 +198,10 @@ func (m *networksOfMany) deleteOne(ctx context.Context, one oneNetwork) error {
 	if _, err := m.api.call(ctx, http.MethodPut, "/routers/"+one.router+"/remove_router_interface", object{"subnet_id": one.subnet}); err != nil {
 		return err
 	}
-	if _, err := m.api.call(ctx, http.MethodDelete, "/routers/"+one.router, nil); err != nil {
-		return err
+	for _, path := range []string{"/routers/" + one.router, "/ports/" + one.port, "/networks/" + one.network} {
+		if _, err := m.api.call(ctx, http.MethodDelete, path, nil); err != nil {
+			return err
+		}
 	}
-	_, err := m.api.call(ctx, http.MethodDelete, "/networks/"+one.network, nil)
-	return err
+	return nil
 }
