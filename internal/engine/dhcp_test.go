@@ -86,10 +86,15 @@ func (w *dhcpWorld) guest(addresses ...string) guest {
 	return g
 }
 
-// lease has dhclient ask for a lease of a family, and returns what it was told.
 func (w *dhcpWorld) lease(g guest, family string) map[string]string {
 	w.t.Helper()
-	dir := w.t.TempDir()
+	return leaseOf(w.t, g.netns, linux.TapName(g.Id), family)
+}
+
+// leaseOf has dhclient ask for a lease of a family ("-4", "-6"), and returns what it was told.
+func leaseOf(t *testing.T, netns, link, family string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
 	told := filepath.Join(dir, "told")
 	files := map[string]string{
 		"script": "#!/bin/sh\ncase $reason in BOUND*|RENEW*|REBOOT) env > " + told + ".new; mv " + told + ".new " + told + ";; esac\n",
@@ -102,15 +107,15 @@ also request dhcp6.name-servers, dhcp6.domain-search;
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 	var said strings.Builder
-	cmd := exec.Command("dhclient", family, "-1", "-d", "-sf", dir+"/script", "-cf", dir+"/conf", "-lf", dir+"/leases", "-pf", dir+"/pid", linux.TapName(g.Id))
+	cmd := exec.Command("dhclient", family, "-1", "-d", "-sf", dir+"/script", "-cf", dir+"/conf", "-lf", dir+"/leases", "-pf", dir+"/pid", link)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.WaitDelay = time.Second
-	if err := linux.Start(g.netns, cmd); err != nil {
-		w.t.Fatal(err)
+	if err := linux.Start(netns, cmd); err != nil {
+		t.Fatal(err)
 	}
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGKILL)
@@ -132,7 +137,7 @@ also request dhcp6.name-servers, dhcp6.domain-search;
 	}
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
-	w.t.Fatalf("no lease: %s", said.String())
+	t.Fatalf("no lease: %s", said.String())
 	return nil
 }
 

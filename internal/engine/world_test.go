@@ -25,7 +25,16 @@ import (
 	"plimsoll/lbaas"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if host := os.Getenv(hostVariable); host != "" {
+		if err := runHost(host); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // world is an engine on a state directory of its own, with a network, and with clients and members on it.
 type world struct {
