@@ -57,6 +57,7 @@ func clients() []client {
 		client{"gophercloud as in Kubernetes", "kubernetes", (*site).kubernetes},
 		client{"gophercloud of an operator", "operator", (*site).operator},
 		client{"gophercloud and secrets", "secrets", (*site).secrets},
+		client{"neutron", "neutron", (*site).neutronScript}, client{"neutron of an operator", "neutron-agent", (*site).neutronAgents},
 	)
 }
 

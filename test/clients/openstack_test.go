@@ -22,7 +22,7 @@ var (
 	scripts = []string{
 		"l7policy", "amphora", "catalog", "loadbalancer", "listener", "pool", "member", "healthmonitor", "l7rule", "quota", "secret",
 	}
-	byAdmin = []string{"amphora", "catalog", "quota"}
+	byAdmin = []string{"amphora", "catalog", "quota", "neutron-agent"}
 )
 
 // commandTime bounds one command: the client's --wait looks every three seconds.
@@ -38,14 +38,17 @@ type step struct {
 
 // script has the openstack command go through the script of the site's name. Its interactive mode is used, since one start of
 // it costs more than twenty commands.
-func (s *site) script(t *testing.T) {
-	prompt := s.prompt(t)
+func (s *site) script(t *testing.T) { s.play(t, s.prompt(t), s.name) }
+
+// play goes through a script, and returns the names that it gave.
+func (s *site) play(t *testing.T, prompt prompt, script string) names {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "payload"), []byte("from a file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	known := names{"<project>": s.ProjectID, "<net>": s.net.ID, "<subnet>": s.net.SubnetID, "<subnet6>": s.second, "<dir>": dir, "<server>": s.Server.URL}
-	for _, step := range parse(t, s.name) {
+	for _, step := range parse(t, script) {
 		command := known.in(step.command)
 		var problem string
 		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
@@ -55,9 +58,10 @@ func (s *site) script(t *testing.T) {
 			}
 		}
 		if problem != "" {
-			t.Fatalf("%s.console:%d: %s\n%s", s.name, step.line, command, problem)
+			t.Fatalf("%s.console:%d: %s\n%s", script, step.line, command, problem)
 		}
 	}
+	return known
 }
 
 // parse reads a script.

@@ -29,7 +29,7 @@ func l7PolicySchema() schema {
 func (a *api) l7Policies() *resource[*lbaas.L7Policy] {
 	r := &resource[*lbaas.L7Policy]{
 		schema: l7PolicySchema(), api: a, path: "/l7policies", rule: "l7policy",
-		one: a.Store.L7Policy, many: a.Store.L7Policies, view: l7PolicyView,
+		one: a.Store.L7Policy, many: a.Store.L7Policies, view: l7PolicyView, listed: listedL7Policy,
 	}
 	r.create = func(ctx context.Context, req *web.Request, b body) (web.Call, error) {
 		l, err := a.listeners().see(ctx, req.Actor, b.text("listener_id"))
@@ -100,6 +100,13 @@ func redirecting(c web.Call, listenerID string, b body) web.Call {
 		return nil
 	}
 	return c
+}
+
+// listedL7Policy has the URL always: the neutron shell takes the columns of a table from its first row, and fails on another one that lacks any.
+func listedL7Policy(p *lbaas.L7Policy) view {
+	v := l7PolicyView(p)
+	v["redirect_url"] = orNull(p.RedirectURL)
+	return v
 }
 
 // l7PolicyView leaves out the URL of a policy that redirects to a pool, as neutron-lbaas does.

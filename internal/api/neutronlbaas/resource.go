@@ -23,7 +23,8 @@ type resource[T lbaas.Part] struct {
 	one    func(ctx context.Context, id string) (T, error)
 	many   func(ctx context.Context, q store.Query) ([]T, error)
 	view   func(T) view
-	parent *parent[T] // nil for what stands by itself
+	listed func(T) view // an object in a list; nil is view
+	parent *parent[T]   // nil for what stands by itself
 
 	// create makes of a body the call that makes the object; update of what there is and a body the one that changes it, and remove the
 	// one that deletes it. What the transaction is to look at goes into the call's Before.
@@ -118,9 +119,13 @@ func (r *resource[T]) handleList(ctx context.Context, req *web.Request) (web.Rep
 }
 
 func (r *resource[T]) answer(req *web.Request, q store.Query, found []T) web.Reply {
+	show := r.view
+	if r.listed != nil {
+		show = r.listed
+	}
 	items, ids := make([]view, len(found)), make([]string, len(found))
 	for i, o := range found {
-		items[i], ids[i] = r.view(o).only(req.Query["fields"]), o.Base().ID
+		items[i], ids[i] = show(o).only(req.Query["fields"]), o.Base().ID
 	}
 	answer := map[string]any{r.plural: items}
 	if pages := links(req, q.Limit, ids, q.Reverse); pages != nil {
