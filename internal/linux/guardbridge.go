@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"plimsoll/internal/guard"
 )
@@ -25,17 +27,22 @@ func BridgeFilter() error {
 	}
 	// A module that is loaded shows the packets of all bridges to all tables, until these settings say otherwise: those of others stay as
 	// they were.
-	if err := exec.Command("modprobe", "br_netfilter").Run(); err != nil || !filterThere() { //nolint:noctx // it is a matter of milliseconds
+	if err := modprobe("br_netfilter"); err != nil || !filterThere() {
 		return ErrNoBridgeFilter
 	}
 	return setSysctls([]sysctl{{"net/bridge/bridge-nf-call-iptables", "0"}, {"net/bridge/bridge-nf-call-ip6tables", "0"},
 		{"net/bridge/bridge-nf-call-arptables", "0"}})
 }
 
-// loadable tells whether the kernel has br_netfilter as a module.
-func loadable() bool {
-	return exec.Command("modprobe", "--dry-run", "br_netfilter").Run() == nil //nolint:noctx // it is a matter of milliseconds
+// modprobe asks for a module; it answers in milliseconds.
+func modprobe(args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return exec.CommandContext(ctx, "modprobe", args...).Run()
 }
+
+// loadable tells whether the kernel has br_netfilter as a module.
+func loadable() bool { return modprobe("--dry-run", "br_netfilter") == nil }
 
 func filterThere() bool {
 	_, err := os.Stat(filepath.Join(bridgeSettings, "bridge-nf-call-iptables"))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink/nl"
@@ -33,12 +34,19 @@ type tableNamed struct {
 	name   string
 }
 
-// list lists what all of a kind of the table's are. A table that changes meanwhile is read again.
+// list lists what all of a kind of the table's are.
 func (t tableNamed) list(message int, attrs ...nl.NetlinkRequestData) ([]attributes, error) {
+	inside := nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(t.name)) // of this type in all messages
+	all, err := listNft(t.family, message, append([]nl.NetlinkRequestData{inside}, attrs...)...)
+	// Of some kinds those of all tables are listed.
+	return slices.DeleteFunc(all, func(a attributes) bool { return a.text(unix.NFTA_RULE_TABLE) != t.name }), err
+}
+
+// listNft lists what all of a kind are in the tables of a family. What changes meanwhile is read again.
+func listNft(family uint8, message int, attrs ...nl.NetlinkRequestData) ([]attributes, error) {
 	answers, err := whole(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|message, unix.NLM_F_DUMP)
-		request.AddData(&nl.Nfgenmsg{NfgenFamily: t.family, Version: nl.NFNETLINK_V0})
-		request.AddData(nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(t.name))) // of this type in all messages
+		request.AddData(&nl.Nfgenmsg{NfgenFamily: family, Version: nl.NFNETLINK_V0})
 		for _, a := range attrs {
 			request.AddData(a)
 		}
@@ -53,9 +61,7 @@ func (t tableNamed) list(message int, attrs ...nl.NetlinkRequestData) ([]attribu
 		if err != nil {
 			return nil, err
 		}
-		if a.text(unix.NFTA_RULE_TABLE) == t.name { // older kernels list those of all tables
-			all = append(all, a)
-		}
+		all = append(all, a)
 	}
 	return all, nil
 }

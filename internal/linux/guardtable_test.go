@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -196,4 +197,29 @@ func FuzzGuardAnswers(f *testing.F) {
 			_ = readKind(a)
 		}
 	})
+}
+
+// TestForeignFilters wants what drops by default to be found, and ours and what accepts not.
+func TestForeignFilters(t *testing.T) {
+	namespace := datagramNamespace(t)
+	if err := guardTables(namespace, everyGuard()); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{
+		"add table ip filter", "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }",
+		"add chain ip filter INPUT { type filter hook input priority 0; policy drop; }",
+		"add table inet mine", "add chain inet mine forward { type filter hook forward priority 0; policy accept; }",
+	} {
+		inside(t, namespace, "nft", command)
+	}
+	err := Within(namespace, func() error {
+		found, err := ForeignFilters()
+		if diff := cmp.Diff([]string{"filter FORWARD"}, found); diff != "" {
+			t.Errorf("ForeignFilters (-want +got):\n%s", diff)
+		}
+		return errors.Join(err, TryGuards())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -2,9 +2,11 @@ package linux
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"plimsoll/internal/guard"
 )
@@ -34,4 +36,28 @@ func TryGuards() (err error) {
 		err = errors.New("the kernel keeps other tables than it was given")
 	}
 	return err
+}
+
+// ForeignFilters are the chains of others that drop what the host forwards unless a rule of theirs accepts it, as Docker's do: what guarded
+// ports send and get comes by them, too.
+func ForeignFilters() ([]string, error) {
+	var found []string
+	for _, family := range []uint8{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6, unix.NFPROTO_INET} {
+		chains, err := listNft(family, unix.NFT_MSG_GETCHAIN)
+		if err != nil {
+			return nil, fmt.Errorf("list chains: %w", err)
+		}
+		for _, c := range chains {
+			hook, err := c.nested(unix.NFTA_CHAIN_HOOK)
+			if err != nil {
+				return nil, fmt.Errorf("list chains: %w", err)
+			}
+			forwards := len(c[unix.NFTA_CHAIN_HOOK]) > 0 && hook.number(unix.NFTA_HOOK_HOOKNUM) == unix.NF_INET_FORWARD
+			const drop = 0 // NF_DROP
+			if forwards && len(c[unix.NFTA_CHAIN_POLICY]) > 0 && c.number(unix.NFTA_CHAIN_POLICY) == drop {
+				found = append(found, c.text(unix.NFTA_CHAIN_TABLE)+" "+c.text(unix.NFTA_CHAIN_NAME))
+			}
+		}
+	}
+	return found, nil
 }

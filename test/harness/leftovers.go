@@ -73,6 +73,9 @@ func (s *Server) sweep() {
 	}
 	_ = os.RemoveAll(dnsmasqDir(s.Instance()))
 	stamp := "plimsoll:" + s.Instance()
+	for _, family := range []string{"bridge", "inet"} {
+		_ = exec.CommandContext(context.Background(), "nft", "delete", "table", family, "plimsoll-"+s.Instance()).Run()
+	}
 	for _, what := range slices.Concat(namespaces(stamp), links(stamp)) {
 		kind, name, _ := strings.Cut(what, " ")
 		if kind == "namespace" {
