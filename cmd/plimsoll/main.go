@@ -80,7 +80,7 @@ Begin with "plimsoll demo", or start a server with "plimsoll serve".`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(serveCommand(), engineCommand(), demoCommand(), plugCommand(), unplugCommand(), purgeCommand(), doctorCommand(), policyCommand(), aviEmulatorCommand())
+	root.AddCommand(serveCommand(), engineCommand(), demoCommand(), plugCommand(), unplugCommand(), purgeCommand(), doctorCommand(), policyCommand(), aviEmulatorCommand(), topologyCommand())
 	root.AddCommand(demoWebCommand(), demoClientCommand())
 	return root
 }
