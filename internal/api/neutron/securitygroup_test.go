@@ -369,3 +369,27 @@ func TestNoSecurityGroups(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSecurity sends anything as the body of a request about groups, rules, the guards of ports and quotas: the answer is never an
+// internal error.
+func FuzzSecurity(f *testing.F) {
+	const id = "22222222-2222-2222-2222-222222222222"
+	for _, seed := range []string{
+		`{"security_group":{"name":"default"}}`, `{"security_group":{"stateful":null,"description":null}}`, `{"security_groups":[{},{"name":"\u0000"}]}`,
+		`{"security_group_rule":{"security_group_id":"` + id + `","direction":"ingress","protocol":1e3,"port_range_min":"1","remote_ip_prefix":"::/0"}}`,
+		`{"security_group_rule":{"direction":[],"ethertype":{},"protocol":true,"remote_group_id":7}}`, `{"security_group_rules":[{"security_group_rule":{}}]}`,
+		`{"quota":{"network":1e99,"pool":"-1","force":7}}`, `{"quota":null}`, `{"quota":{"network":[]}}`,
+		`{"port":{"network_id":"` + id + `","security_groups":{},"allowed_address_pairs":[{"ip_address":["1"]}],"extra_dhcp_opts":[[]]}}`,
+		`{"port":{"network_id":"` + id + `","extra_dhcp_opts":[{"opt_name":"a","opt_value":"b","ip_version":null}],"port_security_enabled":"no"}}`,
+	} {
+		f.Add(seed)
+	}
+	handler := fuzzed(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, request := range []string{"POST security-groups", "PUT security-groups/" + id, "POST security-group-rules", "PUT security-group-rules/" + id,
+			"PUT quotas/p", "POST ports", "PUT ports/" + id, "POST networks"} {
+			method, path, _ := strings.Cut(request, " ")
+			ask(t, handler, httptest.NewRequest(method, "/v2.0/"+path, strings.NewReader(body)))
+		}
+	})
+}
