@@ -442,6 +442,39 @@ func TestRoutersStayApart(t *testing.T) {
 	b.silent(stationA, neighbour)
 }
 
+// TestFloatingAddressMovesToAnotherRouter has who talked to an address follow it to another MAC address, too.
+func TestFloatingAddressMovesToAnotherRouter(t *testing.T) {
+	w := newWorld(t)
+	a := newRouted(t, w)
+	b := &routed{world: w, outside: a.outside, one: uuid.NewString(), spaces: map[string]string{}}
+	b.external, b.inner = portIn(a.outside, "qg-", "203.0.113.8/24"), portIn(b.one, "qr-", "10.0.0.1/24")
+	b.external.Routes = byWay(upstream)
+	b.router = &enginepb.Router{Id: uuid.NewString(), InternalPortIds: []string{b.inner.Id}, ExternalPortId: b.external.Id, Snat4: "203.0.113.8"}
+	w.applyHost(a.router, b.router)
+	w.plugAt(b.netns(), b.external)
+	w.plugAt(b.netns(), b.inner)
+	b.station(b.one, "10.0.0.9", "10.0.0.1")
+	was := a.hears(upstream, floatingA, upstream+" asks "+stationA)
+
+	left, gained := proto.CloneOf(a.external), proto.CloneOf(b.external)
+	left.Addresses = []string{gateway + "/24", floatingB + "/32"}
+	gained.Addresses = append(gained.Addresses, floatingA+"/32")
+	from, to := proto.CloneOf(a.router), proto.CloneOf(b.router)
+	from.Floatings, to.Floatings = nil, []*enginepb.Floating{{Address: floatingA, Fixed: "10.0.0.9"}}
+	w.plugAt(a.netns(), left)
+	w.plugAt(b.netns(), gained)
+	w.applyHost(from, to)
+	a.hears(upstream, floatingA, upstream+" asks 10.0.0.9")
+	b.spaces[upstream] = a.spaces[upstream]
+	b.hears("10.0.0.9", upstream, floatingA+" asks "+upstream)
+	a.hears(stationA, upstream, gateway+" asks "+upstream)
+	_ = was.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	fmt.Fprintln(was, "hello")
+	if line, err := was.lines.ReadString('\n'); err == nil {
+		t.Errorf("the connection goes on: %s", line)
+	}
+}
+
 // TestRoutersInAnyOrder plugs and unplugs while plans come and go; in the end all is as was asked for last.
 func TestRoutersInAnyOrder(t *testing.T) {
 	w := newWorld(t)

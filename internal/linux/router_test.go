@@ -301,3 +301,62 @@ func FuzzTranslation(f *testing.F) {
 	f.Add([]byte{2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4})
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _, _ = parseTranslation(b) })
 }
+
+// made is the flow that a router's table makes of a first packet: what the rules of routertable.go say, in other words.
+func made(r Router, from, to netip.Addr) translation {
+	inner := netip.MustParsePrefix("10.0.0.0/8")
+	t := translation{from: from, to: to, answers: to, backs: from}
+	if fixed, floating := r.Floating[to]; floating {
+		t.answers = fixed
+	}
+	translated, leaves := t.answers != to, !inner.Contains(t.answers)
+	if !translated && !leaves {
+		return t
+	}
+	if address, ok := r.maps()[byFixed][from]; ok {
+		t.backs = address
+	} else if leaves && r.SNAT.IsValid() || translated && inner.Contains(from) && r.SNAT.IsValid() {
+		t.backs = r.SNAT
+	} else if translated && inner.Contains(from) {
+		t.backs = netip.MustParseAddr("10.0.0.1")
+	}
+	return t
+}
+
+// TestOnlyOthersFlowsAreStale has the flows that a router makes of any packets: it never forgets its own, and always those that would
+// reach another station than before.
+func TestOnlyOthersFlowsAreStale(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func() Router {
+			r := Router{External: "qg-1", Floating: map[netip.Addr]netip.Addr{}}
+			if rapid.Bool().Draw(t, "snat") {
+				r.SNAT = netip.AddrFrom4([4]byte{203, 0, 113, byte(rapid.IntRange(7, 8).Draw(t, "gateway"))})
+			}
+			for _, n := range rapid.SliceOfDistinct(rapid.ByteRange(20, 23), rapid.ID).Draw(t, "floating") {
+				r.Floating[netip.AddrFrom4([4]byte{203, 0, 113, n})] = netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(5, 7).Draw(t, "fixed")})
+			}
+			return r
+		}
+		station := func(name string) netip.Addr {
+			if rapid.Bool().Draw(t, name+" is inside") {
+				return netip.AddrFrom4([4]byte{10, 0, 0, rapid.ByteRange(5, 9).Draw(t, name)})
+			}
+			return netip.AddrFrom4([4]byte{203, 0, 113, rapid.ByteRange(19, 24).Draw(t, name)})
+		}
+		was, is := draw(), draw()
+		from, to := station("from"), station("to")
+		if _, own := was.Floating[from]; own || from == was.SNAT {
+			return // the router's own addresses ask nobody
+		}
+		before, after := made(was, from, to), made(is, from, to)
+		if was.stale(before) {
+			t.Fatalf("%+v forgets its own flow %+v", was, before)
+		}
+		if before == after && is.stale(before) {
+			t.Fatalf("%+v forgets %+v, which it would make itself", is, before)
+		}
+		if before.answers != after.answers && !is.stale(before) {
+			t.Fatalf("%+v keeps %+v, and would make %+v", is, before, after)
+		}
+	})
+}
