@@ -3,6 +3,7 @@ package linux
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -486,6 +487,68 @@ func TestGuardFrames(t *testing.T) {
 		if got := seen(t, sniffer, test.frame, end); got != test.want {
 			t.Errorf("%s: it passes: %t", test.name, got)
 		}
+	}
+}
+
+// TestGuardArriving sends frames to a guarded port that is in no group, and looks which come.
+func TestGuardArriving(t *testing.T) {
+	y := newYard(t)
+	outside, one := y.station(1, false), y.station(2, true)
+	y.apply()
+	from := outside.port.MAC
+	const all4, all6, its, its6, local = "255.255.255.255", "ff02::1", "10.9.0.1", "fd00:9::1", "fe80::f816:3eff:fe00:1"
+	udp := func(from, to uint16) []byte { return append(datagramOf(from, to), 0, 8, 0, 0) }
+	icmp := func(kind byte) []byte {
+		b := append([]byte{kind, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddr(its6).AsSlice()...)
+		return header6(58, local, all6, sum6(b, local, all6))
+	}
+	tests := []struct {
+		name  string
+		frame []byte
+		want  bool
+	}{
+		{"bad: a datagram", frame(from, guard.TypeIPv4, header4(17, its, all4, udp(9, 9))...), false},
+		{"bad: a datagram of IPv6", frame(from, guard.TypeIPv6, header6(17, local, all6, sumUDP6(udp(9, 9), local, all6))...), false},
+		{"bad: a ping", frame(from, guard.TypeIPv6, icmp(128)...), false},
+		{"bad: a lease's question", frame(from, guard.TypeIPv4, header4(17, its, all4, udp(68, 67))...), false},
+		{"bad: no IP", frame(from, 0x88cc, make([]byte, 46)...), false},
+		{"a lease", frame(from, guard.TypeIPv4, header4(17, its, all4, udp(67, 68))...), true},
+		{"a lease of IPv6", frame(from, guard.TypeIPv6, header6(17, local, all6, sumUDP6(udp(547, 546), local, all6))...), true},
+		{"routes", frame(from, guard.TypeIPv6, icmp(134)...), true},
+		{"a neighbour", frame(from, guard.TypeIPv6, icmp(136)...), true},
+		{"a neighbour's question", frame(from, guard.TypeIPv6, icmp(135)...), true},
+		{"a question of who listens", frame(from, guard.TypeIPv6, icmp(130)...), true},
+		{"ARP", frame(from, guard.TypeARP, append([]byte{0, 1, 8, 0, 6, 4, 0, 1}, make([]byte, 20)...)...), true},
+	}
+	sniffer, sender := packetSocket(t, one), packetSocket(t, outside)
+	for i, test := range tests {
+		end := frame(from, guard.TypeARP, append([]byte{0, 1, 8, 0, 6, 4, 0, 2, byte(i)}, make([]byte, 19)...)...)
+		for _, f := range [][]byte{test.frame, end} {
+			if _, err := sender.Write(f); err != nil {
+				t.Fatalf("%s: send: %v", test.name, err)
+			}
+		}
+		if got := seen(t, sniffer, test.frame, end); got != test.want {
+			t.Errorf("%s: it passes: %t", test.name, got)
+		}
+	}
+}
+
+// TestGuardErrors wants errors about what was let through to come back, whatever the groups say of ICMP.
+func TestGuardErrors(t *testing.T) {
+	y := newYard(t)
+	outside, one := y.station(1, false), y.station(2, true, "out")
+	y.groups = []guard.Group{{ID: "out", Rules: egress()}}
+	y.apply()
+	for _, six := range []bool{false, true} {
+		conn, err := one.dial(outside.at(six), call{network: "udp", port: 99, six: six}, answered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := exchange(conn, 8, answered); !errors.Is(err, unix.ECONNREFUSED) {
+			t.Errorf("a closed port at %s answers: %v", conn.RemoteAddr(), err)
+		}
+		_ = conn.Close()
 	}
 }
 
