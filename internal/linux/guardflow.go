@@ -48,7 +48,7 @@ func forgetAddresses(zones map[uint16]map[netip.Addr]bool) error {
 		if err := f.forget(); err != nil {
 			return fmt.Errorf("forget the flow of %s to %s: %w", f.from, f.to, err)
 		}
-		failpoint.Here("linux.flow.forgotten")
+		failpoint.Here("linux.guard.flow.forgotten")
 	}
 	return nil
 }

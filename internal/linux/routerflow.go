@@ -35,7 +35,7 @@ func (r Router) stale(t translation) bool {
 // wrongSource is about a flow to a floating address from inside. Any address of the router's brings its answers back, but for another's.
 func (r Router) wrongSource(t translation) bool {
 	fixed, floating := r.Floating[t.backs]
-	return floating && fixed != t.from
+	return floating && t.backs != t.from && fixed != t.from
 }
 
 // forgetTranslations has the kernel forget the stale ones among the flows of the thread's namespace. The kernel looks through a table
@@ -53,7 +53,7 @@ func forgetTranslations(stale func(translation) bool) error {
 		if err := e.forget(); err != nil {
 			return fmt.Errorf("forget a flow: %w", err)
 		}
-		failpoint.Here("linux.flow.forgotten")
+		failpoint.Here("linux.router.flow.forgotten")
 	}
 	return nil
 }
