@@ -95,9 +95,6 @@ func stringFields() []string {
 			}
 			seen[t] = true
 			for f := range fieldsOf(t) {
-				if f.Name == "VIPSecurityGroupIDs" {
-					continue // with them the provider supports no load balancer
-				}
 				look(f.Type, t.Name()+"."+f.Name)
 			}
 		}
@@ -121,6 +118,7 @@ func fullTree() *lbaas.LoadBalancer {
 	lb := lbaas.NewLoadBalancer()
 	lb.Object, lb.VIPAddress, lb.AccessLog = fullObject(0, 1), netip.MustParseAddr("10.0.0.5"), true
 	lb.AdditionalVIPs = []lbaas.AdditionalVIP{{SubnetID: treeID(11, 1), Address: netip.MustParseAddr("2001:db8::5"), PortID: treeID(12, 1)}}
+	lb.VIPSecurityGroupIDs = []string{treeID(13, 1)}
 	lb.Flavor, lb.Zone = map[string]any{"loadbalancer_topology": "SINGLE"}, map[string]any{"zone": "a"}
 	for n, protocol := range []lbaas.Protocol{lbaas.HTTP, lbaas.TCP, lbaas.UDP} {
 		lb.Pools = append(lb.Pools, fullPool(n+1, protocol))
