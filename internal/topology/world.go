@@ -232,11 +232,9 @@ func (w *world) balancerOf(p *Port) *LoadBalancer {
 
 // purpose says what a port is for.
 func (w *world) purpose(p *Port) string {
-	router := ""
+	router := called("", p.DeviceID)
 	if r := w.routers[p.DeviceID]; r != nil {
 		router = called(r.Name, r.ID)
-	} else {
-		router = called("", p.DeviceID)
 	}
 	lb := w.balancerOf(p)
 	switch {

@@ -140,15 +140,15 @@ func (s *service) providerOf(driver string) *provider.Face {
 // when a load balancer is to be made with it.
 func (s *service) judge(ctx context.Context, p *network.ServiceProfile) error {
 	i := slices.IndexFunc(s.providers, func(f provider.Face) bool { return f.Name == p.Provider })
-	data, err := lbaas.ParseProfileData(p.Data)
-	if i < 0 || err != nil || len(data) == 0 {
+	data, _ := lbaas.ParseProfileData(p.Data)
+	if i < 0 || len(data) == 0 {
 		return nil
 	}
 	check := s.providers[i].CheckFlavor
 	if check == nil {
 		return invalid("metainfo", "provider '%s' knows no '%s'", p.Provider, strings.Join(slices.Sorted(maps.Keys(data)), "', '"))
 	}
-	err = check(ctx, data)
+	err := check(ctx, data)
 	var refused *lbaas.Error
 	if errors.As(err, &refused) && refused.Kind != lbaas.Unavailable {
 		return invalid("metainfo", "%s", refused.Text)
