@@ -168,6 +168,7 @@ func (w *dhcpWorld) pid() int {
 
 // TestLeases has a client get what its port has and its subnets say, of both families.
 func TestLeases(t *testing.T) {
+	t.Parallel()
 	w := newDHCPWorld(t)
 	g := w.guest("10.77.0.5", "fd77::5")
 	g.host.Options = []*enginepb.DhcpOption{{Name: "bootfile-name", Value: "pxe linux.0", IpVersion: 4}, {Name: "tftp-server", Value: "192.0.2.66", IpVersion: 4}}
@@ -193,6 +194,7 @@ func TestLeases(t *testing.T) {
 // TestDHCPChanges has a server follow the plan: without a new process when a port comes, with one when an address is another's, and when
 // it was killed. An engine that starts goes on with the process that is there.
 func TestDHCPChanges(t *testing.T) {
+	t.Parallel()
 	w := newDHCPWorld(t)
 	before := listing(t, w.world)
 	w.plugServer()

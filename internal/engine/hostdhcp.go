@@ -308,8 +308,8 @@ func parseFamily(text string, cidr netip.Prefix) (netip.Addr, error) {
 // maxRoutes is how many routes an option holds, of at most 255 bytes (RFC 3442).
 const maxRoutes = 28
 
-// dhcpRoutes are the routes that clients get, with the one to the gateway: a client that gets any routes listens to no other option
-// (RFC 3442). The gateway's comes first, so that it is there when there are more than fit.
+// dhcpRoutes are the routes that clients get, each with its next hop, and with the one to the gateway: a client that gets any routes listens
+// to no other option (RFC 3442). The gateway's comes first, so that it is there when there are more than fit.
 func dhcpRoutes(s *enginepb.DhcpSubnet) ([]string, error) {
 	cidr, err := netip.ParsePrefix(s.Cidr)
 	if err != nil {
@@ -330,12 +330,12 @@ func dhcpRoutes(s *enginepb.DhcpSubnet) ([]string, error) {
 		if route.NextHop.IsValid() {
 			hop = route.NextHop.String()
 		}
-		all = append(all, route.Destination.Masked().String(), hop)
+		all = append(all, route.Destination.Masked().String()+","+hop)
 	}
 	if len(all) > 0 && s.Gateway != "" {
-		all = slices.Insert(all, 0, "0.0.0.0/0", s.Gateway)
+		all = slices.Insert(all, 0, "0.0.0.0/0,"+s.Gateway)
 	}
-	return all[:min(len(all), 2*maxRoutes)], nil
+	return all[:min(len(all), maxRoutes)], nil
 }
 
 func cmpErr(err error) error {

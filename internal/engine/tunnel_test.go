@@ -237,6 +237,7 @@ func (h *otherHost) apply(plan *enginepb.HostPlan) {
 
 // TestTunnels has stations on three hosts reach each other, and only those of their network: another one has the same addresses.
 func TestTunnels(t *testing.T) {
+	t.Parallel()
 	hosts := newHosts(t, 3)
 	for i, h := range hosts {
 		var peers []string
@@ -268,6 +269,7 @@ func TestTunnels(t *testing.T) {
 
 // TestDHCPThroughTunnels has a client get its lease from the network's server on another host.
 func TestDHCPThroughTunnels(t *testing.T) {
+	t.Parallel()
 	hosts := newHosts(t, 2)
 	id := uuid.NewString()
 	server := hosts[0].remote(id, 9, "10.9.0.2/24")
