@@ -117,8 +117,14 @@ func (c *client) logIn() {
 // create makes an object that has a name of its own, whatever dies meanwhile, and returns it.
 func (c *client) create(collection, key, plural string, o object) object {
 	c.t.Helper()
+	return c.createKnown("name", collection, key, plural, o)
+}
+
+// createKnown is create of an object that is known by another attribute.
+func (c *client) createKnown(by, collection, key, plural string, o object) object {
+	c.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if made := c.named(collection, plural, o["name"].(string)); made != nil {
+		if made := c.known(by, collection, plural, o[by].(string)); made != nil {
 			return made
 		}
 		a := c.try(http.MethodPost, collection, object{key: o})
@@ -138,7 +144,13 @@ func (c *client) create(collection, key, plural string, o object) object {
 // named returns the object of that name, or nil.
 func (c *client) named(collection, plural, name string) object {
 	c.t.Helper()
-	a := c.until(http.MethodGet, collection+"?name="+name, nil, http.StatusOK)
+	return c.known("name", collection, plural, name)
+}
+
+// known returns the object of which an attribute has that value, or nil.
+func (c *client) known(by, collection, plural, value string) object {
+	c.t.Helper()
+	a := c.until(http.MethodGet, collection+"?"+by+"="+value, nil, http.StatusOK)
 	var list map[string]json.RawMessage
 	var found []object
 	if err := json.Unmarshal(a.body, &list); err != nil {
@@ -151,7 +163,7 @@ func (c *client) named(collection, plural, name string) object {
 		return nil
 	}
 	if len(found) > 1 {
-		c.t.Fatalf("%s has %d named %s", collection, len(found), name)
+		c.t.Fatalf("%s has %d of which the %s is %s", collection, len(found), by, value)
 	}
 	return found[0]
 }

@@ -21,7 +21,20 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 var unsettled = regexp.MustCompile(`"provisioning_status": ?"(PENDING_[A-Z]+|ERROR)"`)
 
 // quick makes leases short, so that one is renewed while the scenario plays.
-var quick = harness.Config("[api_settings]\nenabled_provider_drivers = haproxy, noop\n[reconcile]\nlease_ttl = 2\naudit_interval = 2\n")
+var quick = harness.Config(`
+[api_settings]
+enabled_provider_drivers = haproxy, noop
+[reconcile]
+lease_ttl = 2
+audit_interval = 2
+[ml2]
+tenant_network_types = local
+[ml2_type_vxlan]
+vni_ranges = 7770001:7770100
+[vxlan]
+local_ip = 127.0.0.1
+udp_dstport = 47890
+`)
 
 // perRun is how many points kill in one run of the scenario. Each kills once; more of them make fewer runs, and
 // failures that are harder to read.
@@ -34,9 +47,10 @@ func TestEveryPoint(t *testing.T) {
 		t.Fatalf("only %d failpoints found in the source: the search for them is broken", len(all))
 	}
 	t.Run("all are passed", func(t *testing.T) {
-		log := filepath.Join(scratch(t), "points")
-		s := harness.Start(t, quick, harness.Env("PLIMSOLL_FAILPOINT_LOG="+log))
-		scenarioOf(t, s).run()
+		dir := scratch(t)
+		log := filepath.Join(dir, "points")
+		s := harness.Start(t, quick, harness.Env("PLIMSOLL_FAILPOINT_LOG="+log, failingAt(dir)))
+		scenarioOf(t, s, dir).run()
 		s.Stop(t)
 		passed := lines(log)
 		for _, point := range all {
@@ -64,8 +78,8 @@ func crashAt(t *testing.T, chunk []string) {
 	t.Log("killing at ", strings.Join(chunk, ", "))
 	once := scratch(t)
 	s := harness.Start(t, quick, harness.Survive(), harness.Env(
-		"PLIMSOLL_FAILPOINT_KILL="+strings.Join(chunk, ","), "PLIMSOLL_FAILPOINT_ONCE="+once))
-	life := scenarioOf(t, s)
+		"PLIMSOLL_FAILPOINT_KILL="+strings.Join(chunk, ","), "PLIMSOLL_FAILPOINT_ONCE="+once, failingAt(once)))
+	life := scenarioOf(t, s, once)
 	func() {
 		defer keepAlive(t, s)()
 		life.run()
@@ -78,9 +92,16 @@ func crashAt(t *testing.T, chunk []string) {
 	}
 }
 
-func scenarioOf(t *testing.T, s *harness.Server) *scenario {
+func scenarioOf(t *testing.T, s *harness.Server, dir string) *scenario {
 	c := &client{t: t, server: s, url: s.URL}
-	return &scenario{client: c, name: fmt.Sprintf("crash-%d", os.Getpid())}
+	return &scenario{client: c, name: fmt.Sprintf("crash-%d", os.Getpid()), failing: filepath.Join(dir, failingFile)}
+}
+
+// failingFile names what the engine cannot make of a host's plan, while it names something.
+const failingFile = "failing"
+
+func failingAt(dir string) string {
+	return "PLIMSOLL_FAILPOINT_VALUES=engine.hostFailure=@" + filepath.Join(dir, failingFile)
 }
 
 // keepAlive starts the server again each time it dies, until stop.

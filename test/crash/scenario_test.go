@@ -28,6 +28,7 @@ type scenario struct {
 	ask  *harness.Node
 
 	network, back   object
+	failing         string // the file that names what the engine is to fail with
 	profile, flavor object
 	lb, pool        string
 	vip, project    string
@@ -42,6 +43,7 @@ func (s *scenario) run() {
 	s.answers("a", "b")
 	s.changeMembers()
 	s.forwardDatagrams()
+	s.serveNetworks()
 	s.limitRequests()
 	s.renewCertificate()
 	s.changeStructure()
@@ -61,7 +63,13 @@ func (s *scenario) makeNetworks() {
 }
 
 func (s *scenario) makeNetwork(name, cidr string) object {
-	n := s.create(networks+"/networks", "network", "networks", object{"name": s.name + "-" + name})
+	return s.makeNetworkAs(name, cidr, object{"port_security_enabled": false})
+}
+
+// makeNetworkAs is makeNetwork with attributes of the network.
+func (s *scenario) makeNetworkAs(name, cidr string, attributes object) object {
+	attributes["name"] = s.name + "-" + name
+	n := s.create(networks+"/networks", "network", "networks", attributes)
 	s.create(networks+"/subnets", "subnet", "subnets", object{
 		"name": s.name + "-" + name, "network_id": n["id"], "cidr": cidr, "ip_version": 4})
 	return s.named(networks+"/networks", "networks", s.name+"-"+name)
@@ -217,18 +225,27 @@ func (s *scenario) takeAway() {
 	s.remove(balancers + "/flavorprofiles/" + s.profile["id"].(string))
 	s.until(http.MethodDelete, balancers+"/quotas/"+s.project, nil, http.StatusAccepted, http.StatusNotFound)
 	for _, n := range []*harness.Node{s.web[0], s.web[1], s.ask} {
-		s.update(networks+"/ports/"+n.PortID, "port", object{"binding:host_id": "", "binding:profile": object{}})
-		s.wait("port is unplugged", func() bool {
-			a := s.try(http.MethodGet, networks+"/ports/"+n.PortID, nil)
-			return a.status == http.StatusOK && a.in(s.t, "port")["status"] == "DOWN"
-		})
-		s.remove(networks + "/ports/" + n.PortID)
+		s.unplug(n)
 	}
 	for _, n := range []object{s.network, s.back} {
-		s.remove(networks + "/subnets/" + s.subnet(n))
-		s.remove(networks + "/networks/" + n["id"].(string))
+		s.removeNetwork(n)
 	}
 	s.wait("nothing is left on the host", func() bool { return len(s.server.Leftovers()) == 0 })
+}
+
+// unplug takes a port out of its namespace, and deletes it.
+func (s *scenario) unplug(n *harness.Node) {
+	s.update(networks+"/ports/"+n.PortID, "port", object{"binding:host_id": "", "binding:profile": object{}})
+	s.wait("port is unplugged", func() bool {
+		a := s.try(http.MethodGet, networks+"/ports/"+n.PortID, nil)
+		return a.status == http.StatusOK && a.in(s.t, "port")["status"] == "DOWN"
+	})
+	s.remove(networks + "/ports/" + n.PortID)
+}
+
+func (s *scenario) removeNetwork(n object) {
+	s.remove(networks + "/subnets/" + s.subnet(n))
+	s.remove(networks + "/networks/" + n["id"].(string))
 }
 
 // settle waits until nothing of the load balancer is pending or failed.
