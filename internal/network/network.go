@@ -111,4 +111,6 @@ const (
 	SharedSubnet = "shared"
 	// FixedIPs asks for ports by address, as Neutron writes it: ip_address=A, subnet_id=S or ip_address_substr=T.
 	FixedIPs = "fixed_ips"
+	// InGroups asks for the ports that are in one of some security groups.
+	InGroups = "security_groups"
 )

@@ -105,7 +105,7 @@ func (s *Store) Port(ctx context.Context, id string) (*network.Port, error) {
 	return p, err
 }
 
-// Ports lists ports. Beside the attributes, network.VisibleTo and network.FixedIPs are understood.
+// Ports lists ports. Beside the attributes, network.VisibleTo, network.FixedIPs and network.InGroups are understood.
 func (s *Store) Ports(ctx context.Context, q Query) ([]*network.Port, error) {
 	filters := special{
 		network.VisibleTo: func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
@@ -113,6 +113,9 @@ func (s *Store) Ports(ctx context.Context, q Query) ([]*network.Port, error) {
 				bun.List(projects), bun.List(projects))
 		},
 		network.FixedIPs: func(sel *bun.SelectQuery, values []string) *bun.SelectQuery { return s.byAddress(sel, values) },
+		network.InGroups: func(sel *bun.SelectQuery, values []string) *bun.SelectQuery {
+			return sel.Where("id IN (SELECT port_id FROM port_security_groups WHERE group_id IN (?))", bun.List(values))
+		},
 	}
 	var list []*network.Port
 	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {

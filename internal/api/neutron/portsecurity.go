@@ -67,9 +67,13 @@ func (b *body) portSecurity(p *network.Port, groups bool) {
 	b.addressPairs(p)
 }
 
-// securityGroups reads the groups of a port. Null is as if they were not named.
+// securityGroups reads the groups of a port. Null is none, or for a new port, which has no id yet, as if they were not named.
 func (b *body) securityGroups(p *network.Port) {
-	if !b.given("security_groups") {
+	switch {
+	case b.isNull("security_groups") && p.ID != "":
+		p.SecurityGroupIDs = nil
+		return
+	case !b.given("security_groups"):
 		return
 	}
 	ids := []string{}

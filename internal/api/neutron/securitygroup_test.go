@@ -237,7 +237,15 @@ func TestDefaultGroups(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
-	id := f.add("alice", "port", object{"network_id": lan})["id"].(string)
+	id := f.add("alice", "port", object{"network_id": lan, "name": "member"})["id"].(string)
+	own := f.group("alice", "own")
+	f.want(200, "alice", "PUT", "/v2.0/ports/"+id, object{"port": object{"security_groups": []string{own}}})
+	if got := f.names("alice", "ports", "security_groups="+own); !cmp.Equal(got, []string{"member"}) {
+		t.Errorf("ports of a group: %q", got)
+	}
+	if p := f.want(200, "alice", "PUT", "/v2.0/ports/"+id, object{"port": object{"security_groups": nil}})["port"].(object); len(p["security_groups"].([]any)) > 0 {
+		t.Errorf("null leaves the groups %v", p["security_groups"])
+	}
 	p := f.want(200, "alice", "PUT", "/v2.0/ports/"+id, object{"port": object{"port_security_enabled": false, "security_groups": []any{}}})["port"].(object)
 	if diff := cmp.Diff([]any{[]any{}, false}, []any{p["security_groups"], p["port_security_enabled"]}); diff != "" {
 		t.Errorf("no guard any more (-want +got):\n%s", diff)
