@@ -82,7 +82,7 @@ func ValidateRoutes(routerID string, routes []Route, ports []*Port, subnets []*S
 			"The number of routes exceeds the maximum %d.", routerID, MaxRoutes)
 	}
 	for _, r := range routes {
-		if !slices.ContainsFunc(subnets, func(s *Subnet) bool { return s.CIDR.Contains(r.NextHop) }) {
+		if !slices.ContainsFunc(subnets, func(s *Subnet) bool { return s.CIDR.Contains(r.NextHop) && s.mayBeHop(r.NextHop) }) {
 			return invalidRoutes(r, "the nexthop is not connected with router")
 		}
 		if slices.ContainsFunc(ports, func(p *Port) bool { return p.has(r.NextHop) }) {

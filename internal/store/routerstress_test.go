@@ -151,7 +151,7 @@ func (w *wrecker) associate(ctx context.Context) error {
 	if !ok {
 		return err
 	}
-	p, ok, err := w.anyPort(ctx, "")
+	p, ok, err := w.anyPort(ctx, []string{"", network.OwnerLoadBalancer}[w.dice.IntN(2)])
 	if err != nil {
 		return err
 	}
@@ -167,8 +167,11 @@ func (w *wrecker) associate(ctx context.Context) error {
 
 func (w *wrecker) port(ctx context.Context) error {
 	p := &network.Port{ProjectID: "p", NetworkID: w.lan().ID, AdminStateUp: true}
-	if w.dice.IntN(2) == 0 {
+	switch w.dice.IntN(4) {
+	case 0, 1:
 		p.Binding = network.Binding{Host: "h", NetNS: "ns"}
+	case 2:
+		p.DeviceOwner, p.DeviceID = network.OwnerLoadBalancer, "lb-x"
 	}
 	return w.CreatePort(ctx, p)
 }
@@ -190,7 +193,7 @@ func (w *wrecker) move(ctx context.Context) error {
 }
 
 func (w *wrecker) unport(ctx context.Context) error {
-	p, ok, err := w.anyPort(ctx, []string{"", network.OwnerDHCP, network.OwnerRouterInterface}[w.dice.IntN(3)])
+	p, ok, err := w.anyPort(ctx, []string{"", network.OwnerDHCP, network.OwnerRouterInterface, network.OwnerLoadBalancer}[w.dice.IntN(4)])
 	if !ok {
 		return err
 	}
@@ -332,7 +335,7 @@ func deleteAll(t *testing.T, s *store.Store) {
 		r, ok, err := w.anyRouter(ctx)
 		return func() error { return s.DeleteRouter(ctx, r.ID) }, ok, err
 	})
-	for _, owner := range []string{"", network.OwnerDHCP} {
+	for _, owner := range []string{"", network.OwnerDHCP, network.OwnerLoadBalancer} {
 		remove("port", func() (func() error, bool, error) {
 			p, ok, err := w.anyPort(ctx, owner)
 			return func() error { return s.DeletePort(ctx, p.ID) }, ok, err
