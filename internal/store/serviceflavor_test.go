@@ -148,6 +148,42 @@ func TestTheFirstProfileStays(t *testing.T) {
 	})
 }
 
+// TestTheFirstProfileStaysOrGoesBefore takes the first profile away while others make load balancers that were judged by it: each is there with
+// the profile, or is refused.
+func TestTheFirstProfileStaysOrGoesBefore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		for round := range 6 {
+			f := newServiceFlavor(t, s, "f")
+			one, two := newServiceProfile(t, s, "p", `{"n":1}`), newServiceProfile(t, s, "p", `{"n":2}`)
+			if err := errors.Join(s.BindServiceProfile(ctx, f.ID, one.ID), s.BindServiceProfile(ctx, f.ID, two.ID)); err != nil {
+				t.Fatal(err)
+			}
+			var gone error
+			made := make([]error, 4)
+			atOnce(t, 4, func(i int) error {
+				if i == round%4 {
+					gone = s.UnbindServiceProfile(ctx, f.ID, one.ID)
+					return nil
+				}
+				lb := bareTree()
+				lb.FlavorID, lb.FlavorProfileID = f.ID, one.ID
+				made[i] = s.CreateLoadBalancer(ctx, lb)
+				return nil
+			})
+			got, err := s.ServiceFlavor(ctx, f.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, err := range made {
+				if i != round%4 && (err == nil) != (got.ProfileIDs[0] == one.ID) {
+					t.Errorf("a load balancer was made: %v, when the first profile went: %v", err, gone)
+				}
+			}
+		}
+	})
+}
+
 // TestBindingsModel compares bindings with lists.
 func TestBindingsModel(t *testing.T) {
 	s := storetest.Open(t, store.SQLite)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,9 @@ import (
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
 )
+
+// fuzzedNouns are those of which lists, and single objects, are asked for in any way.
+var fuzzedNouns = []string{"networks", "subnets", "ports", "flavors", "service_profiles"}
 
 // FuzzBodies sends anything as the body of a request: the answer is never an internal error, and always JSON.
 func FuzzBodies(f *testing.F) {
@@ -28,10 +32,16 @@ func FuzzBodies(f *testing.F) {
 		f.Add(seed, "subnets", "POST")
 		f.Add(seed, "ports", "PUT")
 	}
+	for _, seed := range []string{`{"flavor":{"name":"x","service_type":"LOADBALANCERV2","enabled":"False","service_profiles":[1]}}`, `{"flavor":{"service_type":null}}`} {
+		f.Add(seed, "flavors", "POST")
+	}
+	for _, seed := range []string{`{"service_profile":{"driver":"","metainfo":"{'a': u'b'}","enabled":0}}`, `{"service_profile":{"metainfo":"{'a'"}}`, `{"service_profile":{"driver":"x"}}`} {
+		f.Add(seed, "service_profiles", "POST")
+	}
 	handler := fuzzed(f)
 	f.Fuzz(func(t *testing.T, body, plural, method string) {
 		path := map[string]string{"POST": "/v2.0/" + plural, "PUT": "/v2.0/" + plural + "/" + lan}[method]
-		if path == "" || plural != "networks" && plural != "subnets" && plural != "ports" {
+		if path == "" || !slices.Contains(fuzzedNouns, plural) {
 			return
 		}
 		ask(t, handler, httptest.NewRequest(method, path, strings.NewReader(body)))
@@ -47,7 +57,7 @@ func FuzzQueries(f *testing.F) {
 	}
 	handler := fuzzed(f)
 	f.Fuzz(func(t *testing.T, query string) {
-		for _, plural := range []string{"networks", "subnets", "ports"} {
+		for _, plural := range fuzzedNouns {
 			r := httptest.NewRequest(http.MethodGet, "/v2.0/"+plural, nil)
 			r.URL = &url.URL{Path: r.URL.Path, RawQuery: query}
 			ask(t, handler, r)
