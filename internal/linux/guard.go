@@ -24,8 +24,8 @@ type guards struct {
 	generation uint32
 	// filtered are the bridges that are known to show their packets to the tables.
 	filtered map[string]bool
-	// trusted are links that the tables guard, and that were plugged since as ports that are not guarded: when SetGuards names them no more,
-	// everything may pass them.
+	// trusted are the links that were last seen as those of ports that are not guarded: when SetGuards names them no more, everything may
+	// pass them.
 	trusted map[string]bool
 }
 
@@ -239,37 +239,36 @@ func (h *Host) openLink(link string) error {
 	return h.carryOut(guard.Open(g.state, link))
 }
 
-// trustLink has the tables let pass what they will of a link that is not guarded, from when SetGuards does not name it any more.
+// trustLink has the tables let everything pass a link that is not guarded. What SetGuards named stays as it said until it names it no more.
 func (h *Host) trustLink(link string) error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := h.look(); err != nil {
+	if err := h.look(); err != nil || g.wants(link) {
 		return err
-	}
-	if guarded, _ := g.state.Guards(link); guarded && g.wants(link) {
-		if g.trusted == nil {
-			g.trusted = map[string]bool{}
-		}
-		g.trusted[link] = true
-		return nil
 	}
 	return h.carryOut(guard.Open(g.state, link))
 }
 
-// guardDue tells whether a link is guarded otherwise than its port is to be.
+// guardDue notes whether a link's port is guarded, and tells whether the tables guard it otherwise.
 func (h *Host) guardDue(link string, guarded bool) (bool, error) {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.trusted == nil {
+		g.trusted = map[string]bool{}
+	}
+	if g.trusted[link] = true; guarded {
+		delete(g.trusted, link)
+	}
 	if err := h.look(); err != nil {
 		return false, err
 	}
 	is, _ := g.state.Guards(link)
 	if guarded {
-		return !is || g.trusted[link], nil
+		return !is, nil
 	}
-	return is && !g.trusted[link], nil
+	return is && !g.wants(link), nil
 }
 
 // RemoveGuards takes the tables away, whatever they guard.

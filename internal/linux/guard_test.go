@@ -269,7 +269,6 @@ func TestGuardedPortIsClosed(t *testing.T) {
 	open.reach(closed, true, web)
 	// The port is guarded no more: before its plan says so, and after.
 	closed.port.Guarded = false
-	ensurePort(t, y.h, closed.namespace, closed.port, true)
 	ensurePort(t, y.h, closed.namespace, closed.port, false)
 	y.groups[0].Rules = nil
 	y.apply()
