@@ -99,13 +99,22 @@ func toldByText(known *lbaas.Error, rule string) error {
 		}
 	}
 	if rest, ok := strings.CutPrefix(known.Text, "Could not retrieve certificate: ['"); ok {
-		refs, _, _ := strings.Cut(rest, "']")
-		return failure(lbaas.NotFound, "TLSContainerNotFound", "TLS container %s could not be found", strings.ReplaceAll(refs, "', '", ", "))
+		return badContainer(rest)
 	}
 	if known.Kind == lbaas.Invalid {
 		return failure(lbaas.Invalid, "BadRequest", "%s", known.Text)
 	}
 	return known
+}
+
+// badContainer is the error of certificates that cannot be read, of which Octavia gives a list, and maybe the reasons.
+func badContainer(rest string) error {
+	refs, reasons, _ := strings.Cut(rest, "']")
+	refs = strings.ReplaceAll(refs, "', '", ", ")
+	if reasons != "" {
+		return failure(lbaas.Invalid, "TLSContainerInvalid", "TLS container %s is invalid.%s", refs, reasons)
+	}
+	return failure(lbaas.NotFound, "TLSContainerNotFound", "TLS container %s could not be found", refs)
 }
 
 // toldOfVIP is what Neutron itself says of places that a VIP cannot be in; nil where it is about something else.

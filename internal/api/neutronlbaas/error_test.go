@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"plimsoll/internal/network"
 	"plimsoll/lbaas"
 )
 
@@ -65,6 +66,11 @@ func TestBadInput(t *testing.T) {
 	}
 	lb := func(o object) object { return object{"loadbalancer": o} }
 	const post, put, get, del = http.MethodPost, http.MethodPut, http.MethodGet, http.MethodDelete
+	bare := &network.Network{ProjectID: mine, Name: "bare", AdminStateUp: true, MTU: 1500}
+	if err := s.store.CreateNetwork(t.Context(), bare); err != nil {
+		t.Fatal(err)
+	}
+	taken := s.show("/loadbalancers/"+other, "loadbalancer")["vip_address"]
 	before := s.everything()
 	for _, test := range []struct {
 		name, method, path string
@@ -90,6 +96,8 @@ func TestBadInput(t *testing.T) {
 		{"bad VIP: network", post, "/loadbalancers", lb(object{"vip_network_id": gone}), 404, "NetworkNotFound", "Network " + gone + " could not be found."},
 		{"bad VIP: no UUID", post, "/loadbalancers", lb(object{"vip_subnet_id": "x"}), 400, "HTTPBadRequest", "Invalid input for vip_subnet_id. Reason: 'x' is not a valid UUID."},
 		{"bad VIP: no address", post, "/loadbalancers", lb(object{"vip_subnet_id": s.subnet, "vip_address": "10.0.0"}), 400, "HTTPBadRequest", "Invalid input for vip_address. Reason: '10.0.0' is not a valid IP address."},
+		{"bad VIP: network without a subnet", post, "/loadbalancers", lb(object{"vip_network_id": bare.ID}), 400, "VipNetworkInvalid", "VIP network " + bare.ID + " is invalid. There is no subnet in VIP network specified."},
+		{"bad VIP: taken", post, "/loadbalancers", lb(object{"vip_subnet_id": s.subnet, "vip_address": taken}), 409, "IpAddressInUse", fmt.Sprintf("Unable to complete operation for network %s. The IP address %s is in use.", s.network, taken)},
 		{"bad provider", post, "/loadbalancers", lb(object{"vip_subnet_id": s.subnet, "provider": "F5"}), 400, "ServiceProviderNotFound", "Service provider 'f5' could not be found for service type LOADBALANCERV2"},
 		{"bad flavor", post, "/loadbalancers", lb(object{"vip_subnet_id": s.subnet, "flavor_id": gone}), 404, "FlavorNotFound", "Flavor " + gone + " could not be found."},
 		{"bad flavor: and provider", post, "/loadbalancers", lb(object{"vip_subnet_id": s.subnet, "flavor_id": gone, "provider": "noop"}), 409, "ProviderFlavorConflict", "Cannot specify both a flavor and a provider"},

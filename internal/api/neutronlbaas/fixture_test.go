@@ -28,6 +28,9 @@ const (
 	foreign = "22222222222222222222222222222222"
 )
 
+// anyProject begins the tokens of members of projects of their own.
+const anyProject = "project-"
+
 type object = map[string]any
 
 // actors are the tests' tokens.
@@ -36,6 +39,9 @@ type actors map[string]*identity.Actor
 func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
 	if actor := a[token]; actor != nil {
 		return actor, nil
+	}
+	if strings.HasPrefix(token, anyProject) {
+		return &identity.Actor{UserID: token, ProjectID: token, Roles: []string{"member", "reader"}}, nil
 	}
 	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
 }
@@ -81,7 +87,7 @@ func newSite(t testing.TB) *site {
 
 func (s *site) makeNetwork(cidr string) (networkID, subnetID string) {
 	s.t.Helper()
-	n := &network.Network{ProjectID: mine, Name: "net", AdminStateUp: true, MTU: 1500}
+	n := &network.Network{ProjectID: mine, Name: "net", AdminStateUp: true, Shared: true, MTU: 1500}
 	if err := s.store.CreateNetwork(s.t.Context(), n); err != nil {
 		s.t.Fatal(err)
 	}

@@ -41,7 +41,10 @@ func (a *api) listeners() *resource[*lbaas.Listener] {
 		}
 		c := r.anew(b)
 		c.Before = func(lb *lbaas.LoadBalancer, _ func(...lbaas.Part) error) error {
-			return errors.Join(freePort(lb, b.number("protocol_port")), mayUse(lb, lbaas.Protocol(b.text("protocol")), b.text("default_pool_id")))
+			if err := freePort(lb, b.number("protocol_port")); err != nil {
+				return err
+			}
+			return mayUse(lb, lbaas.Protocol(b.text("protocol")), b.text("default_pool_id"))
 		}
 		return c, nil
 	}

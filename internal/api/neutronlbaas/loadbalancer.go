@@ -99,6 +99,8 @@ func (a *api) completeLoadBalancer(ctx context.Context, b body) error {
 	}
 	if b.text("vip_subnet_id") != "" {
 		b.without("vip_network_id") // the subnet says it
+	} else if err := a.checkNetwork(ctx, b); err != nil {
+		return err
 	}
 	if b.has("flavor_id") {
 		if b.has("provider") {
@@ -108,6 +110,15 @@ func (a *api) completeLoadBalancer(ctx context.Context, b body) error {
 		return err
 	}
 	return a.chooseProvider(b)
+}
+
+// checkNetwork refuses a network of the project without any subnet. Of others' networks Octavia judges.
+func (a *api) checkNetwork(ctx context.Context, b body) error {
+	n, err := a.Store.Network(ctx, b.text("vip_network_id"))
+	if err != nil || n.ProjectID != b.text("project_id") || len(n.SubnetIDs) > 0 {
+		return nil //nolint:nilerr // Octavia finds the same, and says it
+	}
+	return failure(lbaas.Invalid, "VipNetworkInvalid", "VIP network %s is invalid. There is no subnet in VIP network specified.", n.ID)
 }
 
 // chooseProvider makes a provider's name the one that it has here: it may be an alias, and Neutron takes all of them in lower case.
