@@ -163,3 +163,26 @@ func TestGuardFailures(t *testing.T) {
 	outside.reach(good, true)
 	outside.reach(bad, false)
 }
+
+// TestGuardedLeases has a client of DHCP behind a guard that lets nothing else through get its leases.
+func TestGuardedLeases(t *testing.T) {
+	t.Parallel()
+	w := newDHCPWorld(t)
+	w.plugServer()
+	g := w.guest("10.77.0.6", "fd77::6")
+	g.Guarded = true
+	if _, err := w.client.Plug(t.Context(), &enginepb.PlugRequest{Port: g.Port, Netns: g.netns}); err != nil {
+		t.Fatal(err)
+	}
+	w.plan.Guards = []*enginepb.Guard{{PortId: g.Id, NetworkId: g.NetworkId, Pairs: []*enginepb.AddressPair{
+		{Mac: g.Mac, Address: "10.77.0.6/32"}, {Mac: g.Mac, Address: "fd77::6/128"}}}}
+	w.apply()
+	want := map[string]string{"ip_address": "10.77.0.6"}
+	if diff := cmp.Diff(want, these(w.lease(g, "-4"), "ip_address")); diff != "" {
+		t.Errorf("a lease of IPv4 (-want +got):\n%s", diff)
+	}
+	want = map[string]string{"ip6_address": "fd77::6"}
+	if diff := cmp.Diff(want, these(w.lease(g, "-6"), "ip6_address")); diff != "" {
+		t.Errorf("a lease of IPv6 (-want +got):\n%s", diff)
+	}
+}
