@@ -171,4 +171,3 @@ func TestHostPlanIsKept(t *testing.T) {
 		}
 	}
 }
-

@@ -126,8 +126,7 @@ func (r *stateReader) networks() error {
 	for _, p := range r.Ports {
 		ids = append(ids, p.NetworkID)
 	}
-	slices.Sort(ids)
-	for chunk := range slices.Chunk(slices.Compact(ids), chunkSize) {
+	for chunk := range slices.Chunk(unique(ids), chunkSize) {
 		var rows []*networkRow
 		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
 			return fmt.Errorf("list the networks: %w", err)
@@ -152,7 +151,7 @@ func (r *stateReader) groups() error {
 			ids = append(ids, p.SecurityGroupIDs...)
 		}
 	}
-	own, err := r.groupsOf(ids)
+	own, err := r.groupsOf(unique(ids))
 	if err != nil {
 		return err
 	}
@@ -164,22 +163,19 @@ func (r *stateReader) groups() error {
 			}
 		}
 	}
-	slices.Sort(named)
-	named = slices.Compact(named)
+	named = unique(named)
 	others, err := r.groupsOf(slices.DeleteFunc(slices.Clone(named), func(id string) bool { return slices.Contains(ids, id) }))
 	if err != nil {
 		return err
 	}
-	r.Groups = append(own, others...)
+	r.Groups = slices.Concat(own, others)
 	r.Members, err = securityGroupMembers(r.ctx, r.tx, named)
 	return err
 }
 
 func (r *stateReader) groupsOf(ids []string) ([]*network.SecurityGroup, error) {
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
 	var list []*network.SecurityGroup
-	for chunk := range slices.Chunk(slices.Compact(ids), chunkSize) {
+	for chunk := range slices.Chunk(ids, chunkSize) {
 		var rows []*securityGroupRow
 		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
 			return nil, fmt.Errorf("list the security groups: %w", err)
@@ -191,6 +187,13 @@ func (r *stateReader) groupsOf(ids []string) ([]*network.SecurityGroup, error) {
 		list = append(list, some...)
 	}
 	return list, nil
+}
+
+// unique sorts ids, each once.
+func unique(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // peers reads the other hosts.
