@@ -186,3 +186,40 @@ func TestGuardedLeases(t *testing.T) {
 		t.Errorf("a lease of IPv6 (-want +got):\n%s", diff)
 	}
 }
+
+// TestGuardsAcrossHosts has a group let in its own members wherever they are, through a tunnel, and nobody else.
+func TestGuardsAcrossHosts(t *testing.T) {
+	t.Parallel()
+	hosts := newHosts(t, 2)
+	id, group := uuid.NewString(), uuid.NewString()
+	guarded := func(host int, address string) remote {
+		r := hosts[host].remote(id, 11, address)
+		r.port.Guarded = true
+		r.plug(r.name)
+		return r
+	}
+	server, friend, stranger := guarded(0, "10.9.0.1/24"), guarded(1, "10.9.0.2/24"), guarded(1, "10.9.0.3/24")
+	server.listen("10.9.0.1:7000", "server")
+	everyone := &enginepb.Group{Id: uuid.NewString(), Rules: []*enginepb.GuardRule{{Egress: true, Protocol: -1, PortMin: -1, PortMax: -1}}}
+	friends := &enginepb.Group{Id: group, Members: []string{"10.9.0.1/32", "10.9.0.2/32"}, Rules: []*enginepb.GuardRule{
+		{Protocol: 6, PortMin: 7000, PortMax: 7000, RemoteGroupId: group}}}
+	guard := func(r remote, groups ...string) *enginepb.Guard {
+		address, _, _ := strings.Cut(r.port.Addresses[0], "/")
+		return &enginepb.Guard{PortId: r.port.Id, NetworkId: id, GroupIds: append(groups, everyone.Id),
+			Pairs: []*enginepb.AddressPair{{Mac: r.port.Mac, Address: address + "/32"}}}
+	}
+	groups := []*enginepb.Group{everyone, friends}
+	hosts[0].apply(&enginepb.HostPlan{TunnelPeers: []string{hosts[1].address}, Groups: groups, Guards: []*enginepb.Guard{guard(server, group)}})
+	hosts[1].apply(&enginepb.HostPlan{TunnelPeers: []string{hosts[0].address}, Groups: groups,
+		Guards: []*enginepb.Guard{guard(friend, group), guard(stranger)}})
+	if got := friend.ask("10.9.0.1:7000"); got != "server" {
+		t.Errorf("a member asks: %q answers", got)
+	}
+	err := stranger.within(func() error {
+		_, err := net.DialTimeout("tcp", "10.9.0.1:7000", 250*time.Millisecond)
+		return err
+	})
+	if err == nil {
+		t.Error("a stranger connects")
+	}
+}
