@@ -68,8 +68,11 @@ func (s *indexed) groups() []*enginepb.Group {
 		group := groupOf(found, g.ID)
 		for _, r := range g.Rules {
 			group.Rules = append(group.Rules, guardRule(r))
-			if r.RemoteGroupID != "" {
-				groupOf(found, r.RemoteGroupID).Members = members(s.Members[r.RemoteGroupID])
+			if r.RemoteGroupID == "" {
+				continue
+			}
+			if remote := groupOf(found, r.RemoteGroupID); remote.Members == nil {
+				remote.Members = members(s.Members[r.RemoteGroupID])
 			}
 		}
 		slices.SortFunc(group.Rules, compareRules)

@@ -1,6 +1,7 @@
 package network_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -19,8 +20,8 @@ func said(err error) string {
 	if err == nil {
 		return ""
 	}
-	e, ok := err.(*lbaas.Error)
-	if !ok {
+	var e *lbaas.Error
+	if !errors.As(err, &e) {
 		return err.Error()
 	}
 	return e.Type + ": " + e.Text

@@ -265,8 +265,8 @@ func smallCloud(b *testing.B, s *store.Store, i int) {
 	must(s.CreateRouter(ctx, r))
 	_, err = s.AddRouterInterface(ctx, r.ID, sub.ID, "")
 	must(err)
-	g, err := s.DefaultSecurityGroup(ctx, "p")
+	group, err := s.DefaultSecurityGroup(ctx, "p")
 	must(err)
-	must(s.CreatePort(ctx, &network.Port{ProjectID: "p", NetworkID: n.ID, AdminStateUp: true, PortSecurity: true, SecurityGroupIDs: []string{g.ID},
+	must(s.CreatePort(ctx, &network.Port{ProjectID: "p", NetworkID: n.ID, AdminStateUp: true, PortSecurity: true, SecurityGroupIDs: []string{group},
 		Binding: network.Binding{Host: "h", NetNS: fmt.Sprint("ns", i)}}))
 }

@@ -104,24 +104,19 @@ func ofProjects(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
 	return sel.Where("project_id IN (?)", bun.List(projects))
 }
 
-// DefaultSecurityGroup returns the group of a project's ports that name none. It is made when it is first asked for; of those who
+// DefaultSecurityGroup returns the id of the group of a project's ports that name none. It is made when it is first asked for; of those who
 // make it at once one does. It is there whatever the quota says.
-func (s *Store) DefaultSecurityGroup(ctx context.Context, projectID string) (*network.SecurityGroup, error) {
+func (s *Store) DefaultSecurityGroup(ctx context.Context, projectID string) (id string, err error) {
 	for {
-		row := &securityGroupRow{}
-		err := s.read.NewSelect().Model(row).Where("default_of = ?", projectID).Scan(ctx)
+		err := s.read.NewSelect().Table(tableSecurityGroups).Column("id").Where("default_of = ?", projectID).Scan(ctx, &id)
 		switch {
 		case err == nil:
-			g, err := s.SecurityGroup(ctx, row.ID)
-			if err != nil && gone(err) {
-				continue // an admin took it away meanwhile
-			}
-			return g, err
+			return id, nil
 		case !notFound(err):
-			return nil, fmt.Errorf("read the default security group of project %s: %w", projectID, err)
+			return "", fmt.Errorf("look for the default security group of project %s: %w", projectID, err)
 		}
 		if err := s.makeDefaultGroup(ctx, projectID); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 }
@@ -258,23 +253,6 @@ func securityGroupByID(ctx context.Context, db bun.IDB, id string) (*network.Sec
 		return nil, err
 	}
 	return list[0], nil
-}
-
-// securityGroupsByID reads the groups of those ids that are there, with their rules, ordered by id.
-func securityGroupsByID(ctx context.Context, db bun.IDB, ids []string) ([]*network.SecurityGroup, error) {
-	var list []*network.SecurityGroup
-	for chunk := range slices.Chunk(ids, chunkSize) {
-		var rows []*securityGroupRow
-		if err := db.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("id").Scan(ctx); err != nil {
-			return nil, fmt.Errorf("read security groups: %w", err)
-		}
-		some, err := securityGroupsOf(ctx, db, rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	return list, nil
 }
 
 func securityGroupsOf(ctx context.Context, db bun.IDB, rows []*securityGroupRow) ([]*network.SecurityGroup, error) {

@@ -113,12 +113,10 @@ func TestDefaultGroupOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids {
 			wg.Go(func() {
-				g, err := s.DefaultSecurityGroup(t.Context(), "p")
-				if err != nil {
+				var err error
+				if ids[i], err = s.DefaultSecurityGroup(t.Context(), "p"); err != nil {
 					t.Error(err)
-					return
 				}
-				ids[i] = g.ID
 			})
 		}
 		wg.Wait()

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"plimsoll/internal/network"
-	"plimsoll/lbaas"
 )
 
 const tableSecurityRules = "security_group_rules"
@@ -265,6 +263,3 @@ func fillRules(ctx context.Context, db bun.IDB, chunk []*network.SecurityGroup, 
 	}
 	return nil
 }
-
-// gone tells whether an error says that something is not there.
-func gone(err error) bool { return errors.Is(err, lbaas.NotFound) }

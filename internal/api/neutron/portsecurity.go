@@ -200,12 +200,9 @@ func (s *service) groupsOfNew(ctx context.Context, a *identity.Actor, p *network
 	case !p.PortSecurity || !s.groups:
 		return nil
 	}
-	g, err := s.store.DefaultSecurityGroup(ctx, p.ProjectID)
-	if err != nil {
-		return err
-	}
-	p.SecurityGroupIDs = []string{g.ID}
-	return nil
+	id, err := s.store.DefaultSecurityGroup(ctx, p.ProjectID)
+	p.SecurityGroupIDs = []string{id}
+	return err
 }
 
 // groupsThere checks that the actor may know of the groups that a port is to be in, and that they are its project's; an admin may
