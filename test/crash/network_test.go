@@ -155,7 +155,7 @@ func (c *small) move() {
 func (c *small) leave() {
 	c.update(c.floating, "floatingip", object{"port_id": nil})
 	c.remove(c.floating)
-	c.done(http.MethodPut, c.router+"/remove_router_interface", object{"subnet_id": c.subnet(c.inside)}, "does not have an interface")
+	c.done(http.MethodPut, c.router+"/remove_router_interface", object{"subnet_id": c.subnet(c.inside)}, "has no interface on subnet")
 	c.remove(c.router)
 	for _, n := range []*harness.Node{c.visitor, c.guest} {
 		c.unplug(n)
