@@ -28,6 +28,8 @@ func TestAviEmulatorRefuses(t *testing.T) {
 		{"avi-emulator --password p --tenant a=2add0600a0e444684beb9107aa0e2dff --tenant a=3add0600a0e444684beb9107aa0e2dff", exitUsage, "of that name or ID already"},
 		{"avi-emulator --password p --tenant a=2add0600a0e444684beb9107aa0e2dff --tenant b=2add0600-a0e4-4468-4beb-9107aa0e2dff", exitUsage, "of that name or ID already"},
 		{"avi-emulator --password p --tenant admin=2add0600a0e444684beb9107aa0e2dff", exitUsage, "of that name or ID already"},
+		{"avi-emulator --password p --se-group Default-Group", exitUsage, "want names that differ"},
+		{"avi-emulator --password p --se-group a --se-group a", exitUsage, "want names that differ"},
 		{"avi-emulator --password p --placement -1s", exitUsage, "cannot be less than 0"},
 		{"avi-emulator --password p --network-url nowhere", exitUsage, "want http:// or https://"},
 		{"avi-emulator --password p --fail-every -1", exitUsage, "cannot be less than 0"},
