@@ -43,22 +43,23 @@ func DefaultIPs(mac string, subnets []*Subnet) ([]WantedIP, error) {
 	return append(wanted, automatic...), nil
 }
 
-// Wanted resolves what a request asks for: a subnet, an address, or both. The subnets are those of the network.
-func (f FixedIP) Wanted(networkID, mac string, subnets []*Subnet) (WantedIP, error) {
+// Wanted resolves what a port is asked to have: a subnet, an address, or both. The subnets are those of its network. Where stations give
+// themselves addresses, only routers have others.
+func (f FixedIP) Wanted(p *Port, subnets []*Subnet) (WantedIP, error) {
 	if f.SubnetID == "" && !f.Address.IsValid() {
 		return WantedIP{}, InvalidInput("IP allocation requires subnet_id or ip_address")
 	}
 	if len(subnets) == 0 {
 		return WantedIP{}, InvalidInput("IP allocation requires subnets for network")
 	}
-	s, err := f.subnet(networkID, subnets)
+	s, err := f.subnet(p.NetworkID, subnets)
 	if err != nil {
 		return WantedIP{}, err
 	}
-	if !s.Automatic() {
+	if !s.Automatic() || p.DeviceOwner == OwnerRouterInterface && f.Address.IsValid() {
 		return WantedIP{[]*Subnet{s}, f.Address}, nil
 	}
-	own, err := EUI64(s.CIDR, mac)
+	own, err := EUI64(s.CIDR, p.MAC)
 	if err != nil {
 		return WantedIP{}, err
 	}

@@ -73,7 +73,7 @@ func wantedIPs(ctx context.Context, tx bun.Tx, p *network.Port) ([]network.Wante
 	}
 	var wanted []network.WantedIP
 	for _, f := range p.FixedIPs {
-		w, err := f.Wanted(p.NetworkID, p.MAC, subnets)
+		w, err := f.Wanted(p, subnets)
 		if err != nil {
 			return nil, err
 		}

@@ -88,11 +88,17 @@ func TestInterfacesOfIPv6(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		c := newCloud(t, s)
 		one, two := addSubnet(t, s, c.inside.ID, "2001:db8:1::/64"), addSubnet(t, s, c.inside.ID, "2001:db8:2::/64")
+		slaac := &network.Subnet{NetworkID: c.inside.ID, CIDR: netip.MustParsePrefix("2001:db8:3::/64"), Gateway: netip.MustParseAddr("2001:db8:3::1"),
+			EnableDHCP: true, IPv6AddressMode: network.SLAAC, IPv6RAMode: network.SLAAC}
+		if err := s.CreateSubnet(t.Context(), slaac); err != nil {
+			t.Fatal(err)
+		}
 		first, second := c.enter(c.router, one), c.enter(c.router, two)
 		if first.PortID != second.PortID {
 			t.Errorf("two IPv6 subnets of a network have the ports %s and %s", first.PortID, second.PortID)
 		}
-		if diff := cmp.Diff([]string{"2001:db8:1::1", "2001:db8:2::1"}, c.addressesOf(first.PortID)); diff != "" {
+		c.enter(c.router, slaac)
+		if diff := cmp.Diff([]string{"2001:db8:1::1", "2001:db8:2::1", "2001:db8:3::1"}, c.addressesOf(first.PortID)); diff != "" {
 			t.Errorf("the addresses (-want +got):\n%s", diff)
 		}
 		plan, err := s.PortPlan(t.Context(), first.PortID)
@@ -102,7 +108,8 @@ func TestInterfacesOfIPv6(t *testing.T) {
 		if _, err := s.RemoveRouterInterface(t.Context(), c.router.ID, one.ID, ""); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"2001:db8:2::1"}, c.addressesOf(first.PortID)); diff != "" {
+		wantType(t, "bad: a subnet that a router leads to", s.DeleteSubnet(t.Context(), slaac.ID), "SubnetInUse")
+		if diff := cmp.Diff([]string{"2001:db8:2::1", "2001:db8:3::1"}, c.addressesOf(first.PortID)); diff != "" {
 			t.Errorf("the addresses without the first subnet (-want +got):\n%s", diff)
 		}
 		if _, err := s.RemoveRouterInterface(t.Context(), c.router.ID, one.ID, first.PortID); err == nil {
