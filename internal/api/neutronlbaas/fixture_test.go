@@ -72,7 +72,7 @@ func newSite(t testing.TB) *site {
 	st := storetest.Open(t, store.SQLite)
 	s := &site{t: t, store: st, token: "member"}
 	s.network, s.subnet = s.makeNetwork("10.0.0.0/24")
-	faces := []provider.Face{haproxy.Face(), {Name: "noop", Aliases: []string{"Nothing.At.All"}}}
+	faces := []provider.Face{haproxy.Face(), {Name: "noop", Aliases: []string{"Nothing.At.All"}, CheckFlavor: func(context.Context, map[string]any) error { return nil }}}
 	octaviaFace := octavia.New(octavia.Config{
 		Store: st, Networks: st, Auth: everybody(), Providers: faces, Host: "host-1", Certificates: octavia.AnyCertificate{},
 	})
