@@ -1,9 +1,11 @@
 package topology
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -29,8 +31,10 @@ func SVG(out io.Writer, c Cloud, o Options) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"monospace\" font-size=\"11\">\n", width, height, width, height)
 	b.WriteString("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n")
-	for _, e := range g.edges {
-		drawEdge(&b, e, places[e.from], places[e.to])
+	leave := ends(g.edges, places, func(e edge) (at, other int) { return e.from, e.to })
+	arrive := ends(g.edges, places, func(e edge) (at, other int) { return e.to, e.from })
+	for i, e := range g.edges {
+		drawEdge(&b, e, point{places[e.from].x + places[e.from].width, leave[i]}, point{places[e.to].x, arrive[i]})
 	}
 	for i := range g.boxes {
 		drawBox(&b, &g.boxes[i], places[i])
@@ -91,14 +95,36 @@ func drawBox(out *strings.Builder, b *box, p place) {
 	out.WriteString("</g>\n")
 }
 
+// ends are the heights at which edges meet a side of their boxes: those of one box are spread over its side, in the order of where they
+// come from or lead to.
+func ends(edges []edge, places []place, of func(edge) (at, other int)) []int {
+	byBox := map[int][]int{}
+	for i, e := range edges {
+		at, _ := of(e)
+		byBox[at] = append(byBox[at], i)
+	}
+	heights := make([]int, len(edges))
+	for at, list := range byBox {
+		slices.SortStableFunc(list, func(a, b int) int {
+			_, x := of(edges[a])
+			_, y := of(edges[b])
+			return cmp.Compare(places[x].y, places[y].y)
+		})
+		for k, i := range list {
+			heights[i] = places[at].y + places[at].height*(k+1)/(len(list)+1)
+		}
+	}
+	return heights
+}
+
+type point struct{ x, y int }
+
 // drawEdge draws a curve from the right side of a box to the left side of another, with its label where it arrives.
-func drawEdge(out *strings.Builder, e edge, from, to place) {
-	x1, y1 := from.x+from.width, from.y+from.height/2
-	x2, y2 := to.x, to.y+to.height/2
-	bend := max((x2-x1)/2, 20)
-	fmt.Fprintf(out, "<path d=\"M%d %dC%d %d %d %d %d %d\" fill=\"none\" stroke=\"#90a4ae\"%s/>\n", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2,
+func drawEdge(out *strings.Builder, e edge, from, to point) {
+	bend := max((to.x-from.x)/2, 20)
+	fmt.Fprintf(out, "<path d=\"M%d %dC%d %d %d %d %d %d\" fill=\"none\" stroke=\"#90a4ae\"%s/>\n", from.x, from.y, from.x+bend, from.y, to.x-bend, to.y, to.x, to.y,
 		when(e.loose, " stroke-dasharray=\"4 3\""))
-	fmt.Fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" font-size=\"9\" fill=\"#455a64\">%s</text>\n", x2-4, y2-3, escaped(cut(e.label, 30)))
+	fmt.Fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" font-size=\"9\" fill=\"#455a64\">%s</text>\n", to.x-4, to.y-3, escaped(cut(e.label, 30)))
 }
 
 // escaped is a text as XML holds it.
