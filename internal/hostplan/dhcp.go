@@ -69,16 +69,12 @@ func (s *indexed) dhcpSubnets(networkID string, server *network.Port) []*enginep
 // dhcpMode says how a subnet's stations are served; not at all where they give themselves addresses and ask for nothing else.
 func dhcpMode(sub *network.Subnet) (mode string, served bool) {
 	switch {
-	case !sub.EnableDHCP:
+	case !sub.ServesDHCP():
 		return "", false
 	case sub.IPVersion() == 4:
 		return "", true
-	case sub.IPv6AddressMode == network.SLAAC:
-		return "", false
 	case sub.IPv6AddressMode == network.DHCPv6Stateless:
 		return network.DHCPv6Stateless, true
-	case sub.IPv6AddressMode == "" && sub.IPv6RAMode != "":
-		return "", false // another's router tells the stations how they get addresses
 	}
 	return network.DHCPv6Stateful, true
 }

@@ -2,10 +2,14 @@ package neutron
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/network"
 	"plimsoll/internal/store"
+	"plimsoll/lbaas"
 )
 
 func networkSpec() spec {
@@ -17,6 +21,7 @@ func networkSpec() spec {
 		"name": postAndPut, "description": postAndPut, "admin_state_up": postAndPut, "shared": postAndPut,
 		"router:external": postAndPut, "mtu": postAndPut, "port_security_enabled": postAndPut,
 		"provider:network_type": postAndPut, "provider:physical_network": postAndPut, "provider:segmentation_id": postAndPut,
+		"segments": postOnly,
 	}
 }
 
@@ -104,7 +109,7 @@ func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies 
 
 // readNetwork reads the attributes that a request carries into a network.
 func (s *service) readNetwork(a *identity.Actor, b *body, n *network.Network, rule string) error {
-	if err := b.adminOnly(a, rule, "provider:network_type", "provider:physical_network", "provider:segmentation_id"); err != nil {
+	if err := b.adminOnly(a, rule, "provider:network_type", "provider:physical_network", "provider:segmentation_id", "segments"); err != nil {
 		return err
 	}
 	shared, external := n.Shared, n.External
@@ -157,6 +162,7 @@ func (b *body) mtu(target *int) {
 
 // provider reads what a network is made of, which does not change later. Whether there is such a segment, the store knows.
 func (b *body) provider(n *network.Network) {
+	b.oneSegment()
 	if !b.given("provider:network_type") && !b.given("provider:physical_network") && !b.given("provider:segmentation_id") {
 		return
 	}
@@ -174,6 +180,37 @@ func (b *body) provider(n *network.Network) {
 		b.fail(network.InvalidInput("network_type required"))
 	}
 	n.Segment = segment
+}
+
+// oneSegment takes the attributes out of a list of segments, which is how some clients write them. A network here has one segment.
+func (b *body) oneSegment() {
+	list := b.items("segments", "segments")
+	switch {
+	case b.err() != nil || len(list) == 0:
+		return
+	case b.given("provider:network_type") || b.given("provider:physical_network") || b.given("provider:segmentation_id"):
+		b.fail(failedSegments("Segments and provider values cannot both be set."))
+		return
+	case len(list) > 1:
+		b.fail(failedSegments("Networks of several segments are not supported by this network service."))
+		return
+	}
+	segment, err := object(list[0])
+	if err != nil {
+		b.fail(invalid("segments", "'%s' is not a dictionary", shown(list[0])))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(segment)) {
+		if !strings.HasPrefix(name, "provider:") || networkSpec()[name] != postAndPut {
+			b.fail(invalid("segments", "Unexpected keys supplied: %s", name))
+			return
+		}
+		b.Object[name] = segment[name]
+	}
+}
+
+func failedSegments(text string) error {
+	return &lbaas.Error{Kind: lbaas.Invalid, Type: "SegmentsSetInConjunctionWithProviders", Text: text}
 }
 
 // oneText reads a text that may be null, which is as if it were not there.

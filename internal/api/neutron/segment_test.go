@@ -33,6 +33,12 @@ func TestProviderNetworks(t *testing.T) {
 		{"bad: id", "admin", segment("vxlan", nil, "seven"), 400, "HTTPBadRequest"},
 		{"bad: id below", "admin", segment("vxlan", nil, -1), 400, "InvalidInput"},
 		{"bad: physical network", "admin", segment("flat", "physnet9", nil), 400, "InvalidInput"},
+		{"bad: segments: several", "admin", object{"segments": []object{segment("local", nil, nil), segment("local", nil, nil)}}, 400, "SegmentsSetInConjunctionWithProviders"},
+		{"bad: segments beside others", "admin", object{"segments": []object{segment("local", nil, nil)}, "provider:network_type": "local"}, 400, "SegmentsSetInConjunctionWithProviders"},
+		{"bad: segments: not for tenants", "alice", object{"segments": []object{segment("local", nil, nil)}}, 403, "PolicyNotAuthorized"},
+		{"bad: segments: other keys", "admin", object{"segments": []object{{"id": "x"}}}, 400, "HTTPBadRequest"},
+		{"bad: segments: no object", "admin", object{"segments": []string{"x"}}, 400, "HTTPBadRequest"},
+		{"bad: segments: no list", "admin", object{"segments": "x"}, 400, "HTTPBadRequest"},
 		{"bad: name too long", "admin", segment("flat", "x2345678901234567890123456789012345678901234567890123456789012345", nil), 400, "HTTPBadRequest"},
 	} {
 		got, o := f.call(c.who, "POST", "/v2.0/networks", object{"network": c.asked})
@@ -50,8 +56,9 @@ func TestProviderNetworks(t *testing.T) {
 		{segment("vxlan", nil, "77"), segment("vxlan", nil, 77.0), 1450},
 		{segment(nil, nil, nil), segment("vxlan", nil, 5.0), 1450},
 		{segment("local", nil, nil), segment("local", nil, nil), 1500},
+		{object{"segments": []object{segment("vxlan", nil, 78)}, "name": "as gophercloud writes it"}, segment("vxlan", nil, 78.0), 1450},
 	} {
-		if c.asked["provider:network_type"] == nil { // one of the two that are given out
+		if c.want["provider:segmentation_id"] == 5.0 { // one of the two that are given out
 			f.add("admin", "network", segment("vxlan", nil, 6))
 		}
 		got := f.add("admin", "network", c.asked)
