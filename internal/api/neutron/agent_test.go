@@ -34,6 +34,7 @@ func newAgents(t *testing.T) *fixture {
 func TestAgents(t *testing.T) {
 	f := newAgents(t)
 	lan, _ := f.lan("alice", object{}, "10.0.0.0/24")
+	f.add("alice", "port", object{"network_id": lan}) // somebody who gets leases
 	if _, err := f.store.KeepDHCPPort(t.Context(), "b", lan); err != nil {
 		t.Fatal(err)
 	}
