@@ -2,6 +2,7 @@ package linux
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,7 +22,7 @@ func changeGuards(table string, changes []guard.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	conn, err := nftables.New(nftables.WithSockOptions(widen))
+	conn, err := nftables.New(nftables.WithSockOptions(widenForGuards))
 	if err != nil {
 		return fmt.Errorf("change the tables of guards: %w", err)
 	}
@@ -36,6 +37,17 @@ func changeGuards(table string, changes []guard.Change) error {
 	}
 	failpoint.Here("linux.guards.changed")
 	return nil
+}
+
+// guardBytes is room for one transaction on the tables of guards and for its answers: some two hundred thousand rules. The kernel takes of
+// it what is needed.
+const guardBytes = 128 << 20
+
+func widenForGuards[C interface {
+	SetReadBuffer(bytes int) error
+	SetWriteBuffer(bytes int) error
+}](c C) error {
+	return errors.Join(c.SetReadBuffer(guardBytes), c.SetWriteBuffer(guardBytes))
 }
 
 type guardBatch struct {
