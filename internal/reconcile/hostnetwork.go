@@ -119,8 +119,8 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// work makes the host's plan and has it carried out. After a step it rests for longer than that took, so that many changes at once cost a
-// few steps; a lone one never waits.
+// work makes the host's plan and has it carried out. After a step it rests, so that it works a tenth of the time at most, and many changes at
+// once cost a few steps; a lone one never waits.
 func (h *HostNetwork) work(ctx context.Context) {
 	var full time.Time // when everything is to be looked at
 	for ctx.Err() == nil {
@@ -134,7 +134,7 @@ func (h *HostNetwork) work(ctx context.Context) {
 		if all && err == nil {
 			full = time.Now().Add(jittered(h.cfg.FullEvery))
 		}
-		sleep(ctx, min(4*time.Since(began), 2*time.Second))
+		sleep(ctx, min(9*time.Since(began), 3*time.Second))
 		if h.await(ctx, full, err != nil) {
 			full = time.Time{}
 		}
