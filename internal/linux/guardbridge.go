@@ -62,13 +62,30 @@ func showPackets(bridge string, on bool) error {
 		way = "1"
 	}
 	for _, file := range callFiles(bridge) {
-		now, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(string(now)) == way {
-			continue
-		}
-		if err := os.WriteFile(file, []byte(way), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := setBridge(file, way); err != nil {
 			return fmt.Errorf("filter bridge %s: %w", bridge, err)
 		}
+	}
+	return nil
+}
+
+// forgetStrangers has a bridge learn no MAC address from frames for itself (01:80:c2:00:00:0x, IEEE 802.1D): those come by no table, and with
+// a neighbour's address in them a guarded port would get what is sent to the neighbour.
+func forgetStrangers(bridge string) error {
+	if err := setBridge(filepath.Join("/sys/class/net", bridge, "bridge", "no_linklocal_learn"), "1"); err != nil {
+		return fmt.Errorf("keep bridge %s from learning: %w", bridge, err)
+	}
+	return nil
+}
+
+// setBridge writes a setting of a bridge. What is not there, the bridge or the setting, is passed over.
+func setBridge(file, value string) error {
+	now, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(string(now)) == value {
+		return nil
+	}
+	if err := os.WriteFile(file, []byte(value), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -89,7 +106,7 @@ func (h *Host) prepareBridge(bridge string, zones map[string]uint16) error {
 		return nil
 	}
 	if err == nil {
-		err = showPackets(bridge, true)
+		err = errors.Join(forgetStrangers(bridge), showPackets(bridge, true))
 	}
 	if err != nil {
 		return err
