@@ -13,7 +13,6 @@ import (
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/linux"
-	"plimsoll/internal/network"
 )
 
 // checkID refuses everything that is no UUID in its usual spelling: ids become names of files, links and namespaces.
@@ -140,12 +139,14 @@ func parsePort(p *enginepb.Port) (linux.Port, error) {
 	if err := errors.Join(checkID("port", p.GetId()), checkID("network", p.GetNetworkId())); err != nil {
 		return linux.Port{}, err
 	}
-	port := linux.Port{ID: p.Id, NetworkID: p.NetworkId, MTU: int(p.Mtu), Link: p.Link, Guarded: p.Guarded,
-		Segment: network.Segment{Type: p.Segment.GetType(), Physical: p.Segment.GetPhysical(), ID: int(p.Segment.GetId())}}
+	port := linux.Port{ID: p.Id, NetworkID: p.NetworkId, MTU: int(p.Mtu), Link: p.Link, Guarded: p.Guarded}
 	if !slices.Contains([]string{"", "tap", "qr-", "qg-"}, p.Link) {
 		return port, fmt.Errorf("port %s: a link cannot begin with %q", p.Id, p.Link)
 	}
 	var err error
+	if port.Segment, err = parseSegment(p.Segment); err != nil {
+		return port, fmt.Errorf("port %s: %w", p.Id, err)
+	}
 	if port.MAC, err = net.ParseMAC(p.Mac); err != nil {
 		return port, fmt.Errorf("port %s: %w", p.Id, err)
 	}
