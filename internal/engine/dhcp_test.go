@@ -251,3 +251,51 @@ func TestDHCPChanges(t *testing.T) {
 		t.Errorf("processes left: %v, %v", found, err)
 	}
 }
+
+// TestDHCPNamespaceGoes has the namespace of a server go with the plan, in whatever order the port goes, and although the server never ran.
+func TestDHCPNamespaceGoes(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string]func(w *dhcpWorld, gone func()){
+		"the port first": func(w *dhcpWorld, gone func()) {
+			w.plugServer()
+			w.apply()
+			w.unplug(w.server.Id)
+			gone()
+		},
+		"the plan first": func(w *dhcpWorld, gone func()) {
+			w.plugServer()
+			w.apply()
+			gone()
+			w.unplug(w.server.Id)
+		},
+		"it never ran": func(w *dhcpWorld, gone func()) {
+			w.plugServer()
+			w.dhcp.PortId = uuid.NewString() // of a port that is not plugged
+			w.apply()
+			w.unplug(w.server.Id)
+			gone()
+		},
+		"another engine": func(w *dhcpWorld, gone func()) {
+			w.plugServer()
+			w.apply()
+			w.unplug(w.server.Id)
+			w.stop()
+			if err := os.RemoveAll(filepath.Join(dnsmasqRoot, w.config.Instance)); err != nil {
+				w.t.Fatal(err)
+			}
+			w.start()
+			gone()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDHCPWorld(t)
+			steps(w, func() {
+				w.plan.Dhcps = nil
+				w.apply()
+			})
+			if linux.HasNamespace(w.netns()) {
+				t.Error("the namespace is left")
+			}
+		})
+	}
+}

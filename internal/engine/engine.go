@@ -60,6 +60,7 @@ type Engine struct {
 	plugging   sync.Mutex // one change of plugs at a time
 	hosting    *hosting
 	servants   servants
+	dhcps      map[string]bool        // networks of which a DHCP server, or its namespace, may be there; of whoever applies the host's plan
 	routers    map[string]routerTable // by router; of whom applies the host's plan
 
 	mu        sync.Mutex

@@ -42,8 +42,11 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 	var group errgroup.Group
 	group.SetLimit(dhcpAtOnce)
 	wanted := map[string]bool{}
+	if err := e.findDhcps(); err != nil {
+		fail("", err)
+	}
 	for _, d := range plan.Dhcps {
-		wanted[dhcpPrefix+d.GetNetworkId()] = true
+		wanted[d.GetNetworkId()], e.dhcps[d.GetNetworkId()] = true, true
 		if e.settled(kindDhcp, d.GetNetworkId(), d) {
 			continue
 		}
@@ -59,14 +62,35 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 		})
 	}
 	_ = group.Wait()
-	for _, name := range e.dnsmasqNames(dhcpPrefix) {
-		if id := strings.TrimPrefix(name, dhcpPrefix); !wanted[name] {
-			if err := e.removeDhcp(id); err != nil {
-				fail(id, err)
-			}
+	for id := range e.dhcps {
+		if wanted[id] {
+			continue
 		}
+		if err := e.removeDhcp(id); err != nil {
+			fail(id, err)
+			continue
+		}
+		delete(e.dhcps, id)
 	}
 	return failures
+}
+
+// findDhcps finds, once, what an engine before us has left: servers, and namespaces that have none any more.
+func (e *Engine) findDhcps() error {
+	if e.dhcps != nil {
+		return nil
+	}
+	e.dhcps = map[string]bool{}
+	for _, name := range e.dnsmasqNames(dhcpPrefix) {
+		e.dhcps[strings.TrimPrefix(name, dhcpPrefix)] = true
+	}
+	namespaces, err := e.host.Namespaces()
+	for _, name := range namespaces {
+		if id, ok := strings.CutPrefix(name, network.DHCPNetNS); ok {
+			e.dhcps[id] = true
+		}
+	}
+	return err
 }
 
 // errNotPlugged means that the port of a server is not there yet.
