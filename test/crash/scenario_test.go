@@ -230,7 +230,13 @@ func (s *scenario) takeAway() {
 	for _, n := range []object{s.network, s.back} {
 		s.removeNetwork(n)
 	}
-	s.wait("nothing is left on the host", func() bool { return len(s.server.Leftovers()) == 0 })
+	var left []string
+	defer func() {
+		if len(left) > 0 {
+			s.t.Logf("left on the host: %v", left)
+		}
+	}()
+	s.wait("nothing is left on the host", func() bool { left = s.server.Leftovers(); return len(left) == 0 })
 }
 
 // unplug takes a port out of its namespace, and deletes it.
