@@ -410,15 +410,15 @@ func (w *dhcpWriter) host(h *enginepb.DhcpHost) error {
 }
 
 // extras writes the options of a port, and tells whether there are any.
-func (w *dhcpWriter) extras(h *enginepb.DhcpHost) (any bool) {
+func (w *dhcpWriter) extras(h *enginepb.DhcpHost) (some bool) {
 	for _, o := range h.Options {
 		if err := w.extra(h.PortId, o); err != nil {
 			w.refused = append(w.refused, fmt.Errorf("option %q of port %s: %w", o.GetName(), h.PortId, err))
 			continue
 		}
-		any = true
+		some = true
 	}
-	return any
+	return some
 }
 
 func plainLabel(s string) bool {

@@ -148,13 +148,13 @@ func (h *Host) segment(name string, s network.Segment, br netlink.Link, mtu int)
 	if err != nil {
 		return nil, err
 	}
-	if link != nil && !h.made(link, s) {
-		if link, err = h.reclaim(link, s, br); err != nil {
-			return nil, err
-		}
+	if link != nil && h.made(link, s) {
+		return link, nil
 	}
 	if link != nil {
-		return link, nil
+		if err := h.evict(link, s, br); err != nil {
+			return nil, err
+		}
 	}
 	if s.Type == network.TypeVLAN {
 		err = h.addVLAN(name, s)
@@ -168,18 +168,18 @@ func (h *Host) segment(name string, s network.Segment, br netlink.Link, mtu int)
 	return h.finishSegment(name)
 }
 
-// reclaim takes a link that has the name of a segment's and is not it: of ours it is one of another configuration, which goes; one without
-// a stamp that nobody uses is what a crash left.
-func (h *Host) reclaim(link netlink.Link, s network.Segment, br netlink.Link) (netlink.Link, error) {
+// evict removes a link that has the name of a segment's and is not it: one of ours is of another configuration; one without a stamp that
+// nobody uses is what a crash left.
+func (h *Host) evict(link netlink.Link, s network.Segment, br netlink.Link) error {
 	attrs := link.Attrs()
 	free := attrs.MasterIndex == 0 || attrs.MasterIndex == br.Attrs().Index
 	if !free || attrs.Alias != h.stamp && (attrs.Alias != "" || link.Type() != s.Type || h.address(link) != "") {
-		return nil, fmt.Errorf("use link %s: %w", attrs.Name, ErrForeign)
+		return fmt.Errorf("use link %s: %w", attrs.Name, ErrForeign)
 	}
 	if err := h.links.LinkDel(link); err != nil && !missing(err) {
-		return nil, fmt.Errorf("remove %s: %w", attrs.Name, err)
+		return fmt.Errorf("remove %s: %w", attrs.Name, err)
 	}
-	return nil, nil
+	return nil
 }
 
 func (h *Host) finishSegment(name string) (netlink.Link, error) {
