@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,12 @@ func (e *Engine) applyGuards(_ context.Context, plan *enginepb.HostPlan) []*engi
 	for id, err := range refused {
 		failed = append(failed, &enginepb.HostFailure{ObjectId: id, Reason: err.Error()})
 	}
-	if err := e.host.SetGuards(ports, groups); err != nil {
+	err, only := e.host.SetGuards(ports, groups), linux.GuardErrors{}
+	if errors.As(err, &only) {
+		for id, err := range only {
+			failed = append(failed, &enginepb.HostFailure{ObjectId: id, Reason: err.Error()})
+		}
+	} else if err != nil {
 		for _, p := range ports {
 			failed = append(failed, &enginepb.HostFailure{ObjectId: p.ID, Reason: err.Error()})
 		}
@@ -36,17 +42,24 @@ func (e *Engine) applyGuards(_ context.Context, plan *enginepb.HostPlan) []*engi
 // guardPause lies between two looks whether somebody changed the tables of guards, guardMost where a look takes long.
 const guardPause, guardMost = 5 * time.Second, time.Minute
 
-// keepGuards mends the tables of guards when somebody else changed them.
+// keepGuards mends the tables of guards when somebody else changed them. What cannot be mended is told once.
 func (e *Engine) keepGuards(ctx context.Context) error {
 	var took time.Duration
+	told := ""
 	for pause(ctx, pace(guardPause, took, guardMost)) {
 		began := time.Now()
 		n, err := e.host.AuditGuards()
-		if took = time.Since(began); err != nil {
-			e.log.Warn("guards not mended", "err", err)
-		} else if n > 0 {
+		if took = time.Since(began); err == nil && n > 0 {
 			e.log.Warn("guards mended: somebody else had changed them", "changes", n)
 		}
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if text != told && err != nil {
+			e.log.Warn("guards not mended", "err", err)
+		}
+		told = text
 	}
 	return nil
 }

@@ -1,9 +1,9 @@
 package linux
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -141,31 +141,38 @@ func (h *Host) converge() (int, error) {
 	if err := h.carryOut(changes); err != nil {
 		changes = guard.Anew(g.state, guard.Plan(to))
 		if again := h.carryOut(changes); again != nil {
-			return 0, errors.Join(err, failed)
+			return 0, err
 		}
 	}
 	return len(changes), errors.Join(failed, h.unfilter(before))
 }
 
-// admissible is what can be guarded now of what is wanted: the rest is closed. Its bridges show their packets and have zones.
+// admissible is what can be guarded now of what is wanted: the rest is closed, but for what is not ours. Its bridges show their packets and
+// have zones.
 func (h *Host) admissible() (guard.Wanted, error) {
 	g := &h.guards
 	to := guard.Wanted{Groups: g.wanted.Groups, Closed: h.orphans(), Zones: map[string]uint16{}}
-	failed := map[string]error{"": nil}
+	failed, bridges := GuardErrors{}, map[string]error{}
+	var none error
 	if len(g.wanted.Ports) > 0 {
-		failed[""] = BridgeFilter()
+		none = BridgeFilter()
 	}
 	for _, p := range g.wanted.Ports {
-		if _, seen := failed[p.Bridge]; !seen && failed[""] == nil {
-			failed[p.Bridge] = h.prepareBridge(p.Bridge, to.Zones)
+		if err := h.guardable(p.Link); err != nil {
+			failed[p.ID] = err
+			continue
 		}
-		if failed[""] != nil || failed[p.Bridge] != nil {
+		if _, seen := bridges[p.Bridge]; !seen && none == nil {
+			bridges[p.Bridge] = h.prepareBridge(p.Bridge, to.Zones)
+		}
+		if err := cmp.Or(none, bridges[p.Bridge]); err != nil {
+			failed[p.ID] = err
 			to.Closed = append(to.Closed, p.Link)
 			continue
 		}
 		to.Ports = append(to.Ports, p)
 	}
-	return to, errors.Join(slices.Collect(maps.Values(failed))...)
+	return to, failed.orNil()
 }
 
 // orphans are the links that are guarded and that nobody named, unless they are trusted: of those that are there, nobody knows what may
@@ -220,7 +227,8 @@ func (h *Host) closeLink(link string) error {
 	}
 	delete(g.trusted, link)
 	if guarded, closed := g.state.Guards(link); g.wants(link) && (!guarded || closed) {
-		if _, err := h.converge(); err != nil {
+		_, err := h.converge()
+		if err = h.converged(link, err); err != nil {
 			return err
 		}
 	}

@@ -90,8 +90,8 @@ func setBridge(file, value string) error {
 	return nil
 }
 
-// prepareBridge has a bridge show its packets, and puts the zone of its connections, which no other has, into zones. One that is not there
-// is prepared by who makes it.
+// prepareBridge has a bridge show its packets, and puts the zone of its connections, which no other has, into zones. One that is not there,
+// or has no stamp yet, is prepared by who makes it.
 func (h *Host) prepareBridge(bridge string, zones map[string]uint16) error {
 	g := &h.guards
 	was := g.state.Zone(bridge)
@@ -102,8 +102,11 @@ func (h *Host) prepareBridge(bridge string, zones map[string]uint16) error {
 		return nil
 	}
 	link, err := h.links.LinkByName(bridge)
-	if missing(err) {
+	if missing(err) || err == nil && link.Attrs().Alias == "" {
 		return nil
+	}
+	if err == nil && link.Attrs().Alias != h.stamp {
+		err = fmt.Errorf("filter bridge %s: %w", bridge, ErrForeign)
 	}
 	if err == nil {
 		err = errors.Join(forgetStrangers(bridge), showPackets(bridge, true))
@@ -149,8 +152,11 @@ func (h *Host) unfilter(before []string) error {
 	}
 	var failed []error
 	for _, b := range before {
-		if !now[b] {
-			delete(g.filtered, b)
+		if now[b] {
+			continue
+		}
+		delete(g.filtered, b)
+		if link, err := h.links.LinkByName(b); err == nil && link.Attrs().Alias == h.stamp {
 			failed = append(failed, showPackets(b, false))
 		}
 	}
