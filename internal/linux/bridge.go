@@ -89,15 +89,14 @@ func (h *Host) pruneBridge(name string) error {
 	if alias := br.Attrs().Alias; alias != h.stamp && alias != "" {
 		return nil
 	}
-	// One small folder instead of a dump of all links: there may be thousands.
-	ports, err := os.ReadDir("/sys/class/net/" + name + "/brif")
+	ports, err := bridged(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if empty, err := h.leave(entryNames(ports)); err != nil || !empty {
+	if empty, err := h.leave(ports); err != nil || !empty {
 		return err
 	}
 	if err := h.links.LinkDel(br); err != nil && !missing(err) {
@@ -107,10 +106,12 @@ func (h *Host) pruneBridge(name string) error {
 	return nil
 }
 
-func entryNames(entries []os.DirEntry) []string {
+// bridged are the names of the links in a bridge: one small folder instead of a dump of all links, of which there may be thousands.
+func bridged(name string) ([]string, error) {
+	entries, err := os.ReadDir("/sys/class/net/" + name + "/brif")
 	names := make([]string, len(entries))
 	for i, entry := range entries {
 		names[i] = entry.Name()
 	}
-	return names
+	return names, err
 }

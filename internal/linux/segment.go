@@ -128,6 +128,9 @@ func (h *Host) join(networkID string, s network.Segment, mtu int) error {
 		return err
 	}
 	if link.Attrs().MasterIndex != br.Attrs().Index {
+		if err := h.releaseOthers(br, name); err != nil {
+			return err
+		}
 		if err := h.links.LinkSetMaster(link, br); err != nil {
 			return fmt.Errorf("join %s to %s: %w", name, br.Attrs().Name, err)
 		}
@@ -135,6 +138,31 @@ func (h *Host) join(networkID string, s network.Segment, mtu int) error {
 	failpoint.Here("linux.segment.joined")
 	if err := h.links.LinkSetUp(link); err != nil {
 		return fmt.Errorf("set %s up: %w", name, err)
+	}
+	return nil
+}
+
+// releaseOthers takes out of a bridge what joined it to a segment when uplinks were others: with two of them it would join what is apart. The
+// caller holds bridging.
+func (h *Host) releaseOthers(br netlink.Link, but string) error {
+	names, err := bridged(br.Attrs().Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == but || strings.HasPrefix(name, "plm") {
+			continue
+		}
+		link, err := h.links.LinkByName(name)
+		if missing(err) || err == nil && link.Attrs().Alias != h.stamp && !h.marked(link) {
+			continue
+		}
+		if err == nil {
+			err = h.release(link)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -173,7 +201,8 @@ func (h *Host) segment(name string, s network.Segment, br netlink.Link, mtu int)
 func (h *Host) evict(link netlink.Link, s network.Segment, br netlink.Link) error {
 	attrs := link.Attrs()
 	free := attrs.MasterIndex == 0 || attrs.MasterIndex == br.Attrs().Index
-	if !free || attrs.Alias != h.stamp && (attrs.Alias != "" || link.Type() != s.Type || h.address(link) != "") {
+	used := attrs.Flags&net.FlagUp != 0 || h.address(link) != ""
+	if !free || attrs.Alias != h.stamp && (attrs.Alias != "" || link.Type() != s.Type || used) {
 		return fmt.Errorf("use link %s: %w", attrs.Name, ErrForeign)
 	}
 	if err := h.links.LinkDel(link); err != nil && !missing(err) {

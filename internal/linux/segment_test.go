@@ -2,9 +2,11 @@ package linux
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -315,4 +317,69 @@ func TestVLANName(t *testing.T) {
 			t.Errorf("vlanName(%s, %d) = %s, want %s", c.parent, c.id, got, c.want)
 		}
 	}
+}
+
+// TestUplinkMoves wants a network on one interface only, after its physical network was mapped to another: two at once would be a loop, or join
+// what is apart.
+func TestUplinkMoves(t *testing.T) {
+	h := testHost(t)
+	old, now := newWire(t, h), newWire(t, h)
+	if err := netlink.LinkSetAlias(old.link(t), "to the core"); err != nil {
+		t.Fatal(err)
+	}
+	h.SetUplinks(Uplinks{Interfaces: map[string]string{"phys": old.near}})
+	p := segmentPort(network.Segment{Type: "flat", Physical: "phys"})
+	ns := ensureNamespace(t, h)
+	ensurePort(t, h, ns, p, true)
+
+	h.SetUplinks(Uplinks{Interfaces: map[string]string{"phys": now.near}}) // as an engine that starts again has it
+	ensurePort(t, h, ns, p, true)
+	br, err := netlink.LinkByName(BridgeName(p.NetworkID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, is := old.link(t).Attrs(), now.link(t).Attrs()
+	if diff := cmp.Diff([]any{"to the core", 0, br.Attrs().Index}, []any{was.Alias, was.MasterIndex, is.MasterIndex}); diff != "" {
+		t.Errorf("the interfaces (-want +got):\n%s", diff)
+	}
+	if err := h.RemovePort(p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := now.link(t).Attrs(); got.MasterIndex != 0 || strings.Contains(got.Alias, "uplink") {
+		t.Errorf("the new interface afterwards: %+v", got)
+	}
+}
+
+// TestSegmentOfOthers wants a link that somebody uses, and that has the name of a segment's, to stay.
+func TestSegmentOfOthers(t *testing.T) {
+	h := testHost(t)
+	h.SetUplinks(Uplinks{TunnelIP: netip.MustParseAddr("127.0.0.1")})
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "vxlan-" + vniOf(t)
+	id, _ := strconv.Atoi(strings.TrimPrefix(attrs.Name, "vxlan-"))
+	theirs := &netlink.Vxlan{LinkAttrs: attrs, VxlanId: id, Port: 47890}
+	if err := netlink.LinkAdd(theirs); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(theirs) })
+	if err := netlink.LinkSetUp(theirs); err != nil {
+		t.Fatal(err)
+	}
+	p := segmentPort(network.Segment{Type: "vxlan", ID: id})
+	if _, err := h.EnsurePort(ensureNamespace(t, h), p); !errors.Is(err, ErrForeign) {
+		t.Errorf("EnsurePort = %v", err)
+	}
+	if _, err := netlink.LinkByIndex(theirs.Index); err != nil {
+		t.Errorf("the link of others: %v", err)
+	}
+	if err := h.RemovePort(p.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// vniOf is a number of a VXLAN that no other test has.
+func vniOf(t *testing.T) string {
+	t.Helper()
+	id := uuid.New()
+	return strconv.Itoa(1<<23 | int(id[0])<<8 | int(id[1]))
 }
