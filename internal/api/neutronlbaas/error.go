@@ -3,6 +3,7 @@ package neutronlbaas
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/network"
@@ -111,10 +112,16 @@ func toldByText(known *lbaas.Error, rule string) error {
 func badContainer(rest string) error {
 	refs, reasons, _ := strings.Cut(rest, "']")
 	refs = strings.ReplaceAll(refs, "', '", ", ")
-	if reasons != "" {
+	if slices.ContainsFunc(strings.SplitAfter(reasons, ". "), isOtherThanMissing) {
 		return failure(lbaas.Invalid, "TLSContainerInvalid", "TLS container %s is invalid.%s", refs, reasons)
 	}
 	return failure(lbaas.NotFound, "TLSContainerNotFound", "TLS container %s could not be found", refs)
+}
+
+// isOtherThanMissing tells whether a reason is another one than that there is no such container.
+func isOtherThanMissing(reason string) bool {
+	reason = strings.TrimSpace(reason)
+	return reason != "" && !strings.HasSuffix(reason, " not found.")
 }
 
 // toldOfVIP is what Neutron itself says of places that a VIP cannot be in; nil where it is about something else.

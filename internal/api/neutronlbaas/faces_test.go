@@ -134,6 +134,31 @@ func TestTruth(t *testing.T) {
 	}
 }
 
+// TestKept shows that an update by this face of an attribute that Octavia says more of keeps what is more.
+func TestKept(t *testing.T) {
+	s := newSite(t)
+	lb := s.make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": s.subnet})["id"].(string)
+	listener := s.make("/listeners", "listener", object{"loadbalancer_id": lb, "protocol": "HTTP", "protocol_port": 80})["id"].(string)
+	policy := "/l7policies/" + s.octavia(http.StatusCreated, http.MethodPost, "/l7policies", "l7policy", object{
+		"listener_id": listener, "action": "REDIRECT_TO_URL", "redirect_url": "http://a.example.org/", "redirect_http_code": 307,
+	})["id"].(string)
+	more := object{"type": "SOURCE_IP", "cookie_name": nil, "persistence_timeout": 60.0, "persistence_granularity": "255.255.255.0"}
+	pool := "/pools/" + s.octavia(http.StatusCreated, http.MethodPost, "/pools", "pool", object{
+		"loadbalancer_id": lb, "protocol": "UDP", "lb_algorithm": "ROUND_ROBIN", "session_persistence": more,
+	})["id"].(string)
+
+	s.must(http.StatusOK, http.MethodPut, policy, object{"l7policy": object{"action": "REDIRECT_TO_URL", "redirect_url": "http://b.example.org/"}})
+	got := s.octavia(http.StatusOK, http.MethodGet, policy, "l7policy", nil)
+	if diff := cmp.Diff(object{"redirect_url": "http://b.example.org/", "redirect_http_code": 307.0}, fields(got, "redirect_url", "redirect_http_code")); diff != "" {
+		t.Errorf("l7policy (-want +got):\n%s", diff)
+	}
+	s.must(http.StatusOK, http.MethodPut, pool, object{"pool": object{"session_persistence": object{"type": "SOURCE_IP"}}})
+	got = s.octavia(http.StatusOK, http.MethodGet, pool, "pool", nil)
+	if diff := cmp.Diff(more, got["session_persistence"]); diff != "" {
+		t.Errorf("session persistence (-want +got):\n%s", diff)
+	}
+}
+
 // TestTextForms shows that booleans and numbers may be texts, and that Liberty's names of certificates are taken.
 func TestTextForms(t *testing.T) {
 	s := newSite(t)

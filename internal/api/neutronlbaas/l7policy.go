@@ -84,6 +84,9 @@ func lead(b body, old *lbaas.L7Policy) error {
 		b["action"], b["redirect_pool_id"] = action, pool
 	case action == lbaas.RedirectToURL:
 		b["action"], b["redirect_url"] = action, to
+		if action == old.Action && old.RedirectHTTPCode != 0 { // which this face has no name for, and Octavia would forget
+			b["redirect_http_code"] = old.RedirectHTTPCode
+		}
 	case action == lbaas.Reject:
 		b["action"] = action
 	}

@@ -38,6 +38,7 @@ func (a *api) pools() *resource[*lbaas.Pool] {
 		return c, nil
 	}
 	r.update = func(_ context.Context, old *lbaas.Pool, b body) (web.Call, error) {
+		keepPersistence(b, old.SessionPersistence)
 		return r.on(http.MethodPut, old, b), nil
 	}
 	r.remove = func(old *lbaas.Pool) web.Call {
@@ -70,6 +71,20 @@ func persistenceView(s *lbaas.SessionPersistence) any {
 		return nil
 	}
 	return view{"type": s.Type, "cookie_name": orNull(s.CookieName)}
+}
+
+// keepPersistence adds to a session persistence of the type that the pool has what this face has no names for.
+func keepPersistence(b body, old *lbaas.SessionPersistence) {
+	asked, ok := b["session_persistence"].(map[string]any)
+	if !ok || old == nil || asked["type"] != string(old.Type) {
+		return
+	}
+	if old.PersistenceTimeout != nil {
+		asked["persistence_timeout"] = *old.PersistenceTimeout
+	}
+	if old.PersistenceGranularity != "" {
+		asked["persistence_granularity"] = old.PersistenceGranularity
+	}
 }
 
 // completePool finds the load balancer of a new pool, where only a listener of it is named.

@@ -24,6 +24,8 @@ func TestTold(t *testing.T) {
 		{lbaas.Errorf(lbaas.Unsupported, "Provider 'x' does not support a requested option: y"), lbaas.Unsupported, "LBConfigurationUnsupported", "Provider 'x' does not support a requested option: y"},
 		{lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['a', 'b']"), lbaas.NotFound, "TLSContainerNotFound", "TLS container a, b could not be found"},
 		{lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['a'] It has expired."), lbaas.Invalid, "TLSContainerInvalid", "TLS container a is invalid. It has expired."},
+		{lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['a'] Secret a not found."), lbaas.NotFound, "TLSContainerNotFound", "TLS container a could not be found"},
+		{lbaas.Errorf(lbaas.Invalid, "Could not retrieve certificate: ['a', 'b'] Secret a not found. It has expired."), lbaas.Invalid, "TLSContainerInvalid", "TLS container a, b is invalid. Secret a not found. It has expired."},
 		{lbaas.ValidationFailure("No."), lbaas.Invalid, "BadRequest", "Validation failure: No."},
 		{lbaas.Errorf(lbaas.Unavailable, "Later."), lbaas.Unavailable, "", "Later."},
 		{entityInUse("pool", "healthmonitor", "h1"), lbaas.Conflict, "EntityInUse", "pool is using healthmonitor h1"},
