@@ -31,6 +31,9 @@ func dhcpOptionName(name string, six bool) (string, error) {
 		return kind + name, nil
 	}
 	if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= most && strconv.Itoa(n) == name {
+		if !six {
+			return name, nil // behind "option:" dnsmasq takes names only
+		}
 		return kind + name, nil
 	}
 	return "", errors.New("dnsmasq knows no such option: give its number")
