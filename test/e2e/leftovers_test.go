@@ -61,12 +61,18 @@ func TestNothingIsLeft(t *testing.T) {
 // noRows looks into the database.
 func (s *site) noRows(t *testing.T) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.StateDir, "plimsoll.db")+"?_pragma=query_only(1)")
+	noRowsOf(t, s.Server, "load_balancers", "listeners", "pools", "members", "health_monitors", "listener_statistics", "ports", "port_addresses")
+}
+
+// noRowsOf looks into tables of the database of a server that was stopped.
+func noRowsOf(t *testing.T, server *harness.Server, tables ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(server.StateDir, "plimsoll.db")+"?_pragma=query_only(1)")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, table := range []string{"load_balancers", "listeners", "pools", "members", "health_monitors", "listener_statistics", "ports", "port_addresses"} {
+	for _, table := range tables {
 		var n int
 		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil || n > 0 {
 			t.Errorf("table %s has %d rows, %v", table, n, err)

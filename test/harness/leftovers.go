@@ -155,6 +155,9 @@ func (s *Server) HAProxies() []Process {
 	})
 }
 
+// DNSMasqs returns the dnsmasq processes of the server's networks and routers.
+func (s *Server) DNSMasqs() []Process { return processesOf(dnsmasqDir(s.Instance())) }
+
 // Engines returns the processes of the server's engine: the supervisor and the engine itself.
 func (s *Server) Engines() []Process {
 	return slices.DeleteFunc(processesOf(s.StateDir), func(p Process) bool {
