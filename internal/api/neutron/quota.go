@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"plimsoll/internal/network"
+	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 	"plimsoll/lbaas"
 )
@@ -142,26 +143,48 @@ func (s *service) used(ctx context.Context, project string) (map[string]int, err
 	return used, nil
 }
 
-// listQuotas answers the quotas of the projects that have some of their own.
+// listQuotas answers the quotas of the projects that have some of their own, of either kind.
 func (s *service) listQuotas(ctx context.Context, r *web.Request) (web.Reply, error) {
 	if !r.Actor.Admin() {
 		return web.Reply{}, adminRequired("Only admin can view or configure quota.")
 	}
-	own, err := s.store.NetworkQuotas(ctx)
+	projects, err := s.withQuotas(ctx)
 	if err != nil {
 		return web.Reply{}, err
 	}
 	all := []view{}
-	for _, q := range own {
-		b, err := s.store.Quota(ctx, q.ProjectID)
+	for _, project := range projects {
+		v, err := s.quotaOf(ctx, project)
 		if err != nil {
 			return web.Reply{}, err
 		}
-		v := s.limits(q, b)
-		v["project_id"], v["tenant_id"] = q.ProjectID, q.ProjectID
+		v["project_id"], v["tenant_id"] = project, project
 		all = append(all, v)
 	}
 	return web.Reply{Status: http.StatusOK, Body: map[string]any{"quotas": all}}, nil
+}
+
+// withQuotas are the projects that have quotas of their own.
+func (s *service) withQuotas(ctx context.Context) ([]string, error) {
+	own, err := s.store.NetworkQuotas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	balancers, err := s.store.Quotas(ctx, store.Query{}) // those that only have a load balancer are among them
+	if err != nil {
+		return nil, err
+	}
+	var projects []string
+	for _, q := range own {
+		projects = append(projects, q.ProjectID)
+	}
+	for _, q := range balancers {
+		if len(q.Limits) > 0 {
+			projects = append(projects, q.ProjectID)
+		}
+	}
+	slices.Sort(projects)
+	return slices.Compact(projects), nil
 }
 
 // wantedQuota is what a request says of quotas.

@@ -43,7 +43,9 @@ func TestQuotas(t *testing.T) {
 	same("as bob sees it", want, show("bob", "bobs"))
 	same("the defaults stay", defaults, show("bob", "bobs/default"))
 	want["project_id"], want["tenant_id"] = "bobs", "bobs"
-	same("all", []any{want}, f.want(200, "admin", "GET", "/v2.0/quotas", nil)["quotas"])
+	f.want(200, "admin", "PUT", "/v2.0/quotas/alices", object{"quota": object{"loadbalancer": 5}})
+	ofBalancers := limits(object{"router": 7.0, "pool": 3.0, "loadbalancer": 5.0, "project_id": "alices", "tenant_id": "alices"})
+	same("all", []any{ofBalancers, want}, f.want(200, "admin", "GET", "/v2.0/quotas", nil)["quotas"])
 
 	f.add("bob", "network", object{})
 	same("one too many", refusal{409, "OverQuota", "Quota exceeded for resources: ['network']."}, f.refused("bob", "POST", "/v2.0/networks", object{"network": object{}}))
