@@ -16,7 +16,7 @@ func (s *indexed) dhcps() []*enginepb.Dhcp {
 	guests := s.guests()
 	for _, p := range s.Ports {
 		n := s.networks[p.NetworkID]
-		if p.DeviceOwner != network.OwnerDHCP || n == nil || n.Host != s.Host || !n.AdminStateUp {
+		if !p.ServesLeases() || n == nil || n.Host != s.Host || !n.AdminStateUp {
 			continue
 		}
 		d := &enginepb.Dhcp{NetworkId: n.ID, PortId: p.ID, Mtu: int32(n.MTU), Subnets: s.dhcpSubnets(n.ID, p)}

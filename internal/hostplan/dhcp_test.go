@@ -36,7 +36,7 @@ func dhcpState() *network.HostState {
 			{ID: "self", NetworkID: "lan", CIDR: prefix("2001:db8:2::/64"), EnableDHCP: true, IPv6AddressMode: network.SLAAC, IPv6RAMode: network.SLAAC},
 		},
 		Ports: []*network.Port{
-			{ID: "server", NetworkID: "lan", MAC: "fa:16:3e:00:00:01", DeviceOwner: network.OwnerDHCP,
+			{ID: "server", NetworkID: "lan", MAC: "fa:16:3e:00:00:01", DeviceOwner: network.OwnerDHCP, Binding: network.Binding{NetNS: network.DHCPNetNS + "lan"},
 				FixedIPs: []network.FixedIP{at("four", "10.0.0.254"), at("more", "10.0.1.254"), at("six", "2001:db8::fffe"), at("less", "2001:db8:1::fffe")}},
 			{ID: "guest", NetworkID: "lan", MAC: "fa:16:3e:00:00:02", DHCPOptions: []network.DHCPOption{{Name: "bootfile-name", Value: "pxelinux.0", IPVersion: 4}},
 				FixedIPs: []network.FixedIP{at("four", "10.0.0.5"), at("six", "2001:db8::5"), at("less", "2001:db8:1::5"), at("self", "2001:db8:2::5")}},

@@ -24,6 +24,12 @@ func (p *Port) GetsLeases() bool {
 	return p.DeviceOwner != OwnerLoadBalancer && !strings.HasPrefix(p.DeviceOwner, "network:")
 }
 
+// ServesLeases tells whether the port is that of the network's DHCP server here. Others may have the same device_owner: who has a network may
+// run a DHCP server of their own in it.
+func (p *Port) ServesLeases() bool {
+	return p.DeviceOwner == OwnerDHCP && p.Binding.NetNS == DHCPNetNS+p.NetworkID
+}
+
 // DHCPDevice is the device_id of the port of a network's DHCP server on a host, as Neutron's agent writes it: clients find the host by it.
 func DHCPDevice(host, networkID string) string {
 	short, _, _ := strings.Cut(host, ".")

@@ -271,7 +271,7 @@ func dhcpDue(state *network.HostState, full map[string]bool) []string {
 	guests := map[string]bool{}         // the networks that have ports to serve
 	for _, p := range state.Ports {
 		guests[p.NetworkID] = guests[p.NetworkID] || p.GetsLeases()
-		if p.DeviceOwner != network.OwnerDHCP {
+		if !p.ServesLeases() {
 			continue
 		}
 		has[p.NetworkID] = map[string]bool{}

@@ -71,7 +71,8 @@ func (f *fakeHosts) KeepDHCPPort(_ context.Context, host, id string) (store.DHCP
 		return store.DHCPPort{}, errors.New("the database is in a mood")
 	}
 	done := store.DHCPPort{Changed: true}
-	port := &network.Port{ID: "dhcp-" + id, NetworkID: id, DeviceOwner: network.OwnerDHCP, Binding: network.Binding{Host: host, Plugged: true}}
+	port := &network.Port{ID: "dhcp-" + id, NetworkID: id, DeviceOwner: network.OwnerDHCP,
+		Binding: network.Binding{Host: host, NetNS: network.DHCPNetNS + id, Plugged: true}}
 	for _, s := range f.state.Subnets {
 		switch {
 		case s.NetworkID != id || !s.ServesDHCP():

@@ -96,6 +96,7 @@ func (k *dhcpKeeper) claim() error {
 func dhcpPortOf(ctx context.Context, tx bun.Tx, networkID string) (*portRow, *network.Port, error) {
 	row := &portRow{}
 	err := tx.NewSelect().Model(row).Where("network_id = ? AND device_owner = ? AND deleted = ?", networkID, network.OwnerDHCP, false).
+		Where("netns = ?", network.DHCPNetNS+networkID). // who has the network may have a server of their own
 		Order("created_at", "id").Limit(1).Scan(ctx)
 	if notFound(err) {
 		return nil, nil, nil

@@ -41,6 +41,35 @@ func addressTexts(p *network.Port) []string {
 	return list
 }
 
+// TestOwnDHCPServerStays has the owner of a network run a DHCP server in it: that one is left alone, and does not keep the service from
+// having its own.
+func TestOwnDHCPServerStays(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		serveDHCP(t, s, l.subnet, true)
+		own := addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p", DeviceOwner: network.OwnerDHCP, DeviceID: "vm"})
+		guest := addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p"})
+		keepDHCP(t, s, "host", l.ID)
+		if list := dhcpPorts(t, s, l.ID); len(list) != 2 {
+			t.Fatalf("there are %d ports of DHCP servers, want the user's and the service's", len(list))
+		}
+		if err := s.DeletePort(t.Context(), guest.ID); err != nil {
+			t.Fatal(err)
+		}
+		keepDHCP(t, s, "host", l.ID)
+		got, err := s.Port(t.Context(), own.ID)
+		if err != nil {
+			t.Fatalf("the user's DHCP server is gone: %v", err)
+		}
+		if diff := cmp.Diff(own.FixedIPs, got.FixedIPs, compare); diff != "" {
+			t.Errorf("its addresses (-want +got):\n%s", diff)
+		}
+		if list := dhcpPorts(t, s, l.ID); len(list) != 1 {
+			t.Errorf("there are %d ports of DHCP servers, want the user's", len(list))
+		}
+	})
+}
+
 func TestDHCPPortLife(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()

@@ -25,8 +25,9 @@ var networkTables = map[string]string{
 	network.QuotaFloatingIP: "floating_ips", network.QuotaSecurityGroup: tableSecurityGroups, network.QuotaSecurityGroupRule: tableSecurityRules,
 }
 
-// uncounted are the owners of ports that services make for themselves: no quota bounds them.
-var uncounted = []string{network.OwnerRouterInterface, network.OwnerRouterGateway, network.OwnerFloatingIP, network.OwnerDHCP, network.OwnerLoadBalancer}
+// uncounted are the owners of ports that only services make, for themselves: no quota bounds them, nor the ports of this service's DHCP
+// servers. A DHCP server's port that somebody makes counts.
+var uncounted = []string{network.OwnerRouterInterface, network.OwnerRouterGateway, network.OwnerFloatingIP, network.OwnerLoadBalancer}
 
 // SetNetworkQuotaDefaults gives the limits of projects that have none of their own, by resource. It is called at most once, before the
 // store is used; without it everything is unlimited.
@@ -88,7 +89,8 @@ func countResource(ctx context.Context, db bun.IDB, projectID, resource string) 
 	}
 	sel := db.NewSelect().Table(table).Where("project_id = ?", projectID)
 	if resource == network.QuotaPort {
-		sel = sel.Where("deleted = ?", false).Where("device_owner NOT IN (?)", bun.List(uncounted))
+		sel = sel.Where("deleted = ?", false).Where("device_owner NOT IN (?)", bun.List(uncounted)).
+			Where("(device_owner <> ? OR netns NOT LIKE ?)", network.OwnerDHCP, network.DHCPNetNS+"%")
 	}
 	n, err := sel.Count(ctx)
 	if err != nil {

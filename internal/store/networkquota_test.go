@@ -60,10 +60,15 @@ func TestNetworkQuotas(t *testing.T) {
 		limitNetwork(t, s, "p", network.QuotaSecurityGroupRule, 3)
 		wantType(t, "a network too many", s.CreateNetwork(ctx, &network.Network{ProjectID: "p"}), "OverQuota")
 		wantType(t, "a subnet too many", s.CreateSubnet(ctx, &network.Subnet{ProjectID: "p", NetworkID: l.ID, CIDR: netip.MustParsePrefix("10.0.1.0/24")}), "OverQuota")
-		for _, owner := range []string{network.OwnerLoadBalancer, network.OwnerDHCP, network.OwnerRouterInterface, network.OwnerFloatingIP} {
+		for _, owner := range []string{network.OwnerLoadBalancer, network.OwnerRouterInterface, network.OwnerFloatingIP} {
 			addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p", DeviceOwner: owner})
 		}
-		addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p"})
+		serveDHCP(t, s, l.subnet, true)
+		addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p", DeviceOwner: network.OwnerDHCP}) // a server of the project's own counts
+		addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "q"})
+		if done := keepDHCP(t, s, "host", l.ID); !done.Changed {
+			t.Error("the network has no DHCP server of the service's")
+		}
 		two := []*network.Port{{NetworkID: l.ID, ProjectID: "q"}, {NetworkID: l.ID, ProjectID: "p"}}
 		wantType(t, "a port too many", s.CreatePorts(ctx, two), "OverQuota")
 		g := addGroup(t, s, "p", "web")

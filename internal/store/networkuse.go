@@ -80,7 +80,7 @@ func (s *Store) leaveSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet)
 			return nil, err
 		}
 		hints = append(hints, more...)
-		if p.DeviceOwner != network.OwnerDHCP || len(p.FixedIPs) > 0 {
+		if !p.ServesLeases() || len(p.FixedIPs) > 0 {
 			continue
 		}
 		if more, err = lockAndDrop(ctx, tx, id); err != nil {

@@ -336,7 +336,7 @@ func serviceKeeps(a *identity.Actor, before, after *network.Port) error {
 	if !before.OfRouting() && after.OfRouting() {
 		return network.InvalidInput("ports get the device_owner '%s' by requests of routers and floating IPs only", after.DeviceOwner)
 	}
-	ours := before.OfRouting() || before.DeviceOwner == network.OwnerDHCP && before.Binding.Host != ""
+	ours := before.OfRouting() || before.ServesLeases()
 	if !ours && (before.DeviceOwner != network.OwnerLoadBalancer || a.Admin()) {
 		return nil
 	}
