@@ -218,17 +218,18 @@ func (e *Engine) startDnsmasq(ctx context.Context, s *servant) error {
 	if err := e.layDnsmasq(d); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	// Who hangs up meanwhile does not stop it halfway.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	conf := e.dnsmasqPath(d.name, dnsmasqConf)
 	cmd := command(ctx, program, "--conf-file="+conf)
 	output, err := finishCommand(cmd, func(cmd *exec.Cmd) error { return linux.Start(d.netns, cmd) })
 	if err != nil {
-		return fmt.Errorf("start dnsmasq: %s", lastWords(output, bare(err)))
+		return errors.Join(fmt.Errorf("start dnsmasq: %s", lastWords(output, bare(err))), endDnsmasqs(conf))
 	}
 	p, err := e.startedDnsmasq(d.name, conf)
 	if err != nil {
-		return fmt.Errorf("start dnsmasq: %w", err)
+		return errors.Join(fmt.Errorf("start dnsmasq: %w", err), endDnsmasqs(conf))
 	}
 	s.process, s.since = p, time.Now()
 	e.watch(p, func() { e.dnsmasqDied(s, p) })

@@ -78,9 +78,9 @@ func dnsmasqConfOf(pid int) string {
 	return conf
 }
 
-// purgeDnsmasqs ends all that are of this instance and removes their files.
-func (e *Engine) purgeDnsmasqs() error {
-	confs, err := findDnsmasqs(e.dnsmasqDir() + "/")
+// endDnsmasqs ends the processes with a configuration file whose path begins so.
+func endDnsmasqs(below string) error {
+	confs, err := findDnsmasqs(below)
 	failed := []error{err}
 	for conf, pids := range confs {
 		for _, pid := range pids {
@@ -92,7 +92,12 @@ func (e *Engine) purgeDnsmasqs() error {
 			_ = p.fd.Close()
 		}
 	}
-	if err := errors.Join(failed...); err != nil {
+	return errors.Join(failed...)
+}
+
+// purgeDnsmasqs ends all that are of this instance and removes their files.
+func (e *Engine) purgeDnsmasqs() error {
+	if err := endDnsmasqs(e.dnsmasqDir() + "/"); err != nil {
 		return err
 	}
 	return removeAll(e.dnsmasqDir())
