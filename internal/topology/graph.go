@@ -84,11 +84,9 @@ func (g *graph) addNetworks(w *world) {
 		for _, s := range w.subnetsOf[n.ID] {
 			b.lines = append(b.lines, s.describe())
 		}
-		ports, more := w.some(n.ID)
+		ports, more := w.some(n.ID, func(p *Port) bool { return p.rank() == rankOfUsers }) // the others are edges, or lines of other boxes
 		for _, p := range ports {
-			if p.rank() == 3 { // the others are edges, or lines of other boxes
-				b.lines = append(b.lines, joined(p.addresses(), w.purpose(p), printable(p.Status)))
-			}
+			b.lines = append(b.lines, joined(p.addresses(), w.purpose(p), printable(p.Status)))
 		}
 		if more > 0 {
 			b.lines = append(b.lines, fmt.Sprintf("… and %d ports more", more))

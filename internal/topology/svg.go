@@ -20,7 +20,7 @@ const (
 )
 
 // maxLine is how wide a line of a box is at most, in columns.
-const maxLine = 60
+const maxLine = 76
 
 type place struct{ x, y, width, height int }
 

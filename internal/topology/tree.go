@@ -60,7 +60,7 @@ func (w *world) networkTree() *branch {
 		for _, s := range w.subnetsOf[n.ID] {
 			b.add(s.describe())
 		}
-		ports, more := w.some(n.ID)
+		ports, more := w.some(n.ID, func(*Port) bool { return true })
 		for _, p := range ports {
 			w.portTree(b, p)
 		}

@@ -131,6 +131,9 @@ func compareAddresses(a, b string) int {
 	return cmp.Or(x.Compare(y), cmp.Compare(a, b))
 }
 
+// rankOfUsers is the rank of ports that users connect what is theirs to.
+const rankOfUsers = 3
+
 // rank puts what a network cannot do without before its users.
 func (p *Port) rank() int {
 	switch p.DeviceOwner {
@@ -143,7 +146,7 @@ func (p *Port) rank() int {
 	case ownerFloatingIP:
 		return 4
 	}
-	return 3
+	return rankOfUsers
 }
 
 func (p *Port) address() string {
@@ -265,10 +268,10 @@ func (n *Network) kind() string {
 	return joined(strings.TrimSpace(segment), when(n.Physical != "", "on "+printable(n.Physical)), fmt.Sprint("MTU ", n.MTU), when(n.External, "external"), when(n.Shared, "shared"))
 }
 
-// some are the ports of a network that are drawn, and how many are not.
-func (w *world) some(networkID string) (ports []*Port, more int) {
+// some are the ports of a network that are drawn, of those that may be, and how many of those are not.
+func (w *world) some(networkID string, may func(*Port) bool) (ports []*Port, more int) {
 	for _, p := range w.portsOf[networkID] {
-		if w.ofPort(p) {
+		if w.ofPort(p) && may(p) {
 			ports = append(ports, p)
 		}
 	}
