@@ -56,6 +56,26 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestForeignPool shows that nobody learns of a pool of another project's by naming it as the one to use.
+func TestForeignPool(t *testing.T) {
+	s := newSite(t)
+	foreign, mine := s.tree(), s.as("stranger")
+	lb := mine.make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": s.subnet})["id"].(string)
+	listener := mine.make("/listeners", "listener", object{"loadbalancer_id": lb, "protocol": "HTTP", "protocol_port": 80})["id"].(string)
+	policy := mine.make("/l7policies", "l7policy", object{"listener_id": listener, "action": "REJECT"})["id"].(string)
+	to := object{"action": "REDIRECT_TO_POOL", "redirect_pool_id": foreign.pool}
+	for _, a := range []answer{
+		mine.old(http.MethodPost, "/listeners", object{"listener": object{"loadbalancer_id": lb, "protocol": "HTTP", "protocol_port": 81, "default_pool_id": foreign.pool}}),
+		mine.old(http.MethodPut, "/listeners/"+listener, object{"listener": object{"default_pool_id": foreign.pool}}),
+		mine.old(http.MethodPost, "/l7policies", object{"l7policy": object{"listener_id": listener, "action": "REDIRECT_TO_POOL", "redirect_pool_id": foreign.pool}}),
+		mine.old(http.MethodPut, "/l7policies/"+policy, object{"l7policy": to}),
+	} {
+		if diff := cmp.Diff([2]string{"EntityNotFound", "pool " + foreign.pool + " could not be found"}, a.fault()); diff != "" || a.code != http.StatusNotFound {
+			t.Errorf("%d (-want +got):\n%s", a.code, diff)
+		}
+	}
+}
+
 // TestQuota shows that both faces have the same quotas, each in its words.
 func TestQuota(t *testing.T) {
 	s := newSite(t)

@@ -39,7 +39,7 @@ func (a *api) l7Policies() *resource[*lbaas.L7Policy] {
 		if err := lead(b, &lbaas.L7Policy{}); err != nil {
 			return web.Call{}, err
 		}
-		return redirecting(r.anew(b), l.ID, b), a.checkPool(ctx, b.text("redirect_pool_id"), l.LoadBalancerID)
+		return redirecting(r.anew(b), l.ID, b), a.checkPool(ctx, b.text("redirect_pool_id"), l.LoadBalancerID, l.ProjectID)
 	}
 	r.update = func(ctx context.Context, old *lbaas.L7Policy, b body) (web.Call, error) {
 		if b.number("position") == lbaas.MaxPosition { // which leaves it where it is
@@ -51,7 +51,8 @@ func (a *api) l7Policies() *resource[*lbaas.L7Policy] {
 		if len(b) == 0 { // which Octavia would refuse
 			b["name"] = old.Name
 		}
-		return redirecting(r.on(http.MethodPut, old, b), old.ListenerID, b), a.checkPool(ctx, b.text("redirect_pool_id"), old.LoadBalancerID)
+		call := redirecting(r.on(http.MethodPut, old, b), old.ListenerID, b)
+		return call, a.checkPool(ctx, b.text("redirect_pool_id"), old.LoadBalancerID, old.ProjectID)
 	}
 	r.remove = func(old *lbaas.L7Policy) web.Call { return r.on(http.MethodDelete, old, nil) }
 	return r

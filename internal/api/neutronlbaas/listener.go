@@ -53,7 +53,7 @@ func (a *api) listeners() *resource[*lbaas.Listener] {
 		c.Before = func(lb *lbaas.LoadBalancer, _ func(...lbaas.Part) error) error {
 			return mayUse(lb, old.Protocol, b.text("default_pool_id"))
 		}
-		return c, a.checkPool(ctx, b.text("default_pool_id"), old.LoadBalancerID)
+		return c, a.checkPool(ctx, b.text("default_pool_id"), old.LoadBalancerID, old.ProjectID)
 	}
 	r.remove = func(old *lbaas.Listener) web.Call {
 		c := r.on(http.MethodDelete, old, nil)
@@ -98,23 +98,25 @@ func (a *api) completeListener(ctx context.Context, req *web.Request, b body) er
 		}
 		b["loadbalancer_id"] = p.LoadBalancerID
 	}
-	if _, err := a.loadBalancers().see(ctx, req.Actor, b.text("loadbalancer_id")); err != nil {
+	lb, err := a.loadBalancers().see(ctx, req.Actor, b.text("loadbalancer_id"))
+	if err != nil {
 		return err
 	}
 	if b.text("protocol") == string(lbaas.TerminatedHTTPS) && b.text("default_tls_container_ref") == "" {
 		return failure(lbaas.Invalid, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified")
 	}
-	return a.checkPool(ctx, pool, b.text("loadbalancer_id"))
+	return a.checkPool(ctx, pool, lb.ID, lb.ProjectID)
 }
 
-// checkPool refuses a pool that is not there, or is of another load balancer; "" is none.
-func (a *api) checkPool(ctx context.Context, poolID, lbID string) error {
+// checkPool refuses a pool that is not there, or is of another load balancer than the project's that is to use it; "" is none. Those of
+// other projects are as good as not there.
+func (a *api) checkPool(ctx context.Context, poolID, lbID, projectID string) error {
 	if poolID == "" {
 		return nil
 	}
 	p, err := a.Store.Pool(ctx, poolID)
 	switch {
-	case errors.Is(err, lbaas.NotFound):
+	case errors.Is(err, lbaas.NotFound), err == nil && p.ProjectID != projectID:
 		return entityNotFound("pool", poolID)
 	case err != nil:
 		return err
