@@ -33,6 +33,7 @@ type BindingStore interface {
 	OnHint(fn func(store.Hint)) (stop func())
 	PortPlan(ctx context.Context, portID string) (*network.PortPlan, error)
 	BoundPorts(ctx context.Context, host string) ([]*network.Port, error)
+	DuePorts(ctx context.Context, host string) ([]*network.Port, error)
 	BindingObserved(ctx context.Context, portID string, generation int64, reason string) error
 }
 
@@ -61,7 +62,7 @@ type Bindings struct {
 	scanning sync.Mutex // so that what an older scan found does not replace what a newer one did
 
 	mu    sync.Mutex
-	ports map[string]*network.Port // of this host, as the last scan found them
+	ports map[string]*network.Port // of this host, as the last audit found all of them, and scans those that are due since
 }
 
 // NewBindings returns Bindings, which do nothing until Run.
@@ -76,7 +77,7 @@ func NewBindings(cfg BindingsConfig) *Bindings {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Bindings{
-		cfg: cfg, queue: newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}, cfg.Workers),
+		cfg: cfg, ports: map[string]*network.Port{}, queue: newQueue(backoff{cfg.RetryFirst, cfg.RetryCap}, cfg.Workers),
 		scanNow: make(chan struct{}, 1), auditNow: make(chan struct{}, 1),
 	}
 }
@@ -190,7 +191,7 @@ func (b *Bindings) unplug(ctx context.Context, id string) error {
 // scans looks for bindings that are not true yet: at each hint, and now and then since hints may be lost.
 func (b *Bindings) scans(ctx context.Context) {
 	for {
-		if err := b.scan(ctx); err != nil && ctx.Err() == nil {
+		if err := b.scan(ctx, b.cfg.Store.DuePorts, b.add); err != nil && ctx.Err() == nil {
 			b.cfg.Log.Warn("bound ports could not be read", "err", err)
 		}
 		select {
@@ -202,16 +203,18 @@ func (b *Bindings) scans(ctx context.Context) {
 	}
 }
 
-// scan reads the bindings of this host, and queues those that are not true yet: at once where they changed since the
-// last scan.
-func (b *Bindings) scan(ctx context.Context) error {
+// scan reads bindings of this host and keeps them, and queues those that are not true yet: at once where they changed since they were
+// last read.
+func (b *Bindings) scan(ctx context.Context, read func(ctx context.Context, host string) ([]*network.Port, error),
+	keep func([]*network.Port) (before map[string]*network.Port),
+) error {
 	b.scanning.Lock()
 	defer b.scanning.Unlock()
-	ports, err := b.cfg.Store.BoundPorts(ctx, b.cfg.Host)
+	ports, err := read(ctx, b.cfg.Host)
 	if err != nil {
 		return err
 	}
-	before := b.remember(ports)
+	before := keep(ports)
 	for _, p := range ports {
 		is := p.Binding
 		if is.Observed == is.Generation {
@@ -226,8 +229,20 @@ func (b *Bindings) scan(ctx context.Context) error {
 	return nil
 }
 
-// remember keeps the ports of this host, and returns the ones that were kept before.
-func (b *Bindings) remember(ports []*network.Port) (before map[string]*network.Port) {
+// add keeps some ports besides those that are kept, and returns what was kept of them before.
+func (b *Bindings) add(ports []*network.Port) (before map[string]*network.Port) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before = map[string]*network.Port{}
+	for _, p := range ports {
+		before[p.ID] = b.ports[p.ID]
+		b.ports[p.ID] = p
+	}
+	return before
+}
+
+// replace keeps the ports of this host instead of those that were kept before, and returns the latter.
+func (b *Bindings) replace(ports []*network.Port) (before map[string]*network.Port) {
 	now := map[string]*network.Port{}
 	for _, p := range ports {
 		now[p.ID] = p
@@ -260,7 +275,7 @@ func (b *Bindings) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.scan(ctx); err != nil {
+	if err := b.scan(ctx, b.cfg.Store.BoundPorts, b.replace); err != nil {
 		return err
 	}
 	for _, id := range b.amiss(plugged) {

@@ -84,6 +84,11 @@ func (s *fakeBindings) BoundPorts(ctx context.Context, host string) ([]*network.
 	return bound, nil
 }
 
+func (s *fakeBindings) DuePorts(ctx context.Context, host string) ([]*network.Port, error) {
+	bound, err := s.BoundPorts(ctx, host)
+	return slices.DeleteFunc(bound, func(p *network.Port) bool { return p.Binding.Observed == p.Binding.Generation }), err
+}
+
 func (s *fakeBindings) BindingObserved(ctx context.Context, id string, g int64, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -119,10 +119,19 @@ func (s *Store) PortPlan(ctx context.Context, portID string) (*network.PortPlan,
 // BoundPorts returns the ports of which a host has to know: those that are to be plugged there, and, with an empty Binding.Host and
 // Observed below Generation, those that are to be unplugged there, deleted ones among them.
 func (s *Store) BoundPorts(ctx context.Context, host string) ([]*network.Port, error) {
+	return s.boundPorts(ctx, host, func(q *bun.SelectQuery) *bun.SelectQuery { return q })
+}
+
+// DuePorts returns those of BoundPorts of which the host has something to do.
+func (s *Store) DuePorts(ctx context.Context, host string) ([]*network.Port, error) {
+	return s.boundPorts(ctx, host, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("observed <> generation") })
+}
+
+func (s *Store) boundPorts(ctx context.Context, host string, narrow func(*bun.SelectQuery) *bun.SelectQuery) ([]*network.Port, error) {
 	var list []*network.Port
 	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var rows []*portRow
-		err := tx.NewSelect().Model(&rows).Where("plugged_host = ? AND plugged_host <> ''", host).Order("created_at", "id").Scan(ctx)
+		err := tx.NewSelect().Model(&rows).Where("plugged_host = ? AND plugged_host <> ''", host).Apply(narrow).Order("created_at", "id").Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("list the bound ports: %w", err)
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,11 @@ import (
 func seen(t *testing.T, s *store.Store, host, id string) (what string, generation int64) {
 	t.Helper()
 	list, err := s.BoundPorts(t.Context(), host)
+	due, dueErr := s.DuePorts(t.Context(), host)
+	idle := slices.DeleteFunc(slices.Clone(list), func(p *network.Port) bool { return p.Binding.Observed != p.Binding.Generation })
+	if len(due)+len(idle) != len(list) || dueErr != nil {
+		t.Errorf("of %d bound ports %d are due and %d are not, %v", len(list), len(due), len(idle), dueErr)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
