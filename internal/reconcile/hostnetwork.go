@@ -119,7 +119,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// work makes the host's plan and has it carried out. After a step it rests, so that it works a tenth of the time at most, and many changes at
+// work makes the host's plan and has it carried out. After a step it rests, so that it works a third of the time at most, and many changes at
 // once cost a few steps; a lone one never waits.
 func (h *HostNetwork) work(ctx context.Context) {
 	var full time.Time // when everything is to be looked at
@@ -134,7 +134,7 @@ func (h *HostNetwork) work(ctx context.Context) {
 		if all && err == nil {
 			full = time.Now().Add(jittered(h.cfg.FullEvery))
 		}
-		sleep(ctx, min(9*time.Since(began), 3*time.Second))
+		sleep(ctx, min(2*time.Since(began), 3*time.Second))
 		if h.await(ctx, full, err != nil) {
 			full = time.Time{}
 		}
