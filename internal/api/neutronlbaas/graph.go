@@ -188,7 +188,7 @@ func (g *graph) pool(into body, name string, raw json.RawMessage, listener lbaas
 	if err := compatible(listener, lbaas.Protocol(b.text("protocol"))); err != nil {
 		return err
 	}
-	if b["members"], err = each("members", members, g.member); err != nil {
+	if err := g.members(b, members); err != nil {
 		return err
 	}
 	if err := g.healthMonitor(b, monitor); err != nil {
@@ -201,7 +201,15 @@ func (g *graph) pool(into body, name string, raw json.RawMessage, listener lbaas
 	return nil
 }
 
-func (g *graph) member(o web.Object) (body, error) { return g.part(memberSchema(), o) }
+// members reads those of a pool into its body. The pool has no id yet: where two are the same, its name stands for it.
+func (g *graph) members(into body, raw json.RawMessage) error {
+	all, err := each("members", raw, func(o web.Object) (body, error) { return g.part(memberSchema(), o) })
+	if err != nil {
+		return err
+	}
+	into["members"] = all
+	return distinct(into.text("name"), all)
+}
 
 func (g *graph) healthMonitor(into body, raw json.RawMessage) error {
 	if raw == nil || string(raw) == "{}" {
