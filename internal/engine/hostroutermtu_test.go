@@ -22,6 +22,9 @@ func TestRouterMTU(t *testing.T) {
 		{"from a floating address", stationA, upstream, floatingA + " asks " + upstream, r.external},
 		{"from the gateway's", stationB, upstream, gateway + " asks " + upstream, r.external},
 	} {
+		for _, space := range r.spaces { // what was learned before is forgotten
+			run(t, "ip", "-n", space, "route", "flush", "cache")
+		}
 		narrow := proto.CloneOf(test.narrow)
 		narrow.Mtu = 1300
 		r.plugAt(r.netns(), narrow)
