@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"plimsoll/test/harness"
+	"plimsoll/test/warm"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
@@ -112,7 +113,7 @@ func startShell(t *testing.T, server *harness.Server, env ...string) shell {
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), server.Env()...)
 	cmd.Env = append(cmd.Env, env...)
-	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(harness.Binary())+":/usr/sbin:/sbin:"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(harness.Binary())+":"+warm.Path(t)+":/usr/sbin:/sbin:"+os.Getenv("PATH"))
 	return shell{harness.StartSession(t, cmd)}
 }
 
