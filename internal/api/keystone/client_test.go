@@ -17,6 +17,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+
+	"plimsoll/test/warm"
 )
 
 // cli runs the openstack client.
@@ -27,8 +29,8 @@ type cli struct {
 
 func (c cli) run(args ...string) (string, error) {
 	c.t.Helper()
-	cmd := exec.CommandContext(c.t.Context(), "openstack", args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "LC_ALL=C.UTF-8"}, c.env...)
+	cmd := exec.CommandContext(c.t.Context(), "env", append([]string{"openstack"}, args...)...) // which looks on the PATH of its own
+	cmd.Env = append([]string{"PATH=" + warm.Path(c.t) + ":" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "LC_ALL=C.UTF-8"}, c.env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
