@@ -102,7 +102,10 @@ func (g *graph) addRouters(w *world) {
 			continue
 		}
 		b := box{kind: kindRouter, id: r.ID, title: "router " + called(r.Name, r.ID), well: r.Up && r.Status == "ACTIVE"}
-		b.lines = append(b.lines, joined(printable(r.Status), when(!r.Up, "switched off")), "qrouter-"+printable(r.ID))
+		b.lines = append(b.lines, joined(printable(r.Status), when(!r.Up, "switched off")))
+		if at := slices.IndexFunc(w.portsOf[r.ID], func(p *Port) bool { return p.Binding.NetNS != "" }); at >= 0 {
+			b.lines = append(b.lines, strings.TrimPrefix(w.portsOf[r.ID][at].place(), "in "))
+		}
 		for _, f := range w.floating[r.ID] {
 			b.lines = append(b.lines, printable(f.Address)+" → "+printable(f.Fixed))
 		}
