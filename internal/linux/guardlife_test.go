@@ -184,3 +184,33 @@ func (l *life) wrong() string {
 	}
 	return ""
 }
+
+// TestGuardAuditAfterRemoval wants nothing to be mended after a port was unplugged that the plan names still: nobody else has changed anything.
+func TestGuardAuditAfterRemoval(t *testing.T) {
+	y := newYard(t)
+	one, two := y.station(1, true, "g"), y.station(2, true, "g")
+	y.groups = []guard.Group{{ID: "g", Rules: append(egress(), ingress(false, -1, -1, -1))}}
+	y.apply()
+	for _, s := range []*station{one, two} {
+		if err := y.h.RemovePort(s.port.ID); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := y.h.AuditGuards(); n != 0 || err != nil {
+			t.Errorf("AuditGuards = %d, %v", n, err)
+		}
+	}
+	if _, err := y.h.EnsurePort(one.namespace, one.port); err != nil {
+		t.Fatal(err)
+	}
+	if guarded, closed := y.h.guards.state.Guards(HostName(one.port.ID)); !guarded || closed {
+		t.Errorf("plugged again, it is guarded %t, closed %t", guarded, closed)
+	}
+	y.ports = nil
+	y.apply()
+	if err := y.h.RemovePort(one.port.ID); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := readGuards(y.h.guardTable()); err != nil || len(state) > 0 {
+		t.Errorf("left: %v, %v", state, err)
+	}
+}
