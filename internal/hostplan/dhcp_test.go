@@ -110,7 +110,7 @@ func TestDHCPServersInAnyOrder(t *testing.T) {
 func TestPeers(t *testing.T) {
 	s := index(&network.HostState{Host: "here", Peers: []*network.Host{
 		{Name: "c", TunnelIP: "192.0.2.3"}, {Name: "here", TunnelIP: "192.0.2.1"}, {Name: "b", TunnelIP: "192.0.2.2"}, {Name: "again", TunnelIP: "192.0.2.2"},
-		{Name: "none"}, {Name: "bad", TunnelIP: "bad"},
+		{Name: "none"}, {Name: "bad", TunnelIP: "bad"}, {Name: "zoned", TunnelIP: "fe80::1%eth0"},
 	}})
 	if diff := cmp.Diff([]string{"192.0.2.2", "192.0.2.3"}, s.peers()); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
