@@ -56,6 +56,50 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestReaders shows that no request that would change anything is for those who may only read.
+func TestReaders(t *testing.T) {
+	s := newSite(t)
+	made := s.tree()
+	members, rules := "/pools/"+made.pool+"/members", "/l7policies/"+made.policy+"/rules"
+	member := func(address string) object {
+		return object{"subnet_id": s.subnet, "address": address, "protocol_port": 80}
+	}
+	rule := object{"type": "PATH", "compare_type": "EQUAL_TO", "value": "/b"}
+	before := s.everything()
+	for path, body := range map[string]object{
+		"/loadbalancers":  {"loadbalancer": object{"vip_subnet_id": s.subnet}},
+		"/graphs":         {"graph": object{"loadbalancer": object{"vip_subnet_id": s.subnet}}},
+		"/listeners":      {"listener": object{"loadbalancer_id": made.lb, "protocol": "HTTP", "protocol_port": 81}},
+		"/pools":          {"pool": object{"loadbalancer_id": made.lb, "protocol": "HTTP", "lb_algorithm": "SOURCE_IP"}},
+		"/healthmonitors": {"healthmonitor": object{"pool_id": made.pool, "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}},
+		"/l7policies":     {"l7policy": object{"listener_id": made.listener, "action": "REJECT"}},
+		members:           {"members": []object{member("10.0.0.21"), member("10.0.0.22")}},
+		rules:             {"rules": []object{rule, rule}},
+	} {
+		if a := s.as("reader").old(http.MethodPost, path, body); a.code != http.StatusForbidden {
+			t.Errorf("POST %s: %d %s", path, a.code, a.raw)
+		}
+	}
+	for path, body := range map[string]object{
+		"/loadbalancers/" + made.lb:       {"loadbalancer": object{"name": "x"}},
+		"/listeners/" + made.listener:     {"listener": object{"name": "x"}},
+		"/pools/" + made.pool:             {"pool": object{"name": "x"}},
+		"/healthmonitors/" + made.monitor: {"healthmonitor": object{"name": "x"}},
+		"/l7policies/" + made.policy:      {"l7policy": object{"name": "x"}},
+		members + "/" + made.member:       {"member": object{"weight": 2}},
+		rules + "/" + made.rule:           {"rule": object{"value": "/x"}},
+	} {
+		for _, method := range []string{http.MethodPut, http.MethodDelete} {
+			if a := s.as("reader").old(method, path, body); a.code != http.StatusForbidden {
+				t.Errorf("%s %s: %d %s", method, path, a.code, a.raw)
+			}
+		}
+	}
+	if diff := cmp.Diff(before, s.everything()); diff != "" {
+		t.Errorf("a reader changes something (-before +after):\n%s", diff)
+	}
+}
+
 // TestForeignPool shows that nobody learns of a pool of another project's by naming it as the one to use.
 func TestForeignPool(t *testing.T) {
 	s := newSite(t)
