@@ -32,6 +32,8 @@ type walk struct {
 	guests  map[string]*walkGuest // by the port's id
 	made    int                   // networks and guests so far
 	said    []string              // what was done
+
+	tried, reached int // ways from guests to addresses, the last time
 }
 
 // walkGuest is a port of a guest with its namespace.
@@ -70,6 +72,7 @@ func walkMoves() []walkMove {
 		{"remove rule", 4, (*walk).removeRule},
 		{"switch", 7, (*walk).flip},
 		{"add load balancer", 3, (*walk).addBalancer},
+		{"change VIP", 2, (*walk).changeVIP},
 		{"remove load balancer", 1, (*walk).removeBalancer},
 		{"kill the server", 2, (*walk).killServer},
 		{"kill the engine", 2, (*walk).killEngine},
@@ -118,7 +121,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 
 func (w *walk) run(t *testing.T, steps int) {
 	defer func() {
-		if t.Failed() {
+		if t.Failed() || os.Getenv("PLIMSOLL_SEED") != "" {
 			t.Logf("what was done:\n%s", strings.Join(w.said, "\n"))
 		}
 	}()
@@ -266,8 +269,11 @@ func (w *walk) addGuest(t *testing.T, body object) {
 	id := made["port"].(map[string]any)["id"].(string)
 	w.made++
 	g := &walkGuest{Node: &harness.Node{NetNS: fmt.Sprintf("t%.8s-w%d", w.Instance(), w.made), PortID: id}}
-	w.Run(t, "plug", id, "--netns", g.NetNS)
-	w.note("\tplug %s %s", id, g.NetNS)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ask(t, "PUT", "ports/"+id, object{"port": object{"binding:host_id": host, "binding:profile": object{"netns": g.NetNS}}})
 	w.guests[id] = g
 }
 
@@ -277,7 +283,7 @@ func (w *walk) unplug(t *testing.T) {
 		return
 	}
 	if w.coin() {
-		w.Run(t, "unplug", p.ID)
+		w.ask(t, "PUT", "ports/"+p.ID, object{"port": object{"binding:host_id": "", "binding:profile": object{}}})
 	}
 	w.ask(t, "DELETE", "ports/"+p.ID, nil)
 	w.guests[p.ID].stop()
@@ -285,14 +291,25 @@ func (w *walk) unplug(t *testing.T) {
 }
 
 // guestPort is the port of a guest inside.
-func (w *walk) guestPort(now *walkState) *walkPort {
+func (w *walk) guestPort(now *walkState) *walkPort { return w.somePort(now, false) }
+
+// somePort is the port of a guest inside, or of a VIP.
+func (w *walk) somePort(now *walkState, vips bool) *walkPort {
 	var all []*walkPort
 	for _, p := range now.Ports {
-		if w.guests[p.ID] != nil && p.NetworkID != w.outside.ID {
+		if w.guests[p.ID] != nil && p.NetworkID != w.outside.ID || vips && p.Owner == "Octavia" {
 			all = append(all, p)
 		}
 	}
 	return draw(w, all)
+}
+
+// changeVIP gives the port of a VIP groups, or none.
+func (w *walk) changeVIP(t *testing.T) {
+	now := w.look(t)
+	if lb := draw(w, now.Balancers); lb != nil {
+		w.ask(t, "PUT", "ports/"+lb.Port, object{"port": object{"security_groups": w.someGroups(now)}})
+	}
 }
 
 func (w *walk) changePort(t *testing.T) {
@@ -378,7 +395,7 @@ func (w *walk) removeInterface(t *testing.T) {
 func (w *walk) addFloating(t *testing.T) {
 	now := w.look(t)
 	body := object{"floating_network_id": w.outside.ID}
-	if p := w.guestPort(now); p != nil && w.random.IntN(4) > 0 {
+	if p := w.somePort(now, true); p != nil && w.random.IntN(4) > 0 {
 		body["port_id"] = p.ID
 	}
 	if len(now.Floating) < 4 {
@@ -393,7 +410,7 @@ func (w *walk) changeFloating(t *testing.T) {
 		return
 	}
 	body := object{"port_id": nil}
-	if p := w.guestPort(now); p != nil && w.random.IntN(4) > 0 {
+	if p := w.somePort(now, true); p != nil && w.random.IntN(4) > 0 {
 		body["port_id"] = p.ID
 	}
 	w.ask(t, "PUT", "floatingips/"+f.ID, object{"floatingip": body})

@@ -96,12 +96,11 @@ func (s *walkState) wanted(w *walk) onHost {
 			spaces["qrouter-"+r.ID] = true
 		}
 	}
-	for _, lb := range s.Balancers {
-		if p := s.port(lb.Port); lb.Up && s.plugged(p) {
-			spaces["qlbaas-"+lb.ID] = true
-			bridges["brq"+p.NetworkID[:11]] = true
-			has.links = append(has.links, "plm"+p.ID[:11])
-		}
+	for _, lb := range s.Balancers { // it has its links even while it or its network is switched off
+		p := s.port(lb.Port)
+		spaces["qlbaas-"+lb.ID] = true
+		bridges["brq"+p.NetworkID[:11]] = true
+		has.links = append(has.links, "plm"+p.ID[:11])
 	}
 	for name := range spaces {
 		has.namespaces = append(has.namespaces, name)
@@ -122,9 +121,13 @@ func (w *walk) compare(t *testing.T) {
 	began := time.Now()
 	harness.Eventually(t, 40*time.Second, func() error {
 		now = w.look(t)
-		return errors.Join(w.statuses(now), w.sameHost(now), w.traffic(now))
+		err := errors.Join(w.statuses(now), w.sameHost(now), w.traffic(now))
+		if err != nil {
+			w.note("\tnot yet: %v", err)
+		}
+		return err
 	})
-	w.note("\tquiet after %v", time.Since(began).Round(time.Millisecond))
+	w.note("\tquiet after %v, of %d ways %d lead somewhere", time.Since(began).Round(time.Millisecond), w.tried, w.reached)
 }
 
 func (w *walk) sameHost(now *walkState) error {
@@ -173,6 +176,7 @@ func (w *walk) traffic(now *walkState) error {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var wrong []error
+	w.tried, w.reached = 0, 0
 	addresses := map[string]bool{}
 	for _, p := range now.Ports {
 		if w.guests[p.ID] != nil || p.Owner == "Octavia" || p.Owner == "network:floatingip" {
@@ -199,9 +203,13 @@ func (w *walk) traffic(now *walkState) error {
 		for address := range addresses {
 			all.Go(func() {
 				want, got := now.reaches(w, p, address), g.connects(address, 1500*time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				w.tried++
+				if got == nil {
+					w.reached++
+				}
 				if want != (got == nil) {
-					mu.Lock()
-					defer mu.Unlock()
 					wrong = append(wrong, fmt.Errorf("%s (%s) reaches %s: want %v, got %v", g.NetNS, p.FixedIPs[0].Address, address, want, got))
 				}
 			})
