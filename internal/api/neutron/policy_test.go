@@ -4,8 +4,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"plimsoll/internal/network"
+	"plimsoll/lbaas"
 )
 
 // TestTenantsDoNotMeet gives two tenants the same CIDR and the same addresses: neither sees anything of the other.
@@ -163,6 +165,29 @@ func TestPortsOfLoadBalancers(t *testing.T) {
 		t.Errorf("bind (-want +got):\n%s", diff)
 	}
 	f.want(204, "admin", "DELETE", path, nil)
+}
+
+// TestPortsOfLoadBalancersThatAreThere keeps admins from it, too: the load balancer would say another address than its port has.
+func TestPortsOfLoadBalancersThatAreThere(t *testing.T) {
+	f := newFixture(t)
+	lan, sub := f.lan("alice", object{}, "10.0.0.0/24")
+	lb := lbaas.NewLoadBalancer()
+	lb.ID, lb.ProjectID, lb.Provider = uuid.NewString(), "alices", "haproxy"
+	vip := &network.Port{ProjectID: "alices", NetworkID: lan, DeviceID: "lb-" + lb.ID, DeviceOwner: network.OwnerLoadBalancer, AdminStateUp: true}
+	if err := f.store.CreatePort(t.Context(), vip); err != nil {
+		t.Fatal(err)
+	}
+	lb.VIPNetworkID, lb.VIPSubnetID, lb.VIPPortID, lb.VIPAddress = lan, sub, vip.ID, vip.FixedIPs[0].Address
+	if err := f.store.CreateLoadBalancer(t.Context(), lb); err != nil {
+		t.Fatal(err)
+	}
+	path := "/v2.0/ports/" + vip.ID
+	for _, body := range []object{{"fixed_ips": []object{{"ip_address": "10.0.0.99"}}}, {"device_owner": ""}, {"device_id": "x"}} {
+		if got := f.refused("admin", "PUT", path, object{"port": body}); got.Code != 409 || got.Type != "ServicePortInUse" {
+			t.Errorf("change %v: %+v", body, got)
+		}
+	}
+	f.want(200, "admin", "PUT", path, object{"port": object{"name": "x"}})
 }
 
 func TestBindings(t *testing.T) {

@@ -149,7 +149,7 @@ func (s *service) newPort(ctx context.Context, a *identity.Actor, b *body) (*net
 	if err := allowedOnPort(a, b, n, "create_port"); err != nil {
 		return nil, err
 	}
-	if err := serviceKeeps(a, &network.Port{}, p); err != nil {
+	if err := serviceKeeps(false, &network.Port{}, p); err != nil {
 		return nil, err
 	}
 	return p, s.groupsOfNew(ctx, a, p)
@@ -295,7 +295,12 @@ func allowedOnPort(a *identity.Actor, b *body, n *network.Network, rule string) 
 }
 
 func (s *service) updatePort(ctx context.Context, a *identity.Actor, id string, b *body) (view, error) {
-	if err := s.mayChangePort(ctx, a, id, b); err != nil {
+	seen, err := s.mayChangePort(ctx, a, id, b)
+	if err != nil {
+		return nil, err
+	}
+	balanced, err := s.isBalancers(ctx, a, seen)
+	if err != nil {
 		return nil, err
 	}
 	p, err := s.store.UpdatePort(ctx, id, func(p *network.Port) error {
@@ -304,7 +309,7 @@ func (s *service) updatePort(ctx context.Context, a *identity.Actor, id string, 
 		if err := readPort(b, p, s.groups); err != nil {
 			return err
 		}
-		return serviceKeeps(a, &before, p)
+		return serviceKeeps(balanced, &before, p)
 	})
 	if err != nil {
 		return nil, err
@@ -312,32 +317,33 @@ func (s *service) updatePort(ctx context.Context, a *identity.Actor, id string, 
 	return portView(a, p), nil
 }
 
-func (s *service) mayChangePort(ctx context.Context, a *identity.Actor, id string, b *body) error {
+// mayChangePort returns the port that a request is about, if the actor may make of it what the request says.
+func (s *service) mayChangePort(ctx context.Context, a *identity.Actor, id string, b *body) (*network.Port, error) {
 	p, err := s.portSeen(ctx, a, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !owns(a, p.ProjectID) {
-		return disallowed("update_port")
+		return nil, disallowed("update_port")
 	}
 	n, err := s.store.Network(ctx, p.NetworkID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := allowedOnPort(a, b, n, "update_port"); err != nil {
-		return err
+		return nil, err
 	}
-	return s.groupsOfChanged(ctx, a, p, b)
+	return p, s.groupsOfChanged(ctx, a, p, b)
 }
 
-// serviceKeeps keeps tenants from taking the port of a load balancer away from it, and all from doing so with the ports of routers, of
-// floating addresses and of DHCP servers, or making some of their own.
-func serviceKeeps(a *identity.Actor, before, after *network.Port) error {
+// serviceKeeps keeps all from taking the port of a load balancer away from it (balanced), or those of routers, of floating addresses and
+// of DHCP servers from these, or making some of their own.
+func serviceKeeps(balanced bool, before, after *network.Port) error {
 	if !before.OfRouting() && after.OfRouting() {
 		return network.InvalidInput("ports get the device_owner '%s' by requests of routers and floating IPs only", after.DeviceOwner)
 	}
 	ours := before.OfRouting() || before.ServesLeases()
-	if !ours && (before.DeviceOwner != network.OwnerLoadBalancer || a.Admin()) {
+	if !ours && !balanced {
 		return nil
 	}
 	same := before.DeviceOwner == after.DeviceOwner && before.DeviceID == after.DeviceID && sameIPs(before.FixedIPs, after.FixedIPs)
@@ -349,24 +355,26 @@ func serviceKeeps(a *identity.Actor, before, after *network.Port) error {
 	return e
 }
 
-// balancerKeeps keeps the port of a load balancer from being deleted while the load balancer is there. One whose load balancer is not
-// there any more, or is of another service, is an admin's to clear away.
+// balancerKeeps keeps the port of a load balancer from being deleted while the load balancer is there.
 func (s *service) balancerKeeps(ctx context.Context, a *identity.Actor, p *network.Port) error {
-	if p.DeviceOwner != network.OwnerLoadBalancer {
-		return nil
+	balanced, err := s.isBalancers(ctx, a, p)
+	if balanced {
+		return network.ServicePortInUse(p.ID, "has device owner "+p.DeviceOwner)
 	}
-	kept := network.ServicePortInUse(p.ID, "has device owner "+p.DeviceOwner)
-	if !a.Admin() {
-		return kept
+	return err
+}
+
+// isBalancers tells whether a port is a load balancer's, which the actor may not take from it. One whose load balancer is not there any
+// more, or is of another service, is an admin's to clear away.
+func (s *service) isBalancers(ctx context.Context, a *identity.Actor, p *network.Port) (bool, error) {
+	if p.DeviceOwner != network.OwnerLoadBalancer || !a.Admin() {
+		return p.DeviceOwner == network.OwnerLoadBalancer, nil
 	}
 	_, err := s.store.LoadBalancer(ctx, strings.TrimPrefix(p.DeviceID, "lb-"))
-	switch {
-	case errors.Is(err, lbaas.NotFound):
-		return nil
-	case err != nil:
-		return err
+	if errors.Is(err, lbaas.NotFound) {
+		return false, nil
 	}
-	return kept
+	return err == nil, err
 }
 
 // sameIPs tells whether the wanted addresses are those that the port has.
