@@ -14,6 +14,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
 
 	"plimsoll/test/harness"
 )
@@ -119,11 +120,16 @@ func TestBrokenHAProxy(t *testing.T) {
 func TestFullSubnet(t *testing.T) {
 	s := newSite(t, 1, harness.Tree{})
 	small := s.CreateNetwork(t, "small", "10.9.0.0/30")
-	web := s.Plug(t, small, "10.9.0.1").Serve(t, 8080, "far")
-	last, err := ports.Create(t.Context(), s.Network, ports.CreateOpts{NetworkID: small.ID}).Extract()
-	if err != nil {
+	dhcp := false // or its port may have the last address
+	if err := subnets.Update(t.Context(), s.Network, small.SubnetID, subnets.UpdateOpts{EnableDHCP: &dhcp}).Err; err != nil {
 		t.Fatal(err)
 	}
+	web := s.Plug(t, small, "10.9.0.1").Serve(t, 8080, "far")
+	var last *ports.Port
+	harness.Eventually(t, 30*time.Second, func() (err error) {
+		last, err = ports.Create(t.Context(), s.Network, ports.CreateOpts{NetworkID: small.ID}).Extract()
+		return err
+	})
 	id, err := s.TryMember(t, s.lb, small, web)
 	if err != nil {
 		t.Fatal(err)
