@@ -176,7 +176,7 @@ func (w *walk) askOf(t *testing.T, url, method string, body any) object {
 	defer resp.Body.Close()
 	said, err := io.ReadAll(resp.Body)
 	if method != http.MethodGet {
-		w.note("\t%s %s %s: %d %s", method, url[strings.Index(url, "/v2.0"):], text, resp.StatusCode, shown400(resp.StatusCode, said))
+		w.note("\t%s %s %s: %d %s", method, strings.TrimPrefix(url, w.URL), text, resp.StatusCode, shown400(resp.StatusCode, said))
 	}
 	if err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusUnauthorized {
 		t.Errorf("%s %s %s: %s %s, %v", method, url, text, resp.Status, said, err)

@@ -210,7 +210,7 @@ func (w *walk) traffic(now *walkState) error {
 					w.reached++
 				}
 				if want != (got == nil) {
-					wrong = append(wrong, fmt.Errorf("%s (%s) reaches %s: want %v, got %v", g.NetNS, p.FixedIPs[0].Address, address, want, got))
+					wrong = append(wrong, fmt.Errorf("%s (%s) reaches %s: want %v, got %s", g.NetNS, p.FixedIPs[0].Address, address, want, fmt.Sprint(got)))
 				}
 			})
 		}
