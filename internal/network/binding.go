@@ -15,7 +15,8 @@ type Binding struct {
 	Generation int64
 	Observed   int64
 	Reason     string // why it is not true yet
-	// Plugged tells whether the port is plugged now as it is wanted. The store derives it; writing it has no effect.
+	// Plugged tells whether the port is plugged now as it is wanted; of a load balancer's port, whether its load balancer was made. The
+	// store derives it; writing it has no effect.
 	Plugged bool
 }
 

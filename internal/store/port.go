@@ -69,7 +69,9 @@ func (r *portRow) domain() *network.Port {
 
 func portAttributes() attributes {
 	const status = "CASE WHEN device_owner = '" + network.OwnerFloatingIP + "' THEN 'N/A' " +
-		"WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' ELSE 'DOWN' END"
+		"WHEN wanted_host <> '' AND wanted_host = plugged_host AND observed = generation THEN 'ACTIVE' " +
+		"WHEN device_owner = '" + network.OwnerLoadBalancer + "' AND EXISTS (SELECT 1 FROM load_balancers " +
+		"WHERE load_balancers.id = SUBSTR(device_id, 4) AND load_balancers.observed > 0) THEN 'ACTIVE' ELSE 'DOWN' END"
 	return attributes{
 		"id":             {column: "id"},
 		"tags":           {column: "tags"},
@@ -421,8 +423,37 @@ func portsOf(ctx context.Context, db bun.IDB, rows []*portRow) ([]*network.Port,
 		if err := fillSecurityGroups(ctx, db, chunk); err != nil {
 			return nil, err
 		}
+		if err := fillPlugged(ctx, db, chunk); err != nil {
+			return nil, err
+		}
 	}
 	return list, nil
+}
+
+// fillPlugged says of load balancers' ports, which no host is told to plug, whether their load balancers were made.
+func fillPlugged(ctx context.Context, db bun.IDB, ports []*network.Port) error {
+	byDevice := map[string][]*network.Port{}
+	var ids []string
+	for _, p := range ports {
+		if id, ok := strings.CutPrefix(p.DeviceID, deviceOfLoadBalancer); ok && p.DeviceOwner == network.OwnerLoadBalancer {
+			byDevice[id] = append(byDevice[id], p)
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var made []string
+	err := db.NewSelect().Table(tableLoadBalancers).Column("id").Where("id IN (?) AND observed > 0", bun.List(ids)).Scan(ctx, &made)
+	if err != nil {
+		return fmt.Errorf("read the ports' load balancers: %w", err)
+	}
+	for _, id := range made {
+		for _, p := range byDevice[id] {
+			p.Binding.Plugged = true
+		}
+	}
+	return nil
 }
 
 // errTaken is the error of an address or a MAC that was drawn and that somebody else took meanwhile.

@@ -95,6 +95,30 @@ func TestAutomaticAddress(t *testing.T) {
 	})
 }
 
+// TestPortsOfLoadBalancersAreActive once the load balancer was made.
+func TestPortsOfLoadBalancersAreActive(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		lb := create(t, s, bareTree())
+		vip := addPort(t, s, &network.Port{NetworkID: l.ID, DeviceOwner: network.OwnerLoadBalancer, DeviceID: "lb-" + lb.ID})
+		addPort(t, s, &network.Port{NetworkID: l.ID, DeviceOwner: network.OwnerLoadBalancer, DeviceID: "lb-gone"})
+		is := func(want string, active int) {
+			t.Helper()
+			p, err := s.Port(t.Context(), vip.ID)
+			if err != nil || p.Status() != want {
+				t.Errorf("the port is %s, %v; want %s", p.Status(), err, want)
+			}
+			list, err := s.Ports(t.Context(), store.Query{Filters: []store.Filter{{Attribute: "status", Values: []string{"ACTIVE"}}}})
+			if err != nil || len(list) != active {
+				t.Errorf("%d ports are listed as ACTIVE, %v; want %d", len(list), err, active)
+			}
+		}
+		is("DOWN", 0)
+		achieve(t, s, lb)
+		is("ACTIVE", 1)
+	})
+}
+
 // TestConcurrentAllocation fills a subnet from many sides: every address is given once, and nobody is refused while
 // one is free.
 func TestConcurrentAllocation(t *testing.T) {
