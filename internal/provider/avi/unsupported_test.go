@@ -96,6 +96,7 @@ var lost = map[string]string{
 	"LoadBalancer.VIPPortOwned":      "the API's",
 	"LoadBalancer.Provider":          "whoever calls",
 	"LoadBalancer.FlavorID":          "its data is read",
+	"LoadBalancer.FlavorProfileID":   "the store's, to see that the flavor is what was judged",
 	"LoadBalancer.Flavor":            "read by the provider, which translates it into options",
 	"LoadBalancer.Zone":              "availability zones are refused",
 	"LoadBalancer.FailedOver":        "the controller fails over by itself, and the face says so",
