@@ -88,8 +88,11 @@ func (r *stateReader) ports() error {
 		func(q *bun.SelectQuery) *bun.SelectQuery { // with leases, and the DHCP servers' own
 			return q.Where("network_id IN (?) AND device_owner <> ?", r.withDHCP(), network.OwnerLoadBalancer)
 		},
-		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones that are plugged here, and those of DHCP servers that nobody wants any more
-			return q.Where("plugged_host = ? AND netns <> '' AND (port_security = ? OR device_owner = ?)", r.Host, true, network.OwnerDHCP)
+		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones that are plugged here
+			return q.Where("plugged_host = ? AND netns <> '' AND port_security = ?", r.Host, true)
+		},
+		func(q *bun.SelectQuery) *bun.SelectQuery { // those of DHCP servers that nobody wants any more, plugged or not
+			return q.Where("host = ? AND netns <> '' AND device_owner = ?", r.Host, network.OwnerDHCP)
 		},
 		func(q *bun.SelectQuery) *bun.SelectQuery { // guarded ones of load balancers
 			return q.Where("id IN (?) AND device_owner = ? AND SUBSTR(device_id, ?) IN (?)", inGroups, network.OwnerLoadBalancer,
