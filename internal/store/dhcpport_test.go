@@ -164,6 +164,37 @@ func TestDHCPPortForGuests(t *testing.T) {
 	})
 }
 
+// TestDHCPPortOfANetworkThatIsOff is not plugged, and its host hears of it all the same.
+func TestDHCPPortOfANetworkThatIsOff(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		n := dhcpLAN(t, s, "10.0.0.0/24")
+		keepDHCP(t, s, "host", n.ID)
+		p := dhcpPorts(t, s, n.ID)[0]
+		if _, err := s.UpdateNetwork(t.Context(), n.ID, func(n *network.Network) error { n.AdminStateUp = false; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		_, generation := seen(t, s, "host", p.ID)
+		if err := s.BindingObserved(t.Context(), p.ID, generation, ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, guest := range portsOn(t, s, n.ID) {
+			if guest.ID != p.ID {
+				if err := s.DeletePort(t.Context(), guest.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		state := hostState(t, s, "host")
+		if !slices.ContainsFunc(state.Ports, func(known *network.Port) bool { return known.ID == p.ID }) {
+			t.Errorf("the host does not hear of the port of a DHCP server that nobody wants: %v", state.Ports)
+		}
+		keepDHCP(t, s, "host", n.ID)
+		if left := dhcpPorts(t, s, n.ID); len(left) > 0 {
+			t.Errorf("the port stays: %+v", left)
+		}
+	})
+}
+
 func TestDHCPPortOfFullSubnets(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		n := dhcpLAN(t, s)

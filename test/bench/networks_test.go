@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -131,25 +129,11 @@ func (m *networksOfMany) weighAll(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(weigh(m.serving(b)).rss, "serve-rss-MB")
 	b.ReportMetric(weigh(m.Engines()...).rss, "engine-rss-MB")
-	servers := m.dnsmasqs()
+	servers := m.DNSMasqs()
 	b.ReportMetric(float64(len(servers)), "dnsmasqs")
 	if len(servers) > 0 {
 		b.ReportMetric(weigh(servers...).pss/float64(len(servers)), "dnsmasq-pss-MB")
 	}
-}
-
-// dnsmasqs are the DHCP servers of this server's state directory.
-func (m *networksOfMany) dnsmasqs() (list []harness.Process) {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(line), "dnsmasq\x00") || !strings.Contains(string(line), m.StateDir) {
-			continue
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		list = append(list, harness.Process{PID: pid, Command: string(line)})
-	}
-	return list
 }
 
 // restartAll kills the control plane, starts it, makes one network more and waits until it is there: everything before it was looked at.
