@@ -145,7 +145,7 @@ func bareTree() *lbaas.LoadBalancer {
 func TestFixture(t *testing.T) {
 	notHere := map[string]bool{"Epoch": true, "ListenerIDs": true, "CreatedAt": true, "UpdatedAt": true, "Progress": true,
 		"Operating": true, "LoadBalancerID": true, "PoolID": true, "Number": true,
-		"ListenerID": true, "L7PolicyID": true, "RateLimitPolicyID": true, "Flavor": true, "Zone": true}
+		"ListenerID": true, "L7PolicyID": true, "RateLimitPolicyID": true, "Flavor": true, "FlavorProfileID": true, "Zone": true}
 	for _, part := range fullTree().Parts() {
 		v := reflect.ValueOf(part).Elem()
 		for _, f := range reflect.VisibleFields(v.Type()) {
