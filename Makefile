@@ -47,7 +47,7 @@ FAILPOINT_PACKAGES = $$(grep -rl --include='*_test.go' '^//go:build failpoints' 
 # The detector of races watches all of Plimsoll and nearly all of what it uses. Left out is what only computes, and what was C once: SQLite,
 # and the cipher in passwords, which took most of the time of all tests. Locks tell the detector of themselves there, too.
 UNWATCHED := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory golang.org/x/crypto/blowfish
-RACE := -race $(foreach p,$(UNWATCHED),-gcflags=$(p)=-race=false)
+RACE := -race $(foreach p,$(UNWATCHED),'-gcflags=$(p)=-race=false -d=checkptr=0')
 
 test: test-deps ## every test; a skipped one is a failed one
 	@mkdir -p bin
