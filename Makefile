@@ -27,7 +27,7 @@ define apt
 	fi
 endef
 
-.PHONY: build quickstart test lint bench bench-many bench-code bench-size bench-deps deps test-deps clean generate fuzz
+.PHONY: build quickstart test lint bench bench-many bench-networks bench-code bench-size bench-deps deps test-deps clean generate fuzz
 
 build: ## bin/plimsoll
 	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plimsoll ./cmd/plimsoll
@@ -77,6 +77,9 @@ bench: bench-deps ## what a user gets, of the real program; docs/performance.md 
 
 bench-many: bench-deps ## a thousand load balancers on this host
 	PLIMSOLL_BENCH_LOADBALANCERS=1000 $(GO) test -run '^$$' -bench Many -benchtime 1x -timeout 40m ./test/bench
+
+bench-networks: bench-deps ## five hundred networks with a router each on this host
+	PLIMSOLL_BENCH_NETWORKS=500 $(GO) test -run '^$$' -bench Networks -benchtime 1x -timeout 30m ./test/bench
 
 bench-code: test-deps ## what parts of the code cost
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -Ev '/test/(avi|bench)$$')
