@@ -2,10 +2,12 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -109,9 +111,17 @@ func Ask(c net.Conn, question string) (string, error) {
 	return string(buffer[:n]), err
 }
 
-// AskOnce asks in a flow of its own.
-func (n *Node) AskOnce(t testing.TB, address string) (string, error) {
-	c, err := n.Dial(t.Context(), "udp", address)
+// AskOnce asks in a flow of its own: from a source port that it has not used for some thousand flows, since the kernel may draw that of a
+// flow which the load balancer still remembers, and which then stays with its member.
+func (n *Node) AskOnce(_ testing.TB, address string) (string, error) {
+	var c net.Conn
+	var err error
+	for range 50 { // some may be taken
+		port := 20000 + n.flows.Add(1)%10000
+		if c, err = n.DialFrom("udp", ":"+strconv.Itoa(int(port)), address); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
 	if err != nil {
 		return "", err
 	}

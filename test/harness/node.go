@@ -20,6 +20,8 @@ type Node struct {
 	NetNS   string
 	PortID  string
 	Address string // the port's first one
+
+	flows atomic.Uint32 // that AskOnce began
 }
 
 // inside runs fn on a thread that is in the node's namespace. Sockets that fn makes stay in there.
