@@ -1,22 +1,17 @@
 package hostplan
 
 import (
-	"flag"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/network"
 )
-
-var updateDHCP = flag.Bool("update-dhcp", false, "write the golden files of DHCP anew")
 
 // dhcpState is a host that serves a network of both families, with guests and with ports that ask for nothing.
 func dhcpState() *network.HostState {
@@ -63,33 +58,8 @@ func TestDHCPServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := dhcpState()
 			change(s)
-			goldenDHCP(t, name, index(s).dhcps())
+			golden(t, "dhcp-"+name+".golden", &enginepb.HostPlan{Dhcps: index(s).dhcps()})
 		})
-	}
-}
-
-func goldenDHCP(t *testing.T, name string, list []*enginepb.Dhcp) {
-	t.Helper()
-	path, got := "testdata/dhcp-"+name+".golden", &enginepb.HostPlan{Dhcps: list}
-	if *updateDHCP {
-		text, err := prototext.MarshalOptions{Multiline: true}.Marshal(got)
-		if err == nil {
-			err = os.WriteFile(path, text, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &enginepb.HostPlan{}
-	if err := prototext.Unmarshal(text, want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 

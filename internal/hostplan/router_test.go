@@ -1,23 +1,17 @@
 package hostplan
 
 import (
-	"flag"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	"plimsoll/internal/engine/enginepb"
 	"plimsoll/internal/network"
 )
-
-var updateRouters = flag.Bool("update-routers", false, "write the golden files of routers anew")
 
 // routerState is a host with a router in an internal network of both families and in an external one.
 func routerState() *network.HostState {
@@ -86,30 +80,8 @@ func TestRouters(t *testing.T) {
 			state := routerState()
 			change(state, state.Routers[0])
 			got := &enginepb.HostPlan{Routers: index(state).routers()}
-			routerGolden(t, "router-"+name, got)
+			golden(t, "router-"+name+".golden", got)
 		})
-	}
-}
-
-// routerGolden compares a plan with a golden file. What prototext writes is not stable, so the file is read as a plan.
-func routerGolden(t *testing.T, name string, got *enginepb.HostPlan) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *updateRouters {
-		if err := os.WriteFile(path, []byte(prototext.MarshalOptions{Multiline: true, Indent: "  "}.Format(got)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &enginepb.HostPlan{}
-	if err := prototext.Unmarshal(text, want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 

@@ -292,13 +292,9 @@ func lockNetwork(ctx context.Context, tx bun.Tx, id string) error {
 }
 
 func networkByID(ctx context.Context, db bun.IDB, id string) (*network.Network, error) {
-	row := &networkRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if notFound(err) {
-		return nil, network.NetworkNotFound(id)
-	}
+	row, err := readRow[networkRow](ctx, db, "network", id, network.NetworkNotFound(id))
 	if err != nil {
-		return nil, fmt.Errorf("read network: %w", err)
+		return nil, err
 	}
 	list, err := networksOf(ctx, db, []*networkRow{row})
 	if err != nil {

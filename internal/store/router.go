@@ -97,13 +97,9 @@ func (s *Store) Routers(ctx context.Context, q Query) ([]*network.Router, error)
 }
 
 func routerByID(ctx context.Context, db bun.IDB, id string) (*network.Router, error) {
-	row := &routerRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if notFound(err) {
-		return nil, network.RouterNotFound(id)
-	}
+	row, err := readRow[routerRow](ctx, db, "router", id, network.RouterNotFound(id))
 	if err != nil {
-		return nil, fmt.Errorf("read router: %w", err)
+		return nil, err
 	}
 	list, err := routersOf(ctx, db, []*routerRow{row})
 	if err != nil {

@@ -28,6 +28,18 @@ func one[R any](ctx context.Context, db bun.IDB, noun lbaas.Noun, id string) (*R
 	return row, nil
 }
 
+// readRow is one for what is no noun of the load balancers' API; missing is the error of what is not there.
+func readRow[R any](ctx context.Context, db bun.IDB, what, id string, missing error) (*R, error) {
+	row, err := rowOf[R](ctx, db, id)
+	if notFound(err) {
+		return nil, missing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	return row, nil
+}
+
 func rowOf[R any](ctx context.Context, db bun.IDB, id string) (*R, error) {
 	if r, ok := db.(*reader); ok && r.keeps {
 		return oneByID[R](ctx, r, id)

@@ -240,13 +240,9 @@ func holdSecurityGroups(ctx context.Context, tx bun.Tx, ids []string) error {
 }
 
 func securityGroupByID(ctx context.Context, db bun.IDB, id string) (*network.SecurityGroup, error) {
-	row := &securityGroupRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if notFound(err) {
-		return nil, network.SecurityGroupNotFound(id)
-	}
+	row, err := readRow[securityGroupRow](ctx, db, "security group", id, network.SecurityGroupNotFound(id))
 	if err != nil {
-		return nil, fmt.Errorf("read security group: %w", err)
+		return nil, err
 	}
 	list, err := securityGroupsOf(ctx, db, []*securityGroupRow{row})
 	if err != nil {

@@ -288,13 +288,9 @@ func (s *Store) DeleteSubnet(ctx context.Context, id string) error {
 }
 
 func subnetByID(ctx context.Context, db bun.IDB, id string) (*network.Subnet, error) {
-	row := &subnetRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if notFound(err) {
-		return nil, network.SubnetNotFound(id)
-	}
+	row, err := readRow[subnetRow](ctx, db, "subnet", id, network.SubnetNotFound(id))
 	if err != nil {
-		return nil, fmt.Errorf("read subnet: %w", err)
+		return nil, err
 	}
 	return row.domain(), nil
 }
