@@ -27,6 +27,11 @@ func (c *Cursor) Small(ids int) *Cursor {
 	return c
 }
 
+// Patient tries again what is refused for an address that a port of the network may be leaving.
+func (s *Store) Patient(ctx context.Context, networkID string, try func() error) error {
+	return s.patient(ctx, &networkID, try)
+}
+
 // Plans are how SQLite goes about the statements that fn makes the store send, and their sources.
 func (s *Store) Plans(t *testing.T, fn func()) []string {
 	t.Helper()

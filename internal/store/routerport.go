@@ -183,20 +183,24 @@ func (s *Store) enterSubnet(ctx context.Context, tx bun.Tx, r *network.Router, a
 // leaving is for how long a request waits for a host to take away what has an address that it names.
 const leaving = 5 * time.Second
 
-// patient tries again what is refused for an address that maybe only a deleted port still has: its host takes it away at any moment. The
-// network is the one that the try found itself in.
+// patient tries again what is refused for an address that maybe only a deleted port still has: its host takes it away at any moment, also
+// between the try and the look at who leaves, so that the last try comes after nobody left any more. The network is the one that the try
+// found itself in.
 func (s *Store) patient(ctx context.Context, networkID *string, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, leaving)
 	defer cancel()
-	for {
+	for there := true; ; {
 		err := try()
 		var e *lbaas.Error
-		if *networkID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" {
+		if !there || *networkID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" {
 			return err
 		}
-		there, lookErr := s.leaves(ctx, *networkID)
-		if lookErr != nil || !there {
+		var lookErr error
+		if there, lookErr = s.leaves(ctx, *networkID); lookErr != nil {
 			return err
+		}
+		if !there {
+			continue
 		}
 		select {
 		case <-ctx.Done():

@@ -143,6 +143,31 @@ func TestInterfacesComeBack(t *testing.T) {
 	})
 }
 
+// TestPatience: what leaves after it was in the way, and before anybody looks for it, is in nobody's way.
+func TestPatience(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newCloud(t, s)
+		c.settle()
+		if _, err := s.RemoveRouterInterface(t.Context(), c.router.ID, c.inside.subnet.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		tries := 0
+		try := func() error {
+			tries++
+			err := s.CreatePort(t.Context(), &network.Port{NetworkID: c.inside.ID, FixedIPs: []network.FixedIP{fixed(c.inside.subnet, "10.0.0.1")}})
+			c.settle()
+			return err
+		}
+		if err := s.Patient(t.Context(), c.inside.ID, try); err != nil || tries != 2 {
+			t.Errorf("after %d tries: %v", tries, err)
+		}
+		wantType(t, "an address that another has", s.Patient(t.Context(), c.inside.ID, try), "IpAddressInUse")
+		if tries != 4 {
+			t.Errorf("an address that another has was tried %d times, want 2", tries-2)
+		}
+	})
+}
+
 // TestPortBecomesInterface gives a port that is there to a router.
 func TestPortBecomesInterface(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
