@@ -22,7 +22,7 @@ const firstNetworks = "networks.first"
 
 // BootstrapNetworks makes the networks of a first start, once in the life of the database: "public" (172.24.4.0/24, external) and "private"
 // (10.0.0.0/26), each with a subnet, for the project of that id. Both are shared: unlike on devstack's public, where tenants have
-// floating addresses only, a tenant's load balancers may have their VIPs on public here, since there are no routers.
+// floating addresses only, a tenant's load balancers may have their VIPs on public here, and need no router.
 func (s *Store) BootstrapNetworks(ctx context.Context, projectID string) error {
 	done, err := s.read.NewSelect().Model((*factRow)(nil)).Where("name = ?", firstNetworks).Exists(ctx)
 	if err != nil {
