@@ -134,7 +134,7 @@ const (
 
 func drawFrom(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) (netip.Addr, error) {
 	for most := takenAtFirst; r.Start.IsValid() && !r.End.Less(r.Start); most = takenAtOnce {
-		taken, err := takenIn(ctx, tx, subnetID, r, most)
+		taken, err := takenIn(ctx, tx, subnetID, r, most, "number")
 		if err != nil {
 			return netip.Addr{}, err
 		}
@@ -150,11 +150,12 @@ func drawFrom(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) 
 	return netip.Addr{}, nil
 }
 
-func takenIn(ctx context.Context, tx bun.Tx, subnetID string, r network.Range, most int) ([]netip.Addr, error) {
+// takenIn reads so many of the taken addresses of a range, the first in that order.
+func takenIn(ctx context.Context, tx bun.Tx, subnetID string, r network.Range, most int, order string) ([]netip.Addr, error) {
 	var texts []string
 	err := tx.NewSelect().Model((*addressRow)(nil)).Column("address").
 		Where("subnet_id = ? AND number >= ? AND number <= ?", subnetID, addressNumber(r.Start), addressNumber(r.End)).
-		Order("number").Limit(int64(most)).Scan(ctx, &texts)
+		Order(order).Limit(int64(most)).Scan(ctx, &texts)
 	if err != nil {
 		return nil, fmt.Errorf("read the taken addresses: %w", err)
 	}

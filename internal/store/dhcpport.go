@@ -146,7 +146,7 @@ func (k *dhcpKeeper) update(row *portRow, p *network.Port, served []*network.Sub
 			kept = append(kept, f)
 			continue
 		}
-		if err := erase(k.ctx, k.tx, k.tx.NewDelete().Model((*addressRow)(nil)).Where("subnet_id = ? AND number = ?", f.SubnetID, addressNumber(f.Address))); err != nil {
+		if err := erase(k.ctx, k.tx.NewDelete().Model((*addressRow)(nil)).Where("subnet_id = ? AND number = ?", f.SubnetID, addressNumber(f.Address))); err != nil {
 			return err
 		}
 	}
@@ -220,7 +220,7 @@ func (k *dhcpKeeper) free(p *network.Port, s *network.Subnet) (netip.Addr, error
 // highestFree looks for the highest free address of a range.
 func highestFree(ctx context.Context, tx bun.Tx, subnetID string, r network.Range) (netip.Addr, error) {
 	for most := takenAtFirst; r.End.IsValid() && !r.End.Less(r.Start); most = takenAtOnce {
-		taken, err := highestTaken(ctx, tx, subnetID, r, most)
+		taken, err := takenIn(ctx, tx, subnetID, r, most, "number DESC")
 		if err != nil {
 			return netip.Addr{}, err
 		}
@@ -238,26 +238,6 @@ func highestFree(ctx context.Context, tx bun.Tx, subnetID string, r network.Rang
 		return r.End, nil
 	}
 	return netip.Addr{}, nil
-}
-
-// highestTaken returns the highest of the taken addresses of a range, the highest first.
-func highestTaken(ctx context.Context, tx bun.Tx, subnetID string, r network.Range, most int) ([]netip.Addr, error) {
-	var texts []string
-	err := tx.NewSelect().Model((*addressRow)(nil)).Column("address").
-		Where("subnet_id = ? AND number >= ? AND number <= ?", subnetID, addressNumber(r.Start), addressNumber(r.End)).
-		Order("number DESC").Limit(int64(most)).Scan(ctx, &texts)
-	if err != nil {
-		return nil, fmt.Errorf("read the taken addresses: %w", err)
-	}
-	taken := make([]netip.Addr, 0, len(texts))
-	for _, text := range texts {
-		a, err := netip.ParseAddr(text)
-		if err != nil {
-			return nil, fmt.Errorf("read the taken addresses: %w", err)
-		}
-		taken = append(taken, a)
-	}
-	return taken, nil
 }
 
 // NotePorts notes why hosts could not make what plugged ports are for, by the ports' ids; "" is that they could. Ports that are being plugged

@@ -100,12 +100,9 @@ func (s *Store) FloatingIP(ctx context.Context, id string) (*network.FloatingIP,
 
 // FloatingIPs lists floating addresses. Beside the attributes, network.VisibleTo is understood.
 func (s *Store) FloatingIPs(ctx context.Context, q Query) ([]*network.FloatingIP, error) {
-	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
-		return sel.Where("project_id IN (?)", bun.List(projects))
-	}
 	var rows []*floatingIPRow
 	sel := floatingIPSelect(s.read, &rows)
-	sel, err := pick(ctx, s.read, sel, "floating_ips", q, floatingIPAttributes(), special{network.VisibleTo: visible})
+	sel, err := pick(ctx, s.read, sel, "floating_ips", q, floatingIPAttributes(), special{network.VisibleTo: ofProjects})
 	if err != nil {
 		return nil, err
 	}

@@ -96,20 +96,7 @@ func (s *Store) Networks(ctx context.Context, q Query) ([]*network.Network, erro
 	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
 		return sel.Where("(project_id IN (?) OR shared = ? OR external = ?)", bun.List(projects), true, true)
 	}
-	var list []*network.Network
-	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var rows []*networkRow
-		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), "networks", q, networkAttributes(), special{network.VisibleTo: visible})
-		if err != nil {
-			return err
-		}
-		if err := sel.Scan(ctx); err != nil {
-			return fmt.Errorf("list networks: %w", err)
-		}
-		list, err = networksOf(ctx, tx, inOrder(q, rows))
-		return err
-	})
-	return list, err
+	return found(ctx, s, "networks", q, networkAttributes(), special{network.VisibleTo: visible}, networksOf)
 }
 
 // CreateNetwork keeps a new network and fills its ID, its times and, where it is zero, its MTU.
@@ -242,7 +229,7 @@ func (s *Store) DeleteNetwork(ctx context.Context, id string) error {
 		if len(users) > 0 {
 			return network.NetworkInUse(id, users...)
 		}
-		return erase(ctx, tx,
+		return erase(ctx,
 			tx.NewDelete().Table("port_addresses").Where("subnet_id IN (SELECT id FROM subnets WHERE network_id = ?)", id),
 			tx.NewDelete().Table("subnets").Where("network_id = ?", id),
 			freeSegmentOf(tx, id),
@@ -270,7 +257,7 @@ func somePorts(ctx context.Context, of *bun.SelectQuery) ([]*network.Port, error
 	return ports, nil
 }
 
-func erase(ctx context.Context, _ bun.Tx, deletes ...*bun.DeleteQuery) error {
+func erase(ctx context.Context, deletes ...*bun.DeleteQuery) error {
 	for _, d := range deletes {
 		if _, err := d.Exec(ctx); err != nil {
 			return fmt.Errorf("delete from %s: %w", d.GetTableName(), err)
@@ -342,7 +329,26 @@ const chunkSize = 1000
 // special are filters that are more than a comparison of one column.
 type special map[string]func(sel *bun.SelectQuery, values []string) *bun.SelectQuery
 
-// pick adds the filters, the order and the page of a list of networks, subnets or ports.
+// found lists what a query asks for of a table, with what of makes of the rows, as it all is at one moment.
+func found[R, T any](ctx context.Context, s *Store, table string, q Query, known attributes, extra special,
+	of func(ctx context.Context, db bun.IDB, rows []*R) ([]T, error)) ([]T, error) {
+	var list []T
+	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*R
+		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), table, q, known, extra)
+		if err != nil {
+			return err
+		}
+		if err := sel.Scan(ctx); err != nil {
+			return fmt.Errorf("list %s: %w", table, err)
+		}
+		list, err = of(ctx, tx, inOrder(q, rows))
+		return err
+	})
+	return list, err
+}
+
+// pick adds the filters, the order and the page of a list of the network service's.
 func pick(ctx context.Context, db bun.IDB, sel *bun.SelectQuery, table string, q Query, known attributes, extra special) (*bun.SelectQuery, error) {
 	rest := q
 	rest.Filters = nil

@@ -42,7 +42,7 @@ func (s *Store) NetworkQuota(ctx context.Context, projectID string) (*network.Qu
 }
 
 func networkQuotaOf(ctx context.Context, db bun.IDB, projectID string) (*network.Quota, error) {
-	list, err := networkQuotas(ctx, db, db.NewSelect().Where("project_id = ?", projectID))
+	list, err := networkQuotas(ctx, db.NewSelect().Where("project_id = ?", projectID))
 	if err != nil || len(list) == 0 {
 		return &network.Quota{ProjectID: projectID, Limits: map[string]int{}}, err
 	}
@@ -51,10 +51,10 @@ func networkQuotaOf(ctx context.Context, db bun.IDB, projectID string) (*network
 
 // NetworkQuotas returns the limits of the projects that have any of their own, in the projects' order.
 func (s *Store) NetworkQuotas(ctx context.Context) ([]*network.Quota, error) {
-	return networkQuotas(ctx, s.read, s.read.NewSelect())
+	return networkQuotas(ctx, s.read.NewSelect())
 }
 
-func networkQuotas(ctx context.Context, _ bun.IDB, of *bun.SelectQuery) ([]*network.Quota, error) {
+func networkQuotas(ctx context.Context, of *bun.SelectQuery) ([]*network.Quota, error) {
 	var rows []*networkQuotaRow
 	if err := of.Model(&rows).Order("project_id", "resource").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("read network quotas: %w", err)
@@ -114,7 +114,7 @@ func (s *Store) PutNetworkQuota(ctx context.Context, projectID string, fn func(*
 		if err := fn(q); err != nil {
 			return err
 		}
-		if err := erase(ctx, tx, tx.NewDelete().Table("network_quotas").Where("project_id = ?", projectID)); err != nil {
+		if err := erase(ctx, tx.NewDelete().Table("network_quotas").Where("project_id = ?", projectID)); err != nil {
 			return err
 		}
 		var rows []networkQuotaRow

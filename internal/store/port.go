@@ -372,7 +372,7 @@ func dropPort(ctx context.Context, tx bun.Tx, row *portRow) ([]Hint, error) {
 }
 
 func erasePort(ctx context.Context, tx bun.Tx, id string) error {
-	return erase(ctx, tx,
+	return erase(ctx,
 		tx.NewDelete().Table("port_addresses").Where("port_id = ?", id),
 		tx.NewDelete().Table("port_security_groups").Where("port_id = ?", id),
 		tx.NewDelete().Table("ports").Where("id = ?", id))

@@ -43,7 +43,7 @@ func setSecurityGroups(ctx context.Context, tx bun.Tx, p *network.Port) error {
 	if err := holdSecurityGroups(ctx, tx, p.SecurityGroupIDs); err != nil {
 		return err
 	}
-	if err := erase(ctx, tx, tx.NewDelete().Model((*portGroupRow)(nil)).Where("port_id = ?", p.ID)); err != nil {
+	if err := erase(ctx, tx.NewDelete().Model((*portGroupRow)(nil)).Where("port_id = ?", p.ID)); err != nil {
 		return err
 	}
 	for i, id := range p.SecurityGroupIDs {

@@ -77,23 +77,7 @@ func (s *Store) Router(ctx context.Context, id string) (*network.Router, error) 
 
 // Routers lists routers. Beside the attributes, network.VisibleTo is understood.
 func (s *Store) Routers(ctx context.Context, q Query) ([]*network.Router, error) {
-	visible := func(sel *bun.SelectQuery, projects []string) *bun.SelectQuery {
-		return sel.Where("project_id IN (?)", bun.List(projects))
-	}
-	var list []*network.Router
-	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var rows []*routerRow
-		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), "routers", q, routerAttributes(), special{network.VisibleTo: visible})
-		if err != nil {
-			return err
-		}
-		if err := sel.Scan(ctx); err != nil {
-			return fmt.Errorf("list routers: %w", err)
-		}
-		list, err = routersOf(ctx, tx, inOrder(q, rows))
-		return err
-	})
-	return list, err
+	return found(ctx, s, "routers", q, routerAttributes(), special{network.VisibleTo: ofProjects}, routersOf)
 }
 
 func routerByID(ctx context.Context, db bun.IDB, id string) (*network.Router, error) {
@@ -240,7 +224,7 @@ func (s *Store) DeleteRouter(ctx context.Context, id string) error {
 		if hints, err = s.changeGateway(ctx, tx, &before, r, a); err != nil {
 			return err
 		}
-		return erase(ctx, tx, tx.NewDelete().Table("routers").Where("id = ?", id))
+		return erase(ctx, tx.NewDelete().Table("routers").Where("id = ?", id))
 	})
 	if err != nil {
 		return err

@@ -83,20 +83,7 @@ func (s *Store) SecurityGroup(ctx context.Context, id string) (*network.Security
 
 // SecurityGroups lists security groups with their rules. Beside the attributes, network.VisibleTo is understood.
 func (s *Store) SecurityGroups(ctx context.Context, q Query) ([]*network.SecurityGroup, error) {
-	var list []*network.SecurityGroup
-	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var rows []*securityGroupRow
-		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), tableSecurityGroups, q, securityGroupAttributes(), special{network.VisibleTo: ofProjects})
-		if err != nil {
-			return err
-		}
-		if err := sel.Scan(ctx); err != nil {
-			return fmt.Errorf("list security groups: %w", err)
-		}
-		list, err = securityGroupsOf(ctx, tx, inOrder(q, rows))
-		return err
-	})
-	return list, err
+	return found(ctx, s, tableSecurityGroups, q, securityGroupAttributes(), special{network.VisibleTo: ofProjects}, securityGroupsOf)
 }
 
 // ofProjects is network.VisibleTo of what only its own project sees.
@@ -212,7 +199,7 @@ func (s *Store) DeleteSecurityGroup(ctx context.Context, id string) error {
 		case busy:
 			return network.SecurityGroupInUse(id)
 		}
-		return erase(ctx, tx,
+		return erase(ctx,
 			tx.NewDelete().Table("port_security_groups").Where("group_id = ?", id),
 			tx.NewDelete().Table(tableSecurityRules).Where("group_id = ? OR remote_group_id = ?", id, id),
 			tx.NewDelete().Table(tableSecurityGroups).Where("id = ?", id))

@@ -89,23 +89,15 @@ func (s *Store) SecurityGroupRules(ctx context.Context, q Query) ([]*network.Sec
 		return sel.Where("(project_id IN (?) OR group_id IN (SELECT id FROM security_groups WHERE project_id IN (?)))",
 			bun.List(projects), bun.List(projects))
 	}
-	var list []*network.SecurityGroupRule
-	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var rows []*securityRuleRow
-		sel, err := pick(ctx, tx, tx.NewSelect().Model(&rows), tableSecurityRules, q, securityRuleAttributes(), special{network.VisibleTo: visible})
-		if err != nil {
-			return err
-		}
-		if err := sel.Scan(ctx); err != nil {
-			return fmt.Errorf("list security group rules: %w", err)
-		}
-		list = make([]*network.SecurityGroupRule, 0, len(rows))
-		for _, row := range inOrder(q, rows) {
-			list = append(list, row.domain())
-		}
-		return nil
-	})
-	return list, err
+	return found(ctx, s, tableSecurityRules, q, securityRuleAttributes(), special{network.VisibleTo: visible}, rulesOf)
+}
+
+func rulesOf(_ context.Context, _ bun.IDB, rows []*securityRuleRow) ([]*network.SecurityGroupRule, error) {
+	list := make([]*network.SecurityGroupRule, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, row.domain())
+	}
+	return list, nil
 }
 
 // CreateSecurityGroupRules keeps all the rules, which are of one group, or none, and fills their IDs and times. One that is like
@@ -235,13 +227,9 @@ func (s *Store) DeleteSecurityGroupRule(ctx context.Context, id string) error {
 }
 
 func ruleByID(ctx context.Context, db bun.IDB, id string) (*network.SecurityGroupRule, error) {
-	row := &securityRuleRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if notFound(err) {
-		return nil, network.SecurityGroupRuleNotFound(id)
-	}
+	row, err := readRow[securityRuleRow](ctx, db, "security group rule", id, network.SecurityGroupRuleNotFound(id))
 	if err != nil {
-		return nil, fmt.Errorf("read security group rule: %w", err)
+		return nil, err
 	}
 	return row.domain(), nil
 }

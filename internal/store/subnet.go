@@ -276,7 +276,7 @@ func (s *Store) DeleteSubnet(ctx context.Context, id string) error {
 		if len(users) > 0 {
 			return network.SubnetInUse(id, users...)
 		}
-		return erase(ctx, tx,
+		return erase(ctx,
 			tx.NewDelete().Table("port_addresses").Where("subnet_id = ?", id),
 			tx.NewDelete().Table("subnets").Where("id = ?", id))
 	})
