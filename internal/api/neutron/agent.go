@@ -55,7 +55,7 @@ func (s *service) agentRoutes() []web.Route {
 }
 
 func (s *service) hostOfNetwork(ctx context.Context, id string) (string, error) {
-	n, err := s.store.Network(ctx, strings.ToValidUTF8(id, "?"))
+	n, err := s.store.Network(ctx, shownPath(id))
 	if err != nil {
 		return "", err
 	}
@@ -63,7 +63,7 @@ func (s *service) hostOfNetwork(ctx context.Context, id string) (string, error) 
 }
 
 func (s *service) hostOfRouter(ctx context.Context, id string) (string, error) {
-	r, err := s.store.Router(ctx, strings.ToValidUTF8(id, "?"))
+	r, err := s.store.Router(ctx, shownPath(id))
 	if err != nil {
 		return "", err
 	}
@@ -212,7 +212,7 @@ func pageOf(all []view, q store.Query) []view {
 
 // hostOfAgent is the host of an agent of that kind.
 func (s *service) hostOfAgent(ctx context.Context, req *web.Request, kind string) (*network.Host, error) {
-	id := strings.ToValidUTF8(req.PathValue("id"), "?")
+	id := shownPath(req.PathValue("id"))
 	if !req.Actor.Admin() {
 		return nil, agentNotFound(id) // who may not look at hosts is told no more of one that is there
 	}

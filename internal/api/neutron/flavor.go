@@ -44,11 +44,7 @@ func (s *service) listFlavors(ctx context.Context, _ *identity.Actor, q store.Qu
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, f := range found {
-		views = append(views, flavorView(f))
-	}
-	return views, nil
+	return viewsOf(found, flavorView), nil
 }
 
 func (s *service) showFlavor(ctx context.Context, _ *identity.Actor, id string) (view, error) {
@@ -77,11 +73,7 @@ func (s *service) createFlavors(ctx context.Context, a *identity.Actor, bodies [
 	if err := s.store.CreateServiceFlavors(ctx, list); err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(list))
-	for _, f := range list {
-		views = append(views, flavorView(f))
-	}
-	return views, nil
+	return viewsOf(list, flavorView), nil
 }
 
 // serviceType reads the type of service that a flavor is for, of which there is one.

@@ -66,11 +66,7 @@ func (s *service) floatingIPViews(ctx context.Context, list []*network.FloatingI
 			ports[p.ID] = p
 		}
 	}
-	views := make([]view, 0, len(list))
-	for _, f := range list {
-		views = append(views, floatingIPView(f, ports))
-	}
-	return views, nil
+	return viewsOf(list, func(f *network.FloatingIP) view { return floatingIPView(f, ports) }), nil
 }
 
 func (s *service) listFloatingIPs(ctx context.Context, a *identity.Actor, q store.Query) ([]view, error) {
@@ -115,8 +111,10 @@ func (s *service) createFloatingIPs(ctx context.Context, a *identity.Actor, bodi
 	return s.floatingIPViews(ctx, list)
 }
 
-// undo deletes what a request for many made before it failed, as Neutron does where it makes one after the other.
+// undo deletes what a request for many made before it failed, as Neutron does where it makes one after the other. It does so for a client
+// that has hung up, too: nobody else knows what was made.
 func undo[T any](ctx context.Context, err error, made []T, id func(T) string, remove func(context.Context, string) error) error {
+	ctx = context.WithoutCancel(ctx)
 	for _, m := range made {
 		if more := remove(ctx, id(m)); more != nil && !errors.Is(more, lbaas.NotFound) {
 			err = errors.Join(err, more)

@@ -31,6 +31,15 @@ func (v view) only(fields []string) view {
 	return narrowed
 }
 
+// viewsOf shows objects one by one.
+func viewsOf[T any](list []T, show func(T) view) []view {
+	views := make([]view, 0, len(list))
+	for _, object := range list {
+		views = append(views, show(object))
+	}
+	return views
+}
+
 // list is what a request for many asks.
 type list struct {
 	query  store.Query
@@ -50,7 +59,7 @@ func (r *resource) parseList(req *web.Request) (*list, error) {
 	l := &list{fields: req.Query["fields"]}
 	for _, name := range sortedKeys(req.Query) {
 		if slices.ContainsFunc(req.Query[name], func(v string) bool { return !clean(v) }) {
-			return nil, badRequest("The value of '%s' is not a valid string", strings.ToValidUTF8(name, "?"))
+			return nil, badRequest("The value of '%s' is not a valid string", shownPath(name))
 		}
 		if err := r.filter(l, name, req.Query[name], req.Actor.Admin()); err != nil {
 			return nil, err
@@ -209,5 +218,5 @@ func orZero(n int) any {
 	return n
 }
 
-// shownPath is a part of a path as messages repeat it.
+// shownPath is a part of a path, or of a query, as messages repeat it.
 func shownPath(text string) string { return strings.ToValidUTF8(text, "?") }

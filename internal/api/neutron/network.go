@@ -53,11 +53,7 @@ func (s *service) listNetworks(ctx context.Context, a *identity.Actor, q store.Q
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, n := range found {
-		views = append(views, networkView(a, n))
-	}
-	return views, nil
+	return viewsOf(found, func(n *network.Network) view { return networkView(a, n) }), nil
 }
 
 // visible narrows a list to what the actor may see.
@@ -100,11 +96,7 @@ func (s *service) createNetworks(ctx context.Context, a *identity.Actor, bodies 
 	if err := s.store.CreateNetworks(ctx, list); err != nil {
 		return nil, err
 	}
-	var views []view
-	for _, n := range list {
-		views = append(views, networkView(a, n))
-	}
-	return views, nil
+	return viewsOf(list, func(n *network.Network) view { return networkView(a, n) }), nil
 }
 
 // readNetwork reads the attributes that a request carries into a network.

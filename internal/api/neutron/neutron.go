@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"plimsoll/internal/identity"
 	"plimsoll/internal/provider"
@@ -204,7 +203,7 @@ func (r *resource) mayChange(ctx context.Context, a *identity.Actor, id, rule st
 // see is show for an id as a client wrote it.
 func (r *resource) see(ctx context.Context, a *identity.Actor, id string) (view, error) {
 	if !isUUID(id) {
-		return nil, r.notFound(strings.ToValidUTF8(id, "?"))
+		return nil, r.notFound(shownPath(id))
 	}
 	return r.show(ctx, a, id)
 }

@@ -35,14 +35,10 @@ func (s *service) ports() *resource {
 }
 
 func portView(a *identity.Actor, p *network.Port) view {
-	fixed := make([]fixedJSON, 0, len(p.FixedIPs))
-	for _, f := range p.FixedIPs {
-		fixed = append(fixed, fixedJSON{f.SubnetID, f.Address.String()})
-	}
 	v := view{
 		"id": p.ID, "project_id": p.ProjectID, "tenant_id": p.ProjectID, "network_id": p.NetworkID, "name": p.Name,
 		"description": p.Description, "admin_state_up": p.AdminStateUp, "status": p.Status(), "mac_address": p.MAC,
-		"fixed_ips": fixed, "device_id": p.DeviceID, "device_owner": p.DeviceOwner,
+		"fixed_ips": fixedView(p.FixedIPs), "device_id": p.DeviceID, "device_owner": p.DeviceOwner,
 		"security_groups": listed(p.SecurityGroupIDs), "port_security_enabled": p.PortSecurity, "allowed_address_pairs": pairsView(p), "extra_dhcp_opts": optionsView(p),
 		"binding:vnic_type": vnicNormal,
 		"tags":              listed(p.Tags), "revision_number": p.Revision,
@@ -81,11 +77,7 @@ func (s *service) listPorts(ctx context.Context, a *identity.Actor, q store.Quer
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, p := range found {
-		views = append(views, portView(a, p))
-	}
-	return views, nil
+	return viewsOf(found, func(p *network.Port) view { return portView(a, p) }), nil
 }
 
 func (s *service) showPort(ctx context.Context, a *identity.Actor, id string) (view, error) {
@@ -121,11 +113,7 @@ func (s *service) createPorts(ctx context.Context, a *identity.Actor, bodies []*
 	if err := s.store.CreatePorts(ctx, list); err != nil {
 		return nil, err
 	}
-	var views []view
-	for _, p := range list {
-		views = append(views, portView(a, p))
-	}
-	return views, nil
+	return viewsOf(list, func(p *network.Port) view { return portView(a, p) }), nil
 }
 
 func (s *service) newPort(ctx context.Context, a *identity.Actor, b *body) (*network.Port, error) {

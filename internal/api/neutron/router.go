@@ -82,11 +82,7 @@ func (s *service) listRouters(ctx context.Context, a *identity.Actor, q store.Qu
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, r := range found {
-		views = append(views, routerView(a, r))
-	}
-	return views, nil
+	return viewsOf(found, func(r *network.Router) view { return routerView(a, r) }), nil
 }
 
 func (s *service) showRouter(ctx context.Context, a *identity.Actor, id string) (view, error) {
@@ -121,11 +117,7 @@ func (s *service) createRouters(ctx context.Context, a *identity.Actor, bodies [
 		}
 		made = append(made, r)
 	}
-	var views []view
-	for _, r := range made {
-		views = append(views, routerView(a, r))
-	}
-	return views, nil
+	return viewsOf(made, func(r *network.Router) view { return routerView(a, r) }), nil
 }
 
 func (s *service) newRouter(ctx context.Context, a *identity.Actor, b *body) (*network.Router, error) {

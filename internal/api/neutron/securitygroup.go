@@ -47,11 +47,7 @@ func (s *service) listSecurityGroups(ctx context.Context, a *identity.Actor, q s
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, g := range found {
-		views = append(views, securityGroupView(g))
-	}
-	return views, nil
+	return viewsOf(found, securityGroupView), nil
 }
 
 // ensureDefault sees to it that the project whose groups are listed has its default one, as Neutron does.
@@ -106,11 +102,7 @@ func (s *service) createSecurityGroups(ctx context.Context, a *identity.Actor, b
 	if err := s.store.CreateSecurityGroups(ctx, list); err != nil {
 		return nil, err
 	}
-	var views []view
-	for _, g := range list {
-		views = append(views, securityGroupView(g))
-	}
-	return views, nil
+	return viewsOf(list, securityGroupView), nil
 }
 
 // readSecurityGroup reads the attributes that a request carries into a security group. What a group lets through is remembered by

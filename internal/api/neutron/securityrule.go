@@ -49,11 +49,7 @@ func (s *service) listSecurityRules(ctx context.Context, a *identity.Actor, q st
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, r := range found {
-		views = append(views, securityRuleView(r))
-	}
-	return views, nil
+	return viewsOf(found, securityRuleView), nil
 }
 
 func (s *service) showSecurityRule(ctx context.Context, a *identity.Actor, id string) (view, error) {
@@ -88,11 +84,7 @@ func (s *service) createSecurityRules(ctx context.Context, a *identity.Actor, bo
 	if err := s.store.CreateSecurityGroupRules(ctx, list); err != nil {
 		return nil, err
 	}
-	var views []view
-	for _, r := range list {
-		views = append(views, securityRuleView(r))
-	}
-	return views, nil
+	return viewsOf(list, securityRuleView), nil
 }
 
 // newRule reads a rule. Its own group, and the one that it names, must be there for the actor.

@@ -46,11 +46,7 @@ func (s *service) listServiceProfiles(ctx context.Context, a *identity.Actor, q 
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, p := range found {
-		views = append(views, serviceProfileView(p))
-	}
-	return views, nil
+	return viewsOf(found, serviceProfileView), nil
 }
 
 func (s *service) showServiceProfile(ctx context.Context, a *identity.Actor, id string) (view, error) {
@@ -85,11 +81,7 @@ func (s *service) createServiceProfiles(ctx context.Context, a *identity.Actor, 
 	if err := s.store.CreateServiceProfiles(ctx, list); err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(list))
-	for _, p := range list {
-		views = append(views, serviceProfileView(p))
-	}
-	return views, nil
+	return viewsOf(list, serviceProfileView), nil
 }
 
 // readServiceProfile reads the attributes that a request carries into a service profile.

@@ -64,11 +64,7 @@ func (s *service) listSubnets(ctx context.Context, a *identity.Actor, q store.Qu
 	if err != nil {
 		return nil, err
 	}
-	views := make([]view, 0, len(found))
-	for _, sub := range found {
-		views = append(views, subnetView(sub))
-	}
-	return views, nil
+	return viewsOf(found, subnetView), nil
 }
 
 func (s *service) showSubnet(ctx context.Context, a *identity.Actor, id string) (view, error) {
@@ -104,11 +100,7 @@ func (s *service) createSubnets(ctx context.Context, a *identity.Actor, bodies [
 	if err := s.store.CreateSubnets(ctx, list); err != nil {
 		return nil, err
 	}
-	var views []view
-	for _, sub := range list {
-		views = append(views, subnetView(sub))
-	}
-	return views, nil
+	return viewsOf(list, subnetView), nil
 }
 
 func (s *service) newSubnet(ctx context.Context, a *identity.Actor, b *body) (*network.Subnet, error) {
