@@ -165,21 +165,39 @@ func TestZones(t *testing.T) {
 }
 
 func TestFreed(t *testing.T) {
-	port := func(bridge string, addresses ...string) Port {
-		p := Port{Bridge: bridge}
+	port := func(id, bridge string, addresses ...string) Port {
+		p := Port{ID: id, Bridge: bridge}
 		for _, a := range addresses {
 			p.Pairs = append(p.Pairs, Pair{Addresses: netip.MustParsePrefix(a)})
 		}
 		return p
 	}
-	before := []Port{port("a", "10.0.0.1/32", "10.0.0.2/32", "10.1.0.0/16", "2001:db8::1/128"), port("b", "10.0.0.1/32", "10.0.0.3/32")}
-	after := []Port{port("a", "10.0.0.2/32"), port("b", "10.0.0.0/31", "2001:db8::1/128")}
-	one, three, six := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("2001:db8::1")
-	want := map[string]map[netip.Addr]bool{"a": {one: true, six: true}, "b": {three: true}}
-	if diff := cmp.Diff(want, Freed(before, after), sameStates...); diff != "" {
-		t.Errorf("Freed (-want +got):\n%s", diff)
+	known := func(p Port) bool { return p.ID == "known" }
+	freed := func(bridge string, addresses ...string) map[string]map[netip.Addr]bool {
+		all := map[string]map[netip.Addr]bool{}
+		for _, a := range addresses {
+			put(all, bridge, netip.MustParseAddr(a))
+		}
+		return all
 	}
-	if freed := Freed(after, after); len(freed) > 0 {
-		t.Errorf("no change frees %v", freed)
+	one := port("one", "a", "10.0.0.1/32", "10.1.0.0/16", "2001:db8::1/128")
+	for name, tt := range map[string]struct {
+		before, after []Port
+		want          map[string]map[netip.Addr]bool
+	}{
+		"a port goes":                 {[]Port{one}, nil, freed("a", "10.0.0.1", "2001:db8::1")},
+		"another has it at once":      {[]Port{one}, []Port{port("two", "a", "10.0.0.1/32")}, freed("a", "10.0.0.1", "2001:db8::1")},
+		"a port comes":                {nil, []Port{one}, freed("a", "10.0.0.1", "2001:db8::1")},
+		"one that was open":           {nil, []Port{port("known", "a", "10.0.0.1/32")}, nil},
+		"on another bridge":           {[]Port{one, port("two", "b", "10.0.0.1/32")}, []Port{one}, freed("b", "10.0.0.1")},
+		"one changes its address":     {[]Port{one}, []Port{port("one", "a", "10.0.0.2/32", "2001:db8::1/128")}, freed("a", "10.0.0.1", "10.0.0.2")},
+		"one address becomes a range": {[]Port{port("one", "a", "10.0.0.1/32")}, []Port{port("one", "a", "10.0.0.0/31")}, nil},
+		"of a range one is left":      {[]Port{one}, []Port{port("one", "a", "10.1.2.3/32", "10.0.0.1/32", "2001:db8::1/128")}, nil},
+		"two share it":                {[]Port{one, port("two", "a", "10.0.0.1/32")}, []Port{port("two", "a", "10.0.0.1/32"), port("three", "a", "10.0.0.1/32")}, freed("a", "2001:db8::1")},
+		"nothing changes":             {[]Port{one}, []Port{one}, nil},
+	} {
+		if diff := cmp.Diff(tt.want, Freed(tt.before, tt.after, known), sameStates...); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }

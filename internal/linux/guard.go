@@ -27,6 +27,8 @@ type guards struct {
 	// trusted are the links that were last seen as those of ports that are not guarded: when SetGuards names them no more, everything may
 	// pass them.
 	trusted map[string]bool
+	// opened are the links that were closed when something could pass them already, until SetGuards names them.
+	opened map[string]bool
 }
 
 // GuardTable is the name of the tables of guards of an instance.
@@ -35,25 +37,39 @@ func GuardTable(instance string) string { return "plimsoll-" + instance }
 func (h *Host) guardTable() string { return GuardTable(strings.TrimPrefix(h.stamp, "plimsoll:")) }
 
 // SetGuards has the kernel guard ports, and nothing else that was guarded: links that are there still let nothing pass. Ports need not be
-// plugged yet. Connections that were let through go on, but for those of addresses that no port has any more. It may be called again with the
+// plugged yet. Connections that were let through go on, but for those of addresses that no port keeps. It may be called again with the
 // same.
 func (h *Host) SetGuards(ports []guard.Port, groups []guard.Group) error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	freed := guard.Freed(g.wanted.Ports, ports)
-	zones := map[uint16]map[netip.Addr]bool{}
-	for bridge, addresses := range freed {
-		if z := g.state.Zone(bridge); z != 0 {
-			zones[z] = addresses
-		}
-	}
+	_ = h.look() // converge tells what is wrong
+	freed, before := guard.Freed(g.wanted.Ports, ports, h.known), g.state
 	g.wanted, g.planned = guard.Wanted{Ports: ports, Groups: groups, Closed: g.wanted.Closed}, true
 	_, err := h.converge()
+	zones := map[uint16]map[netip.Addr]bool{}
+	for bridge, addresses := range freed {
+		for _, z := range []uint16{before.Zone(bridge), g.state.Zone(bridge)} {
+			if z != 0 {
+				zones[z] = addresses
+			}
+		}
+	}
 	if err = errors.Join(err, forgetAddresses(zones)); err != nil {
 		return fmt.Errorf("set guards: %w", err)
 	}
 	return nil
+}
+
+// known tells whether something could pass a port's link before this moment: connections that were let through are the port's own then.
+func (h *Host) known(p guard.Port) bool {
+	g := &h.guards
+	opened := g.opened[p.Link]
+	delete(g.opened, p.Link)
+	if guarded, closed := g.state.Guards(p.Link); guarded {
+		return opened || !closed
+	}
+	return h.there(p.Link)
 }
 
 // AuditGuards looks whether somebody else changed what SetGuards made, mends it and tells how many changes that took.
@@ -217,8 +233,9 @@ func (h *Host) carryOut(changes []guard.Change) error {
 	return nil
 }
 
-// closeLink has the tables let nothing pass a link that they do not guard, or what the last SetGuards said of it.
-func (h *Host) closeLink(link string) error {
+// closeLink has the tables let nothing pass a link that they do not guard, or what the last SetGuards said of it; opened tells whether
+// something could pass it until now.
+func (h *Host) closeLink(link string, opened bool) error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -226,6 +243,12 @@ func (h *Host) closeLink(link string) error {
 		return err
 	}
 	delete(g.trusted, link)
+	if opened && !g.wants(link) {
+		if g.opened == nil {
+			g.opened = map[string]bool{}
+		}
+		g.opened[link] = true
+	}
 	if guarded, closed := g.state.Guards(link); g.wants(link) && (!guarded || closed) {
 		_, err := h.converge()
 		if err = h.converged(link, err); err != nil {
@@ -241,6 +264,7 @@ func (h *Host) openLink(link string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.trusted, link)
+	delete(g.opened, link)
 	if g.wants(link) {
 		return nil
 	}
@@ -287,7 +311,7 @@ func (h *Host) RemoveGuards() error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.state, g.wanted, g.planned, g.trusted = nil, guard.Wanted{}, false, nil
+	g.state, g.wanted, g.planned, g.trusted, g.opened = nil, guard.Wanted{}, false, nil, nil
 	if err := h.look(); err != nil {
 		return nil //nolint:nilerr // a kernel without nftables guards nothing
 	}
@@ -304,7 +328,8 @@ func (p *plug) guardChanges() ([]change, error) {
 	case err != nil || !due:
 		return nil, err
 	case p.port.Guarded:
-		return []change{{"its guard", func() error { return p.host.closeLink(link) }}}, nil
+		opened := p.outer.Attrs().MasterIndex != 0
+		return []change{{"its guard", func() error { return p.host.closeLink(link, opened) }}}, nil
 	}
 	return []change{{"the end of its guard", func() error { return p.host.trustLink(link) }}}, nil
 }

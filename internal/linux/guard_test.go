@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,13 +51,9 @@ func (y *yard) station(number byte, guarded bool, groups ...string) *station {
 		six: netip.AddrFrom16([16]byte{0: 0xfd, 3: 9, 15: number})}
 	s.port = Port{ID: uuid.NewString(), NetworkID: y.network, MTU: 1450, MAC: net.HardwareAddr{0xfa, 0x16, 0x3e, 0, 0, number}, Guarded: guarded,
 		Addresses: []netip.Prefix{netip.PrefixFrom(s.four, 24), netip.PrefixFrom(s.six, 64)}}
-	if _, err := y.h.EnsurePort(s.namespace, s.port); err != nil {
-		y.t.Fatal(err)
-	}
+	s.plug()
 	if guarded {
-		mac := guard.MAC(s.port.MAC)
-		y.ports = append(y.ports, guard.Port{ID: s.port.ID, Link: HostName(s.port.ID), Bridge: BridgeName(y.network), Groups: groups,
-			Pairs: []guard.Pair{{MAC: mac, Addresses: netip.PrefixFrom(s.four, 32)}, {MAC: mac, Addresses: netip.PrefixFrom(s.six, 128)}}})
+		y.guarded(s, groups...)
 	}
 	for _, port := range []int{80, 81} {
 		s.serveStream(port)
@@ -65,6 +62,20 @@ func (y *yard) station(number byte, guarded bool, groups ...string) *station {
 		s.serveDatagrams(port)
 	}
 	return s
+}
+
+func (s *station) plug() {
+	s.y.t.Helper()
+	if _, err := s.y.h.EnsurePort(s.namespace, s.port); err != nil {
+		s.y.t.Fatal(err)
+	}
+}
+
+// guarded has the next apply guard a station.
+func (y *yard) guarded(s *station, groups ...string) {
+	mac := guard.MAC(s.port.MAC)
+	y.ports = append(y.ports, guard.Port{ID: s.port.ID, Link: HostName(s.port.ID), Bridge: BridgeName(y.network), Groups: groups,
+		Pairs: []guard.Pair{{MAC: mac, Addresses: netip.PrefixFrom(s.four, 32)}, {MAC: mac, Addresses: netip.PrefixFrom(s.six, 128)}}})
 }
 
 func (y *yard) apply() {
@@ -361,6 +372,36 @@ func TestGuardChangesKeepConnections(t *testing.T) {
 	outside.reach(two, false, web)
 	for _, c := range conns {
 		_ = c.Close()
+	}
+}
+
+// TestGuardOfAnOpenPort wants the connections of a port that becomes a guarded one to go on, whether its plug or its rules come first.
+func TestGuardOfAnOpenPort(t *testing.T) {
+	y := newYard(t)
+	outside := y.station(1, false)
+	y.groups = []guard.Group{{ID: "none"}}
+	y.station(4, true, "none") // so that connections are tracked
+	y.apply()
+	for i, first := range []string{"rules", "plug"} {
+		one := y.station(byte(2+i), false)
+		conn, err := outside.dial(one.four, web, answered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		one.port.Guarded = true
+		if first == "plug" {
+			one.plug()
+		}
+		y.guarded(one, "none")
+		y.apply()
+		if first == "rules" {
+			one.plug()
+		}
+		if err := exchange(conn, 8, answered); err != nil {
+			t.Errorf("%s first: the connection is cut: %v", first, err)
+		}
+		outside.reach(one, false, web)
 	}
 }
 
@@ -709,5 +750,36 @@ func TestGuardForgetsAddresses(t *testing.T) {
 		if err := exchange(c, 8, unanswered); err == nil {
 			t.Errorf("the flow of %s goes on", c.RemoteAddr())
 		}
+	}
+}
+
+// TestGuardForgetsForNextOwner wants what was let through to an address not to be let through to a port that has it at once, whether the
+// one before it was guarded or open.
+func TestGuardForgetsForNextOwner(t *testing.T) {
+	for name, guarded := range map[string]bool{"guarded before": true, "open before": false} {
+		t.Run(name, func(t *testing.T) {
+			y := newYard(t)
+			outside, one := y.station(1, false), y.station(2, guarded, "g")
+			y.station(3, true, "none")
+			y.groups = []guard.Group{{ID: "g", Rules: append(egress(), ingress(false, 17, 53, 53))}, {ID: "none"}}
+			y.apply()
+			conn, err := outside.dial(one.four, names, answered)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			if err := exchange(conn, 8, answered); err != nil {
+				t.Fatal(err)
+			}
+			if err := y.h.RemovePort(one.port.ID); err != nil {
+				t.Fatal(err)
+			}
+			y.ports = slices.DeleteFunc(slices.Clone(y.ports), func(p guard.Port) bool { return p.ID == one.port.ID })
+			y.station(2, true, "none")
+			y.apply()
+			if err := exchange(conn, 8, unanswered); err == nil {
+				t.Error("the flow goes on")
+			}
+		})
 	}
 }

@@ -31,7 +31,13 @@ func forgetAddresses(zones map[uint16]map[netip.Addr]bool) error {
 	}
 	old, err := whole(func() (all []zonedFlow, err error) {
 		var unread error
-		err = conntrackMessage(1, unix.NLM_F_DUMP, unix.AF_UNSPEC).ExecuteIter(unix.NETLINK_NETFILTER, 0, func(answer []byte) bool {
+		request := conntrackMessage(1, unix.NLM_F_DUMP, unix.AF_UNSPEC)
+		for z := range zones {
+			if len(zones) == 1 { // kernels since 6.8 tell of that zone only, others of all
+				request.AddData(nl.NewRtAttr(ctaZone, binary.BigEndian.AppendUint16(nil, z)))
+			}
+		}
+		err = request.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(answer []byte) bool {
 			f, err := parseZonedFlow(answer)
 			if of := zones[f.zone]; err == nil && (of[f.from] || of[f.to]) {
 				all = append(all, f)

@@ -284,7 +284,7 @@ func (p *plug) enslave() error {
 		return err
 	}
 	if p.port.Guarded { // before anything can pass
-		if err := errors.Join(p.host.closeLink(p.outer.Attrs().Name), p.host.filterBridge(br.Attrs().Name)); err != nil {
+		if err := errors.Join(p.host.closeLink(p.outer.Attrs().Name, false), p.host.filterBridge(br.Attrs().Name)); err != nil {
 			return err
 		}
 	}
