@@ -44,7 +44,7 @@ func leftovers(instance, stateDir string) []string {
 	if files, err := os.ReadDir(dnsmasqDir(instance)); err == nil && len(files) > 0 {
 		left = append(left, "files in "+dnsmasqDir(instance))
 	}
-	if rules, err := exec.CommandContext(context.Background(), "nft", "list", "ruleset").Output(); err == nil && bytes.Contains(rules, []byte(instance)) {
+	if tables, err := exec.CommandContext(context.Background(), "nft", "list", "tables").Output(); err == nil && bytes.Contains(tables, []byte(instance)) {
 		left = append(left, "nft tables")
 	}
 	return left
