@@ -156,7 +156,7 @@ func (m *machine) matches(t Table, s Statement) bool {
 		if s.Address != EtherSource {
 			k.Addr = m.field(s.Address)
 		}
-		return m.has(t, s.Set, k) != s.Not
+		return m.has(t, s.Set, k)
 	case Within:
 		return s.Range.Contains(m.field(s.Field))
 	case Unset:

@@ -89,13 +89,15 @@ type From struct {
 	Type EtherType
 }
 
-// Sender matches packets of which the interface, the MAC address and the address in these fields are in a set; with Not, all others.
+// Sender matches packets of which the interface, the MAC address and the address in these fields are in a set.
 type Sender struct {
 	Set     string
 	MAC     Field
 	Address Field // a MAC's field is none
-	Not     bool
 }
+
+// Unset matches packets with a field that says no address: all zeros.
+type Unset struct{ Field Field }
 
 // Within matches packets with a field in a range.
 type Within struct {
@@ -156,15 +158,12 @@ func direction(out bool) string {
 	return "iifname"
 }
 
-func not(is bool) string {
-	if is {
-		return " !="
-	}
-	return ""
-}
-
 func (s On) String() string {
-	return fmt.Sprintf("%s%s @%s", direction(s.Out), not(s.Not), s.Set)
+	not := ""
+	if s.Not {
+		not = " !="
+	}
+	return fmt.Sprintf("%s%s @%s", direction(s.Out), not, s.Set)
 }
 func (s MarkBy) String() string {
 	return fmt.Sprintf("meta mark set %s map @%s", direction(s.Out), s.Map)
@@ -191,7 +190,7 @@ func (s Sender) String() string {
 	if s.Address != EtherSource {
 		fields = append(fields, s.Address.String())
 	}
-	return fmt.Sprintf("%s%s @%s", strings.Join(fields, " . "), not(s.Not), s.Set)
+	return fmt.Sprintf("%s @%s", strings.Join(fields, " . "), s.Set)
 }
 
 func (s Within) String() string {
@@ -240,9 +239,6 @@ func (s Follow) String() string {
 	}
 	return "meta mark vmap @" + s.Map
 }
-
-// Unset matches packets with a field that says no address: all zeros.
-type Unset struct{ Field Field }
 
 func (s Unset) zero() netip.Addr {
 	if s.Field == Source6 {

@@ -18,7 +18,7 @@ const (
 	Inet   Family = "inet"
 )
 
-// Families are all of them, in the order in which they are changed.
+// families are all of them, in the order in which they are changed.
 var families = []Family{Bridge, Inet}
 
 // A Table is a table of nftables as it is wanted. Both families' have one name, which the caller knows.

@@ -328,7 +328,7 @@ func sender(s guard.Sender) []expr.Any {
 	if s.Address != guard.EtherSource {
 		all = append(all, load(s.Address, withinSecondHalf))
 	}
-	return append(all, &expr.Lookup{SourceRegister: first, SetName: s.Set, Invert: s.Not})
+	return append(all, &expr.Lookup{SourceRegister: first, SetName: s.Set})
 }
 
 func inRange(p netip.Prefix) []expr.Any {
