@@ -123,12 +123,8 @@ func parseTuple(b []byte) (protocol string, from, to netip.AddrPort, err error) 
 }
 
 func endpoint(a attributes, four, six uint16, port []byte) netip.AddrPort {
-	text := a[four]
-	if len(text) == 0 {
-		text = a[six]
-	}
-	address, ok := netip.AddrFromSlice(text)
-	if !ok || len(port) != 2 {
+	address := either(a, four, six)
+	if !address.IsValid() || len(port) != 2 {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(address, binary.BigEndian.Uint16(port))
@@ -154,9 +150,13 @@ func ForgetFlows(namespace string, stale func(datagram.Tracked) bool) (n int, er
 	return n, err
 }
 
-func (e entry) forget() error {
+// forget has the kernel forget the flow, which is gone if it is not there; more tells it from others.
+func (e entry) forget(more ...nl.NetlinkRequestData) error {
 	request := conntrackMessage(2, unix.NLM_F_ACK, e.family)
 	request.AddData(nl.NewRtAttr(ctaTupleOriginal|unix.NLA_F_NESTED, e.original))
+	for _, m := range more {
+		request.AddData(m)
+	}
 	if len(e.id) > 0 { // so that one that began anew meanwhile is not meant
 		request.AddData(nl.NewRtAttr(ctaID, e.id))
 	}

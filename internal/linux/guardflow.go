@@ -3,7 +3,6 @@ package linux
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -16,12 +15,11 @@ import (
 // ctaZone is the attribute of a flow's zone (linux/netfilter/nfnetlink_conntrack.h); it is left out where the zone is 0.
 const ctaZone = 18
 
-// zonedFlow is a flow of a zone, with what the kernel knows it by.
+// zonedFlow is a flow of a zone.
 type zonedFlow struct {
-	family       uint8
-	zone         uint16
-	from, to     netip.Addr
-	original, id []byte
+	entry
+	zone     uint16
+	from, to netip.Addr
 }
 
 // forgetAddresses has the host's kernel forget the flows of zones from or to some of their addresses. It looks through all flows of the host.
@@ -68,41 +66,15 @@ func parseZonedFlow(b []byte) (f zonedFlow, err error) {
 	if err != nil {
 		return f, err
 	}
-	f = zonedFlow{family: b[0], original: a[ctaTupleOriginal], id: a[ctaID]}
+	f.entry = entry{family: b[0], original: a[ctaTupleOriginal], id: a[ctaID]}
 	if z := a[ctaZone]; len(z) == 2 {
 		f.zone = binary.BigEndian.Uint16(z)
 	}
-	tuple, err := a.nested(ctaTupleOriginal)
-	if err != nil {
-		return f, err
-	}
-	addresses, err := tuple.nested(ctaTupleIP)
-	if err != nil {
-		return f, err
-	}
-	f.from, f.to = eitherAddress(addresses, ctaIP4Source, ctaIP6Source), eitherAddress(addresses, ctaIP4Destination, ctaIP6Destination)
-	return f, nil
+	f.from, f.to, err = tupleAddresses(f.original)
+	return f, err
 }
 
-func eitherAddress(a attributes, four, six uint16) netip.Addr {
-	text := a[four]
-	if len(text) == 0 {
-		text = a[six]
-	}
-	address, _ := netip.AddrFromSlice(text)
-	return address
-}
-
+// forget names the zone, too: of a flow's addresses there may be one in each.
 func (f zonedFlow) forget() error {
-	request := conntrackMessage(2, unix.NLM_F_ACK, f.family)
-	request.AddData(nl.NewRtAttr(ctaTupleOriginal|unix.NLA_F_NESTED, f.original))
-	request.AddData(nl.NewRtAttr(ctaZone, binary.BigEndian.AppendUint16(nil, f.zone)))
-	if len(f.id) > 0 { // so that one that began anew meanwhile is not meant
-		request.AddData(nl.NewRtAttr(ctaID, f.id))
-	}
-	_, err := request.Execute(unix.NETLINK_NETFILTER, 0)
-	if errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	return err
+	return f.entry.forget(nl.NewRtAttr(ctaZone, binary.BigEndian.AppendUint16(nil, f.zone)))
 }
