@@ -35,7 +35,7 @@ func renderDhcp(d *enginepb.Dhcp, all DHCP, path func(file string) string) (*ren
 	if err := errors.Join(checkID("network", d.GetNetworkId()), checkID("port", d.GetPortId())); err != nil {
 		return nil, err
 	}
-	w := &dhcpWriter{all: all, families: map[string]bool{}}
+	w := &dhcpWriter{all: all}
 	w.head(d, path)
 	for _, s := range d.Subnets {
 		if err := w.subnet(s); err != nil {
@@ -55,7 +55,6 @@ func renderDhcp(d *enginepb.Dhcp, all DHCP, path func(file string) string) (*ren
 type dhcpWriter struct {
 	all                  DHCP
 	conf, hosts, options bytes.Buffer
-	families             map[string]bool
 	refused              []error
 }
 

@@ -87,7 +87,6 @@ type Route struct {
 type FloatingIP struct {
 	ID        string `json:"id"`
 	ProjectID string `json:"project_id"`
-	NetworkID string `json:"floating_network_id"`
 	Address   string `json:"floating_ip_address"`
 	RouterID  string `json:"router_id"`
 	PortID    string `json:"port_id"`
@@ -122,7 +121,6 @@ type Listener struct {
 	ProtocolPort  int    `json:"protocol_port"`
 	PoolID        string `json:"default_pool_id"`
 	LoadBalancers []Ref  `json:"loadbalancers"`
-	Provisioning  string `json:"provisioning_status"`
 	Operating     string `json:"operating_status"`
 }
 
@@ -140,7 +138,6 @@ type Pool struct {
 
 // Member is a server of a pool.
 type Member struct {
-	ID           string `json:"id"`
 	Name         string `json:"name"`
 	Address      string `json:"address"`
 	ProtocolPort int    `json:"protocol_port"`
