@@ -43,9 +43,6 @@ func (h *Host) EnsureNamespace(name string) (ours bool, err error) {
 }
 
 func (h *Host) makeNamespace(path string) error {
-	if err := touch(path); err != nil {
-		return err
-	}
 	return onThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("unshare: %w", err)
@@ -53,11 +50,25 @@ func (h *Host) makeNamespace(path string) error {
 		if err := h.furnish(); err != nil {
 			return err
 		}
-		if err := unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", path, err)
-		}
-		return nil
+		return nameNamespace(path)
 	})
+}
+
+// nameNamespace gives the thread's namespace its name. Another instance may take the file, on which nothing is mounted yet, for one that a
+// crash left, and remove it.
+func nameNamespace(path string) (err error) {
+	for range 100 {
+		if err := touch(path); err != nil {
+			return err
+		}
+		if err = unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, ""); err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.ENOENT) {
+			break
+		}
+	}
+	return fmt.Errorf("mount %s: %w", path, err)
 }
 
 // furnish stamps the thread's new namespace and sets what holds for all of its links. The kernel may hand a new
@@ -131,12 +142,16 @@ func (h *Host) RemoveNamespace(name string) error {
 		return err
 	}
 	ours, err := h.stamped(name)
-	switch {
-	case errors.Is(err, ErrNoNamespace):
-		return removeFile(path)
-	case err != nil:
+	if errors.Is(err, ErrNoNamespace) {
+		if err = removeFile(path); !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		ours, err = false, nil // another instance has made it since
+	}
+	if err != nil {
 		return err
-	case !ours:
+	}
+	if !ours {
 		return fmt.Errorf("remove network namespace %s: %w", name, ErrForeign)
 	}
 	if err := h.removePortsIn(name); err != nil {

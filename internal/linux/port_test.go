@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -215,6 +216,37 @@ func TestForeignIsLeftAlone(t *testing.T) {
 		t.Errorf("Sweep: %v", err)
 	}
 	ensurePort(t, theirs, ns, p, false)
+}
+
+// TestForeignIsMade makes a namespace while another instance, which has no use for its name, goes on removing what it takes for debris.
+func TestForeignIsMade(t *testing.T) {
+	ours, theirs := testHost(t), testHost(t)
+	name := "plmtest-" + uuid.NewString()
+	done := make(chan struct{})
+	var other sync.WaitGroup
+	other.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := theirs.RemoveNamespace(name); err != nil && !errors.Is(err, ErrForeign) {
+				t.Errorf("RemoveNamespace by another: %v", err)
+				return
+			}
+		}
+	})
+	for range 20 {
+		if is, err := ours.EnsureNamespace(name); err != nil || !is {
+			t.Errorf("EnsureNamespace = %v, %v", is, err)
+		}
+		if err := ours.RemoveNamespace(name); err != nil {
+			t.Errorf("RemoveNamespace: %v", err)
+		}
+	}
+	close(done)
+	other.Wait()
 }
 
 func TestRemoveLeavesNothing(t *testing.T) {
