@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"internal/keymanager":   {"lbaas"},
 	"internal/policy":       {"lbaas", "internal/identity"},
 	"internal/web":          {"lbaas", "internal/identity", "internal/network"},
+	"internal/web/webtest":  {"lbaas", "internal/identity"},
 	"internal/store":        {"lbaas", "internal/identity", "internal/keymanager", "internal/network", "internal/failpoint"},
 	"internal/store/...":    {"lbaas", "internal/identity", "internal/keymanager", "internal/network", "internal/store", "internal/store/..."},
 	"internal/engine/...":   {},

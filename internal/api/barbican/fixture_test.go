@@ -2,9 +2,6 @@ package barbican_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,11 +9,10 @@ import (
 	"testing"
 
 	"plimsoll/internal/api/barbican"
-	"plimsoll/internal/identity"
 	"plimsoll/internal/keymanager"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
-	"plimsoll/lbaas"
+	"plimsoll/internal/web/webtest"
 )
 
 const (
@@ -24,20 +20,9 @@ const (
 	foreign = "fedcba9876543210fedcba9876543210"
 )
 
-// actors knows tokens by heart.
-type actors map[string]*identity.Actor
-
-// Authenticate returns the actor of a token.
-func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
-	if actor, ok := a[token]; ok {
-		return actor, nil
-	}
-	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
-}
-
 // people are who sends the requests of these tests: the token is the name, and the user's id.
-func people() actors {
-	all := actors{
+func people() webtest.Actors {
+	all := webtest.Actors{
 		"alice":    {ProjectID: mine, Roles: []string{"member", "reader"}},
 		"carol":    {ProjectID: mine, Roles: []string{"member", "reader"}},
 		"creator":  {ProjectID: mine, Roles: []string{"creator"}},
@@ -90,47 +75,11 @@ type answer struct {
 // call sends a request as somebody; the body is text, or something that is written as JSON. Headers are names and values.
 func (f *fixture) call(who, method, path string, body any, headers ...string) answer {
 	f.t.Helper()
-	var data []byte
-	kind := "application/json"
-	switch b := body.(type) {
-	case nil:
-		kind = ""
-	case string:
-		data = []byte(b)
-	default:
-		var err error
-		if data, err = json.Marshal(b); err != nil {
-			f.t.Fatal(err)
-		}
-	}
 	if strings.HasPrefix(path, "/") {
 		path = f.url + path
 	}
-	req, err := http.NewRequestWithContext(f.t.Context(), method, path, bytes.NewReader(data))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
-	}
-	if who != "" {
-		req.Header.Set("X-Auth-Token", who)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	a := answer{code: resp.StatusCode, header: resp.Header, text: string(text)}
-	_ = json.Unmarshal(text, &a.body)
-	return a
+	a := webtest.Send(f.t, webtest.Request{Method: method, URL: path, Token: who, Body: body, Headers: headers})
+	return answer{code: a.Code, header: a.Header, text: a.Text, body: a.Body}
 }
 
 // want is call, and fails unless the code is the one given.

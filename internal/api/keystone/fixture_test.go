@@ -1,9 +1,6 @@
 package keystone
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +14,7 @@ import (
 	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
+	"plimsoll/internal/web/webtest"
 )
 
 const adminPassword = "correct horse"
@@ -72,44 +70,11 @@ type answer struct {
 // call sends a request; the body is text, or something that is written as JSON.
 func (f *fixture) call(method, path, token string, body any, header ...string) answer {
 	f.t.Helper()
-	var data []byte
-	switch b := body.(type) {
-	case nil:
-	case string:
-		data = []byte(b)
-	default:
-		var err error
-		if data, err = json.Marshal(b); err != nil {
-			f.t.Fatal(err)
-		}
+	a := webtest.Send(f.t, webtest.Request{Method: method, URL: f.url + path, Token: token, Body: body, Headers: header})
+	if a.Text != "" && a.Body == nil {
+		f.t.Fatalf("%s %s answers %q", method, path, a.Text)
 	}
-	req, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, bytes.NewReader(data))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("X-Auth-Token", token)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	a := answer{Status: resp.StatusCode, Header: resp.Header}
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &a.Body); err != nil {
-			f.t.Fatalf("%s %s answers %q: %v", method, path, text, err)
-		}
-	}
-	return a
+	return answer{Status: a.Code, Header: a.Header, Body: a.Body}
 }
 
 // want is call, and fails unless the status is the one given.

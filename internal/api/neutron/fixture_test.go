@@ -1,10 +1,6 @@
 package neutron_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,26 +8,14 @@ import (
 	"testing"
 
 	"plimsoll/internal/api/neutron"
-	"plimsoll/internal/identity"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
-	"plimsoll/lbaas"
+	"plimsoll/internal/web/webtest"
 )
 
-// actors knows tokens by heart.
-type actors map[string]*identity.Actor
-
-// Authenticate returns the actor of a token.
-func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
-	if actor, ok := a[token]; ok {
-		return actor, nil
-	}
-	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
-}
-
 // people are who sends the requests of these tests: the token is the name.
-func people() actors {
-	return actors{
+func people() webtest.Actors {
+	return webtest.Actors{
 		"admin":    {ProjectID: "admins", Roles: []string{"admin", "member", "reader"}},
 		"alice":    {ProjectID: "alices", Roles: []string{"member", "reader"}},
 		"bob":      {ProjectID: "bobs", Roles: []string{"member", "reader"}},
@@ -63,43 +47,14 @@ func newFixture(t testing.TB) *fixture {
 // call sends a request as somebody; the body is text, or something that is written as JSON. The answer's body is nil if it is none.
 func (f *fixture) call(who, method, path string, body any) (int, object) {
 	f.t.Helper()
-	var data []byte
-	switch b := body.(type) {
-	case nil:
-	case string:
-		data = []byte(b)
-	default:
-		var err error
-		if data, err = json.Marshal(b); err != nil {
-			f.t.Fatal(err)
-		}
-	}
 	if path[0] == '/' {
 		path = f.url + path
 	}
-	req, err := http.NewRequestWithContext(f.t.Context(), method, path, bytes.NewReader(data))
-	if err != nil {
-		f.t.Fatal(err)
+	a := webtest.Send(f.t, webtest.Request{Method: method, URL: path, Token: who, Body: body})
+	if a.Text != "" && a.Body == nil {
+		f.t.Fatalf("%s %s answers %q", method, path, a.Text)
 	}
-	if who != "" {
-		req.Header.Set("X-Auth-Token", who)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	var o object
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &o); err != nil {
-			f.t.Fatalf("%s %s answers %q: %v", method, path, text, err)
-		}
-	}
-	return resp.StatusCode, o
+	return a.Code, a.Body
 }
 
 // want is call, and fails unless the code is the one given.

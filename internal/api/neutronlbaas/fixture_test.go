@@ -1,10 +1,7 @@
 package neutronlbaas_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,7 +16,7 @@ import (
 	"plimsoll/internal/provider/haproxy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
-	"plimsoll/lbaas"
+	"plimsoll/internal/web/webtest"
 )
 
 // The projects of the tests' actors.
@@ -33,28 +30,26 @@ const anyProject = "project-"
 
 type object = map[string]any
 
-// actors are the tests' tokens.
-type actors map[string]*identity.Actor
+// actors are the tests' tokens, and those of projects of their own.
+type actors struct{ webtest.Actors }
 
-func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
-	if actor := a[token]; actor != nil {
-		return actor, nil
-	}
+// Authenticate returns the actor of a token.
+func (a actors) Authenticate(ctx context.Context, token string) (*identity.Actor, error) {
 	if strings.HasPrefix(token, anyProject) {
 		return &identity.Actor{UserID: token, ProjectID: token, Roles: []string{"member", "reader"}}, nil
 	}
-	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
+	return a.Actors.Authenticate(ctx, token)
 }
 
 func everybody() actors {
-	return actors{
+	return actors{webtest.Actors{
 		"member":   {UserID: "u1", ProjectID: mine, Roles: []string{"member", "reader"}},
 		"reader":   {UserID: "u2", ProjectID: mine, Roles: []string{"reader"}},
 		"stranger": {UserID: "u3", ProjectID: foreign, Roles: []string{"member", "reader"}},
 		"admin":    {UserID: "u4", ProjectID: "33333333333333333333333333333333", Roles: []string{"admin", "member", "reader"}},
 		"nobody":   {UserID: "u5", ProjectID: mine},
 		"unscoped": {UserID: "u6"},
-	}
+	}}
 }
 
 // site is both faces over one store on SQLite, with a network of the project mine.
@@ -130,36 +125,8 @@ func (a answer) fault() [2]string {
 // do sends a request. A body that is text goes as it is.
 func (s *site) do(method, path string, body any) answer {
 	s.t.Helper()
-	var reader io.Reader
-	switch b := body.(type) {
-	case nil:
-	case string:
-		reader = strings.NewReader(b)
-	default:
-		data, err := json.Marshal(b)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		reader = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.server.URL+path, reader)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("X-Auth-Token", s.token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	a := answer{code: res.StatusCode, raw: string(data)}
-	_ = json.Unmarshal(data, &a.body)
-	return a
+	said := webtest.Send(s.t, webtest.Request{Method: method, URL: s.server.URL + path, Token: s.token, Body: body})
+	return answer{code: said.Code, raw: said.Text, body: said.Body}
 }
 
 // old sends a request to the face under test.

@@ -1,10 +1,6 @@
 package octavia_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -12,13 +8,12 @@ import (
 	"testing"
 
 	"plimsoll/internal/api/octavia"
-	"plimsoll/internal/identity"
 	"plimsoll/internal/network"
 	"plimsoll/internal/provider"
 	haproxy "plimsoll/internal/provider/haproxy"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
-	"plimsoll/lbaas"
+	"plimsoll/internal/web/webtest"
 )
 
 // The projects of the tests' actors.
@@ -27,18 +22,8 @@ const (
 	foreign = "22222222222222222222222222222222"
 )
 
-// actors are the tests' tokens.
-type actors map[string]*identity.Actor
-
-func (a actors) Authenticate(_ context.Context, token string) (*identity.Actor, error) {
-	if actor := a[token]; actor != nil {
-		return actor, nil
-	}
-	return nil, lbaas.Errorf(lbaas.Unauthorized, "no such token")
-}
-
-func everybody() actors {
-	return actors{
+func everybody() webtest.Actors {
+	return webtest.Actors{
 		"member":   {UserID: "u1", ProjectID: mine, Roles: []string{"member", "reader"}},
 		"reader":   {UserID: "u2", ProjectID: mine, Roles: []string{"reader"}},
 		"stranger": {UserID: "u3", ProjectID: foreign, Roles: []string{"member", "reader"}},
@@ -130,43 +115,11 @@ type answer struct {
 // do sends a request. The body may be text, which goes as it is, or anything that JSON can say.
 func (c *cloud) do(method, path string, body any, headers ...string) answer {
 	c.t.Helper()
-	var reader io.Reader
-	switch b := body.(type) {
-	case nil:
-	case string:
-		reader = strings.NewReader(b)
-	default:
-		data, err := json.Marshal(b)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		reader = bytes.NewReader(data)
-	}
 	if !strings.HasPrefix(path, "http") {
 		path = c.server.URL + path
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, path, reader)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("X-Auth-Token", c.token)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	a := answer{code: res.StatusCode, header: res.Header, raw: string(data)}
-	_ = json.Unmarshal(data, &a.body)
+	said := webtest.Send(c.t, webtest.Request{Method: method, URL: path, Token: c.token, Body: body, Headers: headers})
+	a := answer{code: said.Code, header: said.Header, raw: said.Text, body: said.Body}
 	if c.contract != nil {
 		c.contract.agree(c.t, method, strings.TrimPrefix(path, c.server.URL), body, a)
 	}

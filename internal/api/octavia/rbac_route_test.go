@@ -13,11 +13,12 @@ import (
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/identity"
 	"plimsoll/internal/policy"
+	"plimsoll/internal/web/webtest"
 )
 
 // byRole are tokens of one role each, for the project mine or, where the name says so, for the system.
-func byRole() actors {
-	a := actors{
+func byRole() webtest.Actors {
+	a := webtest.Actors{
 		"none": {UserID: "u", ProjectID: mine}, "unscoped": {UserID: "u"},
 		"system-reader": {UserID: "u", System: true, Roles: []string{"reader"}},
 		"system-admin":  {UserID: "u", System: true, Roles: []string{"admin"}},
@@ -199,7 +200,7 @@ func newForest(t *testing.T) *forest {
 }
 
 // newForestOf has tokens and rules of its own; the token admin may do everything.
-func newForestOf(t *testing.T, tokens actors, rules *policy.Enforcer) *forest {
+func newForestOf(t *testing.T, tokens webtest.Actors, rules *policy.Enforcer) *forest {
 	t.Helper()
 	c := newCloud(t)
 	config := c.catalogConfig()
@@ -377,10 +378,10 @@ func shape(method, path string) string {
 
 // aRoleForEachRule has a token for each rule that may do what the rule lets, and nothing else ("only …"), and one that may do
 // all but that ("not …").
-func aRoleForEachRule(t *testing.T) (actors, *policy.Enforcer) {
+func aRoleForEachRule(t *testing.T) (webtest.Actors, *policy.Enforcer) {
 	t.Helper()
 	var text strings.Builder
-	tokens := actors{"admin": {UserID: "u", ProjectID: mine, Roles: append(policy.Rules(), "admin")}} // who sees all networks
+	tokens := webtest.Actors{"admin": {UserID: "u", ProjectID: mine, Roles: append(policy.Rules(), "admin")}} // who sees all networks
 	for _, rule := range policy.Rules() {
 		text.WriteString(strconv.Quote(rule) + ": " + strconv.Quote("role:"+rule) + "\n")
 		name := strings.TrimPrefix(rule, policy.Prefix)

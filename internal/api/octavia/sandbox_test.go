@@ -17,6 +17,7 @@ import (
 	"plimsoll/internal/provider/noop"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
+	"plimsoll/internal/web/webtest"
 	"plimsoll/lbaas"
 )
 
@@ -30,8 +31,8 @@ type sandbox struct {
 }
 
 // omnipotent is an admin whose own project is that of the tests' users.
-func omnipotent() actors {
-	return actors{"admin": {UserID: "u", ProjectID: mine, Roles: []string{"admin", "member", "reader"}}}
+func omnipotent() webtest.Actors {
+	return webtest.Actors{"admin": {UserID: "u", ProjectID: mine, Roles: []string{"admin", "member", "reader"}}}
 }
 
 func newSandbox(t testing.TB) *sandbox {

@@ -10,6 +10,7 @@ import (
 	"plimsoll/internal/api/octavia"
 	"plimsoll/internal/store"
 	"plimsoll/internal/store/storetest"
+	"plimsoll/internal/web/webtest"
 )
 
 // sizeRows is how many load balancers BenchmarkSize asks among.
@@ -51,7 +52,7 @@ func BenchmarkSize(b *testing.B) {
 	}
 }
 
-func sizeActors() actors {
+func sizeActors() webtest.Actors {
 	all := everybody()
 	big := *all["member"]
 	big.ProjectID = storetest.BigProject
