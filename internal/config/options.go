@@ -15,9 +15,8 @@ import (
 // option is one option of the file and how it is read.
 type option struct {
 	section, name string
-	// set takes the values that the file gives: one, unless repeated.
-	set      func(values []string) error
-	repeated bool
+	// set takes the values that the file gives, of which most options refuse more than one.
+	set func(values []string) error
 }
 
 // options lists everything that the file may hold, bound to the fields of c.
@@ -49,7 +48,7 @@ func (c *Config) ownOptions() []option {
 		{section: "reconcile", name: "lease_ttl", set: number(&c.Reconcile.LeaseTTL, 1, 600)},
 		{section: "reconcile", name: "deadline", set: number(&c.Reconcile.Deadline, 1, 86400)},
 		{section: "reconcile", name: "audit_interval", set: number(&c.Reconcile.Audit, 1, 3600)},
-		{section: "service_providers", name: "service_provider", set: providers(&c.Providers), repeated: true},
+		{section: "service_providers", name: "service_provider", set: providers(&c.Providers)},
 	}
 }
 

@@ -41,7 +41,7 @@ func (c *Config) policyOptions() []option {
 	p := &c.Policy
 	return []option{
 		{section: "oslo_policy", name: "policy_file", set: text(&p.File)},
-		{section: "oslo_policy", name: "policy_dirs", set: texts(&p.Dirs), repeated: true},
+		{section: "oslo_policy", name: "policy_dirs", set: texts(&p.Dirs)},
 		{section: "oslo_policy", name: "policy_default_rule", set: required(&p.DefaultRule)},
 		{section: "oslo_policy", name: "enforce_scope", set: boolean(&p.EnforceScope)},
 		{section: "oslo_policy", name: "enforce_new_defaults", set: boolean(&p.EnforceNewDefaults)},

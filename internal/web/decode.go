@@ -1,11 +1,6 @@
 package web
 
-import (
-	"encoding/json"
-	"reflect"
-	"slices"
-	"strings"
-)
+import "encoding/json"
 
 // Object is a JSON object with its members still unread.
 type Object map[string]json.RawMessage
@@ -17,22 +12,4 @@ func ParseObject(data []byte) (Object, error) {
 		return nil, err
 	}
 	return o, nil
-}
-
-// Unknown returns the keys of o that the struct pointed to by target has no field for, sorted.
-func (o Object) Unknown(target any) []string {
-	known := map[string]bool{}
-	t := reflect.TypeOf(target).Elem()
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		known[name] = true
-	}
-	var unknown []string
-	for key := range o {
-		if !known[key] {
-			unknown = append(unknown, key)
-		}
-	}
-	slices.Sort(unknown)
-	return unknown
 }

@@ -262,11 +262,8 @@ func TestParseObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var target struct {
-		A int `json:"a"`
-		C int `json:"c,omitempty"`
-	}
-	if diff := cmp.Diff([]string{"b", "d"}, o.Unknown(&target)); diff != "" {
-		t.Errorf("Unknown (-want +got):\n%s", diff)
+	want := Object{"a": json.RawMessage("1"), "b": json.RawMessage("{}"), "c": json.RawMessage("null"), "d": json.RawMessage("2")}
+	if diff := cmp.Diff(want, o); diff != "" {
+		t.Errorf("ParseObject (-want +got):\n%s", diff)
 	}
 }
