@@ -11,11 +11,13 @@ const (
 	Invalid       Kind = "invalid"
 	Conflict      Kind = "conflict"
 	Immutable     Kind = "immutable"
+	Stale         Kind = "stale" // the request was made for another revision of the object
 	Forbidden     Kind = "forbidden"
 	Unauthorized  Kind = "unauthorized"
 	QuotaExceeded Kind = "quota exceeded"
 	Unsupported   Kind = "unsupported"
 	Unavailable   Kind = "unavailable"
+	SwitchedOff   Kind = "switched off" // an operator switched it off
 )
 
 // Error makes a Kind usable with errors.Is.

@@ -38,6 +38,16 @@ func PortNotFound(id string) *lbaas.Error {
 	return failure(lbaas.NotFound, "PortNotFound", "Port %s could not be found.", id)
 }
 
+// NetworkMTUSubnetConflict is the error of an MTU that is too small for the subnets of the network.
+func NetworkMTUSubnetConflict(id string) *lbaas.Error {
+	return failure(lbaas.Conflict, "NetworkMTUSubnetConflict", "MTU of %s is not valid, subnet requires a minimum of %d", id, MinMTU6)
+}
+
+// RevisionConstraintFailed is the error of a change on condition of a revision that the object does not have.
+func RevisionConstraintFailed(expected, current int64) *lbaas.Error {
+	return failure(lbaas.Stale, "RevisionNumberConstraintFailed", "Constrained to %d, but current revision is %d", expected, current)
+}
+
 // InvalidSharedSetting is the error of taking a network away from projects that have ports on it.
 func InvalidSharedSetting(id string) *lbaas.Error {
 	return failure(lbaas.Conflict, "InvalidSharedSetting", "Unable to reconfigure sharing settings for network %s. "+

@@ -103,6 +103,9 @@ const MaxLinkName = 15
 // DefaultMTU is the MTU of a network whose request names none: that of a bridge.
 const DefaultMTU = 1500
 
+// MinMTU6 is the least MTU of a network with an IPv6 subnet (RFC 8200, section 5): below it, links take no IPv6 address.
+const MinMTU6 = 1280
+
 // Filters of lists beside the API's attributes.
 const (
 	// VisibleTo asks for what a project may see: its own, and what is shared, external or in its networks.

@@ -56,6 +56,12 @@ func (r *networkRow) domain() *network.Network {
 // A constant alone cannot be sorted by on PostgreSQL.
 const alwaysActive = "CASE WHEN id = '' THEN '' ELSE 'ACTIVE' END"
 
+// never and nothing are of attributes that no object has here, so that one may ask by them all the same.
+const (
+	never   = "CASE WHEN id = '' THEN TRUE ELSE FALSE END"
+	nothing = "CASE WHEN id = '' THEN id ELSE '' END"
+)
+
 func networkAttributes() attributes {
 	return attributes{
 		"id":              {column: "id"},
@@ -164,6 +170,9 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 			if err := s.settleMTU(n); err != nil {
 				return err
 			}
+			if err := carries(ctx, tx, n); err != nil {
+				return err
+			}
 		}
 		n.Revision, n.UpdatedAt = before.Revision+1, now()
 		row := newNetworkRow(n)
@@ -194,6 +203,21 @@ func (s *Store) UpdateNetwork(ctx context.Context, id string, fn func(*network.N
 	}
 	s.hintAll(hints)
 	return after, nil
+}
+
+// carries refuses an MTU that is too small for the network's subnets. Those are looked for only where it may be.
+func carries(ctx context.Context, tx bun.Tx, n *network.Network) error {
+	if n.MTU >= network.MinMTU6 {
+		return nil
+	}
+	there, err := tx.NewSelect().Table("subnets").Where("network_id = ? AND ip_version = ?", n.ID, 6).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for IPv6 subnets: %w", err)
+	}
+	if there {
+		return network.NetworkMTUSubnetConflict(n.ID)
+	}
+	return nil
 }
 
 // onlyOwn refuses to take a network away from other projects that have ports on it.

@@ -79,6 +79,7 @@ func subnetAttributes() attributes {
 		"enable_dhcp":       {column: "enable_dhcp", value: boolean},
 		"ipv6_address_mode": {column: "ipv6_address_mode"},
 		"ipv6_ra_mode":      {column: "ipv6_ra_mode"},
+		"subnetpool_id":     {column: nothing},
 		"revision_number":   {column: "revision", value: integer},
 		"created_at":        {column: "created_at", value: moment},
 		"updated_at":        {column: "updated_at", value: moment},
@@ -166,6 +167,15 @@ func insertSubnet(ctx context.Context, tx bun.Tx, sub *network.Subnet) error {
 	}
 	if slices.ContainsFunc(others, func(o *network.Subnet) bool { return o.CIDR.Overlaps(sub.CIDR) }) {
 		return network.OverlappingSubnet(sub.NetworkID, sub.CIDR)
+	}
+	if sub.IPVersion() == 6 {
+		n, err := networkByID(ctx, tx, sub.NetworkID)
+		if err != nil {
+			return err
+		}
+		if n.MTU < network.MinMTU6 {
+			return network.NetworkMTUSubnetConflict(n.ID)
+		}
 	}
 	sub.ID, sub.CreatedAt, sub.Revision = fresh(sub.ID), now(), 1
 	sub.UpdatedAt = sub.CreatedAt

@@ -32,6 +32,7 @@ func pauseAfter(try int) time.Duration {
 // change runs fn in a transaction, and again from the start when the database refused it for a conflict with another
 // one. fn must have no effect but through tx. The name is that of the commit's failpoint, "store.<what>".
 func (s *Store) change(ctx context.Context, name string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	fn = conditional(fn)
 	for try := 1; ; try++ {
 		err := s.write.RunInTx(ctx, nil, fn)
 		if err == nil {

@@ -57,6 +57,8 @@ func extensions() []extension {
 		add("quota-check-limit", "Quota engine limit check", "Support for checking the resource usage before applying a new quota limit", "2021-07-30T00:00:00-00:00"),
 		add("quota_details", "Quota details management support", "Expose functions for quotas usage statistics per project", "2017-02-10T10:00:00-00:00"),
 		add("quotas", "Quota management support", "Expose functions for quotas management per project", "2012-07-29T10:00:00-00:00"),
+		add("revision-if-match", "If-Match constraints based on revision_number",
+			"Extension indicating that If-Match based on revision_number is supported.", "2016-12-11T00:00:00-00:00"),
 		add("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
 			"2012-07-20T10:00:00-00:00"),
 		add("security-group", "security-group", "The security groups extension.", "2012-10-05T10:00:00-00:00"),

@@ -16,10 +16,12 @@ func codes() map[lbaas.Kind]int {
 		lbaas.Invalid:       http.StatusBadRequest,
 		lbaas.Conflict:      http.StatusConflict,
 		lbaas.Immutable:     http.StatusConflict,
+		lbaas.Stale:         http.StatusPreconditionFailed,
 		lbaas.Forbidden:     http.StatusForbidden,
 		lbaas.QuotaExceeded: http.StatusConflict,
 		lbaas.Unsupported:   http.StatusNotImplemented,
 		lbaas.Unavailable:   http.StatusServiceUnavailable,
+		lbaas.SwitchedOff:   http.StatusServiceUnavailable,
 	}
 }
 

@@ -109,12 +109,13 @@ func TestEveryFilter(t *testing.T) {
 	id := f.add("admin", "port", object{"network_id": lan})["id"].(string)
 	unfit := map[string]bool{ // lists and objects, as which nothing can be asked for
 		"subnets": true, "availability_zones": true, "availability_zone_hints": true, "ipv4_address_scope": true, "ipv6_address_scope": true,
-		"port_security_enabled": true, "allocation_pools": true, "dns_nameservers": true, "host_routes": true, "subnetpool_id": true,
+		"port_security_enabled": true, "allocation_pools": true, "dns_nameservers": true, "host_routes": true,
 		"service_types": true, "security_groups": true, "allowed_address_pairs": true, "extra_dhcp_opts": true, "binding:profile": true,
 		"binding:vif_type": true, "binding:vif_details": true, "binding:vnic_type": true, "provider:physical_network": true,
-		"provider:segmentation_id": true, "tags": true, "fixed_ips": true,
+		"provider:segmentation_id": true, "tags": true, "fixed_ips": true, "external_gateway_info": true, "routes": true,
 	}
-	for plural, id := range map[string]string{"networks": lan, "subnets": sub, "ports": id} {
+	router := f.add("admin", "router", object{"name": "r"})["id"].(string)
+	for plural, id := range map[string]string{"networks": lan, "subnets": sub, "ports": id, "routers": router} {
 		noun := plural[:len(plural)-1]
 		for name, value := range f.want(200, "admin", "GET", "/v2.0/"+plural+"/"+id, nil)[noun].(object) {
 			if unfit[name] {

@@ -162,7 +162,9 @@ func (b *body) provider(n *network.Network) {
 	b.oneText("provider:network_type", &segment.Type, 32)
 	b.oneText("provider:physical_network", &segment.Physical, 64)
 	if b.given("provider:segmentation_id") {
-		b.integer("provider:segmentation_id", &segment.ID)
+		if b.integer("provider:segmentation_id", &segment.ID); segment.ID == 0 {
+			segment.ID = -1 // as little an id as 0, which is none here
+		}
 	}
 	switch {
 	case b.err() != nil:

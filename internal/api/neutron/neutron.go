@@ -171,6 +171,9 @@ func (r *resource) handleUpdate(ctx context.Context, req *web.Request) (web.Repl
 	if err := r.mayChange(ctx, req.Actor, id, "update_"+r.name); err != nil {
 		return web.Reply{}, err
 	}
+	if ctx, err = r.asRevised(ctx, req); err != nil {
+		return web.Reply{}, err
+	}
 	v, err := r.update(ctx, req.Actor, id, b)
 	if err != nil {
 		return web.Reply{}, err
@@ -181,6 +184,10 @@ func (r *resource) handleUpdate(ctx context.Context, req *web.Request) (web.Repl
 func (r *resource) handleDelete(ctx context.Context, req *web.Request) (web.Reply, error) {
 	id := req.PathValue("id")
 	if err := r.mayChange(ctx, req.Actor, id, "delete_"+r.name); err != nil {
+		return web.Reply{}, err
+	}
+	ctx, err := r.asRevised(ctx, req)
+	if err != nil {
 		return web.Reply{}, err
 	}
 	if err := r.remove(ctx, req.Actor, id); err != nil {

@@ -305,6 +305,9 @@ func (s *service) changeRoutes(ctx context.Context, req *web.Request, rule strin
 	if !given || len(b.Object) != 1 {
 		return web.Reply{}, badRequest("Invalid %s body: 'routes' is what it has to hold", rule)
 	}
+	if ctx, err = r.asRevised(ctx, req); err != nil {
+		return web.Reply{}, err
+	}
 	v, err := s.changeRouter(ctx, req.Actor, id, func(r *network.Router) error {
 		r.Routes = fn(r.Routes, named)
 		return nil

@@ -54,6 +54,11 @@ func TestRouterAnswers(t *testing.T) {
 	if diff := cmp.Diff(want, anonymous(got), address); diff != "" {
 		t.Errorf("a router as an admin sees it (-want +got):\n%s", diff)
 	}
+	for query, found := range map[string]int{"distributed=False": 1, "distributed=true": 0, "ha=False": 1, "ha=True": 0, "flavor_id=": 1, "flavor_id=x": 0} {
+		if names := f.names("alice", "routers", query); len(names) != found {
+			t.Errorf("routers?%s lists %d, want %d", query, len(names), found)
+		}
+	}
 	f.want(404, "bob", "GET", "/v2.0/routers/"+f.router, nil)
 	if names := f.names("bob", "routers", ""); len(names) != 0 {
 		t.Errorf("bob sees the routers %v", names)

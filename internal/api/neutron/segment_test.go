@@ -31,6 +31,9 @@ func TestProviderNetworks(t *testing.T) {
 		{"bad: type", "admin", segment("gre", nil, 7), 400, "InvalidInput"},
 		{"bad: type of another form", "admin", object{"provider:network_type": object{}}, 400, "HTTPBadRequest"},
 		{"bad: id", "admin", segment("vxlan", nil, "seven"), 400, "HTTPBadRequest"},
+		{"bad: id of 0", "admin", segment("vxlan", nil, 0), 400, "InvalidInput"},
+		{"bad: VLAN of 0", "admin", segment("vlan", "physnet1", "0"), 400, "InvalidInput"},
+		{"bad: local network of 0", "admin", segment("local", nil, 0), 400, "InvalidInput"},
 		{"bad: id below", "admin", segment("vxlan", nil, -1), 400, "InvalidInput"},
 		{"bad: physical network", "admin", segment("flat", "physnet9", nil), 400, "InvalidInput"},
 		{"bad: segments: several", "admin", object{"segments": []object{segment("local", nil, nil), segment("local", nil, nil)}}, 400, "SegmentsSetInConjunctionWithProviders"},
@@ -103,4 +106,25 @@ func TestProviderNetworksStay(t *testing.T) {
 	}
 	f.want(204, "admin", "DELETE", path, nil)
 	f.add("admin", "network", segment("vxlan", nil, 7))
+}
+
+// TestMTUOfIPv6: links with an MTU below that of IPv6 take no IPv6 address.
+func TestMTUOfIPv6(t *testing.T) {
+	f := newFixture(t)
+	narrow, _ := f.lan("alice", object{"mtu": 1279}, "10.0.0.0/24")
+	wide, _ := f.lan("alice", object{"mtu": 1280}, "10.0.0.0/24")
+	f.want(201, "alice", "POST", "/v2.0/subnets", subnet(wide, "2001:db8::/64", "ip_version", 6))
+	for _, c := range []struct {
+		id, method, path string
+		body             object
+	}{
+		{narrow, "POST", "/v2.0/subnets", subnet(narrow, "2001:db8::/64", "ip_version", 6)},
+		{wide, "PUT", "/v2.0/networks/" + wide, object{"network": object{"mtu": 1279}}},
+	} {
+		want := refusal{409, "NetworkMTUSubnetConflict", "MTU of " + c.id + " is not valid, subnet requires a minimum of 1280"}
+		if diff := cmp.Diff(want, f.refused("alice", c.method, c.path, c.body)); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", c.method, c.path, diff)
+		}
+	}
+	f.want(200, "alice", "PUT", "/v2.0/networks/"+narrow, object{"network": object{"mtu": 68}})
 }
