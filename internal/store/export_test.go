@@ -78,6 +78,14 @@ func (s *Store) Expire(t *testing.T, name string) {
 	}
 }
 
+// AgeHosts has all hosts be seen last so much earlier.
+func (s *Store) AgeHosts(t *testing.T, by time.Duration) {
+	t.Helper()
+	if _, err := s.write.NewUpdate().Table("hosts").Set("seen_at = seen_at - ?", by.Microseconds()).Where("TRUE").Exec(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // MigrateTo makes a database as a release of old had it, and runs statements there.
 func MigrateTo(t *testing.T, connection string, version int64, statements ...string) {
 	t.Helper()

@@ -90,12 +90,58 @@ func hosts(ctx context.Context, s *Store, db bun.IDB) ([]*network.Host, error) {
 
 // SetHostAdminState says whether a host is given anything new. The error is lbaas.NotFound for one that was never seen.
 func (s *Store) SetHostAdminState(ctx context.Context, name string, up bool) error {
-	err := s.change(ctx, "store.setHostAdminState", func(ctx context.Context, tx bun.Tx) error {
-		n, err := affected(tx.NewUpdate().Table("hosts").Set("admin_state_up = ?", up).Where("name = ?", name).Exec(ctx))
-		if err == nil && n == 0 {
+	return s.changeHost(ctx, name, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Table("hosts").Set("admin_state_up = ?", up).Where("name = ?", name).Exec(ctx)
+		return err
+	})
+}
+
+// DeleteHost forgets a host that is dead and has nothing. Others are a Conflict: one that is alive would report itself again, and what is on a
+// host that nobody knows would be nowhere.
+func (s *Store) DeleteHost(ctx context.Context, name string) error {
+	return s.changeHost(ctx, name, func(ctx context.Context, tx bun.Tx) error {
+		gone, err := affected(tx.NewDelete().Table("hosts").Where("name = ? AND seen_at <= ? - ?", name, s.clock(), HostAlive.Microseconds()).Exec(ctx))
+		if err != nil {
+			return err
+		}
+		if gone == 0 {
+			return lbaas.Errorf(lbaas.Conflict, "Host %s is alive: it would report itself again.", name)
+		}
+		return hostFree(ctx, tx, name)
+	})
+}
+
+// hostFree refuses a host that has something, also what only it can take away.
+func hostFree(ctx context.Context, tx bun.Tx, name string) error {
+	for _, of := range []struct{ table, column, what string }{
+		{tableLoadBalancers, "host", "load balancers"}, {"routers", "host", "routers"}, {"networks", "host", "DHCP servers of networks"},
+		{"ports", "host", "ports"}, {"ports", "plugged_host", "ports"},
+	} {
+		there, err := tx.NewSelect().Table(of.table).Where("? = ?", bun.Safe(of.column), name).Exists(ctx)
+		if err != nil {
+			return err
+		}
+		if there {
+			return lbaas.Errorf(lbaas.Conflict, "Host %s still has %s.", name, of.what)
+		}
+	}
+	return nil
+}
+
+// changeHost changes the row of a host. The error is lbaas.NotFound for one that was never seen.
+func (s *Store) changeHost(ctx context.Context, name string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	err := s.change(ctx, "store.changeHost", func(ctx context.Context, tx bun.Tx) error {
+		there, err := tx.NewSelect().Table("hosts").Where("name = ?", name).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look for host %s: %w", name, err)
+		}
+		if !there {
 			return lbaas.Errorf(lbaas.NotFound, "Host %s could not be found.", name)
 		}
-		return err
+		if err := fn(ctx, tx); err != nil {
+			return fmt.Errorf("change host %s: %w", name, err)
+		}
+		return nil
 	})
 	if err == nil {
 		s.hint(Hint{Network: true})

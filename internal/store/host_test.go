@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,54 @@ func TestHosts(t *testing.T) {
 			if h.ID == "" || time.Since(h.SeenAt) > time.Minute {
 				t.Errorf("host %s has the id %q and was seen at %v", h.Name, h.ID, h.SeenAt)
 			}
+		}
+	})
+}
+
+// TestDeleteHost forgets hosts that are dead and have nothing.
+func TestDeleteHost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		lan := newLAN(t, s, "10.0.0.0/24")
+		held := map[string]func(name string) error{
+			"ports": func(name string) error {
+				return s.CreatePort(ctx, &network.Port{NetworkID: lan.ID, Binding: network.Binding{Host: name, NetNS: "x"}})
+			},
+			"routers": func(name string) error { return s.CreateRouter(ctx, &network.Router{Host: name}) },
+			"load balancers": func(name string) error {
+				return s.CreateLoadBalancer(ctx, &lbaas.LoadBalancer{Object: lbaas.Object{ProjectID: "p"}, Host: name, Provider: "haproxy"})
+			},
+			"DHCP servers of networks": func(name string) error {
+				_, err := s.KeepDHCPPort(ctx, name, dhcpLAN(t, s, "10.0.0.0/24").ID)
+				return err
+			},
+		}
+		for what, hold := range held {
+			if err := errors.Join(s.HostSeen(ctx, &network.Host{Name: what}), hold(what)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.HostSeen(ctx, &network.Host{Name: "empty"}); err != nil {
+			t.Fatal(err)
+		}
+		refused := func(name, want string) {
+			if err := s.DeleteHost(ctx, name); !errors.Is(err, lbaas.Conflict) || !strings.Contains(err.Error(), want) {
+				t.Errorf("DeleteHost(%s): %v, want the conflict %q", name, err, want)
+			}
+		}
+		refused("empty", "Host empty is alive")
+		s.AgeHosts(t, store.HostAlive)
+		for what := range held {
+			refused(what, "Host "+what+" still has "+what)
+		}
+		if err := s.DeleteHost(ctx, "empty"); err != nil {
+			t.Error(err)
+		}
+		if err := s.DeleteHost(ctx, "empty"); !errors.Is(err, lbaas.NotFound) {
+			t.Errorf("DeleteHost of one that is gone: %v, want NotFound", err)
+		}
+		if left, err := s.Hosts(ctx); len(left) != len(held) || err != nil {
+			t.Errorf("%d hosts are left (%v), want %d", len(left), err, len(held))
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (s *service) agents() *resource {
 			"description": readOnly, "alive": readOnly, "created_at": readOnly, "started_at": readOnly, "heartbeat_timestamp": readOnly,
 			"configurations": readOnly, "admin_state_up": postAndPut,
 		},
-		list: s.listAgents, show: s.showAgent, update: s.updateAgent,
+		list: s.listAgents, show: s.showAgent, update: s.updateAgent, remove: s.deleteAgent,
 		notFound: func(id string) error { return agentNotFound(id) },
 	}
 }
@@ -47,6 +47,7 @@ func (s *service) agentRoutes() []web.Route {
 		{Method: "GET", Path: "/v2.0/agents", Rule: "get_agent", Handle: r.handleList},
 		{Method: "GET", Path: "/v2.0/agents/{id}", Rule: "get_agent", Handle: r.handleShow},
 		{Method: "PUT", Path: "/v2.0/agents/{id}", Rule: "update_agent", Handle: r.handleUpdate},
+		{Method: "DELETE", Path: "/v2.0/agents/{id}", Rule: "delete_agent", Handle: r.handleDelete},
 		{Method: "GET", Path: "/v2.0/agents/{id}/dhcp-networks", Rule: "get_dhcp-networks", Handle: s.networksOnAgent},
 		{Method: "GET", Path: "/v2.0/agents/{id}/l3-routers", Rule: "get_l3-routers", Handle: s.routersOnAgent},
 		{Method: "GET", Path: "/v2.0/networks/{id}/dhcp-agents", Rule: "get_dhcp-agents", Handle: s.agentOf("get_dhcp-agents", agentDHCP, s.hostOfNetwork)},
@@ -165,6 +166,15 @@ func (s *service) updateAgent(ctx context.Context, a *identity.Actor, id string,
 		return nil, err
 	}
 	return s.showAgent(ctx, a, id)
+}
+
+// deleteAgent forgets the host of an agent, and so its other agents as well.
+func (s *service) deleteAgent(ctx context.Context, a *identity.Actor, id string) error {
+	was, err := s.showAgent(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	return s.store.DeleteHost(ctx, was["host"].(string))
 }
 
 // matches tells whether an object that is in no table is what filters ask for.

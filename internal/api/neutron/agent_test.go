@@ -122,6 +122,21 @@ func TestAgentIsSwitchedOff(t *testing.T) {
 	}
 }
 
+// TestAgentStays: of a host that is alive no agent is deleted.
+func TestAgentStays(t *testing.T) {
+	f := newAgents(t)
+	id := f.agents("admin", "")["a DHCP agent"]["id"].(string)
+	want := refusal{409, "HTTPConflict", "Host a is alive: it would report itself again."}
+	if diff := cmp.Diff(want, f.refused("admin", "DELETE", "/v2.0/agents/"+id, nil)); diff != "" {
+		t.Errorf("DELETE (-want +got):\n%s", diff)
+	}
+	f.want(404, "admin", "DELETE", "/v2.0/agents/"+uuid.NewString(), nil)
+	f.want(404, "alice", "DELETE", "/v2.0/agents/"+id, nil)
+	if got := f.agents("admin", ""); len(got) != 6 {
+		t.Errorf("there are %d agents, want 6", len(got))
+	}
+}
+
 // TestAgentsAreForAdmins: others see none, and learn of none.
 func TestAgentsAreForAdmins(t *testing.T) {
 	f := newAgents(t)
