@@ -41,7 +41,7 @@ func FlavorInUse(id string) *lbaas.Error {
 
 // FlavorDisabled is the error of using a flavor that is not enabled.
 func FlavorDisabled() *lbaas.Error {
-	return failure(lbaas.Unavailable, "FlavorDisabled", "Flavor is not enabled.")
+	return failure(lbaas.SwitchedOff, "FlavorDisabled", "Flavor is not enabled.")
 }
 
 // InvalidServiceType is the error of a flavor of a service that is not offered.
@@ -61,7 +61,7 @@ func ServiceProfileInUse(id string) *lbaas.Error {
 
 // ServiceProfileDisabled is the error of using a flavor whose first service profile is not enabled.
 func ServiceProfileDisabled() *lbaas.Error {
-	return failure(lbaas.Unavailable, "ServiceProfileDisabled", "Service Profile is not enabled.")
+	return failure(lbaas.SwitchedOff, "ServiceProfileDisabled", "Service Profile is not enabled.")
 }
 
 // ServiceProfileEmpty is the error of a service profile that says nothing.

@@ -177,7 +177,7 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 		return reply
 	}
 	reply = a.Fault(err, r)
-	if serious(reply.Status) && !errors.Is(err, context.Canceled) {
+	if serious(reply.Status, err) {
 		r.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", reply.Status, "err", err)
 	}
 	if errors.Is(err, MethodNotAllowed) {
@@ -192,9 +192,12 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 	return reply
 }
 
-// serious tells whether an operator should look: what is not implemented is the user's affair.
-func serious(status int) bool {
-	return status >= http.StatusInternalServerError && status != http.StatusNotImplemented
+// serious tells whether an operator should look: what is not implemented is the user's affair, and what is switched off an operator knows.
+func serious(status int, err error) bool {
+	if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
+		return false
+	}
+	return !errors.Is(err, lbaas.SwitchedOff) && !errors.Is(err, context.Canceled)
 }
 
 func (a *API) prepare(route Route, r *Request) error {

@@ -27,7 +27,7 @@ func statusOf(kind lbaas.Kind) status {
 		return status{http.StatusForbidden, "HTTPForbidden"}
 	case lbaas.Unsupported:
 		return status{http.StatusNotImplemented, "HTTPNotImplemented"}
-	case lbaas.Unavailable:
+	case lbaas.Unavailable, lbaas.SwitchedOff:
 		return status{http.StatusServiceUnavailable, "HTTPServiceUnavailable"}
 	}
 	return status{http.StatusInternalServerError, "HTTPInternalServerError"}
