@@ -104,14 +104,12 @@ func (b *body) boolean(name string, target *bool) {
 	if !b.has(name) {
 		return
 	}
-	switch strings.ToLower(shown(b.Object[name])) {
-	case "true", "1":
-		*target = true
-	case "false", "0":
-		*target = false
-	default:
-		b.fail(network.InvalidInput("'%s' cannot be converted to boolean", shown(b.Object[name])))
+	v, err := network.ParseBoolean(shown(b.Object[name]))
+	if err != nil {
+		b.fail(err)
+		return
 	}
+	*target = v
 }
 
 // integer reads a whole number, which may be written as a text.

@@ -180,6 +180,8 @@ func TestFlavorRefusals(t *testing.T) {
 		{"alice", "PUT", flavors + "/" + flavor, of(object{}), refusal{403, "PolicyNotAuthorized", "rule:update_flavor is disallowed by policy"}},
 		{"alice", "DELETE", flavors + "/" + flavor, nil, refusal{403, "PolicyNotAuthorized", "rule:delete_flavor is disallowed by policy"}},
 		{"admin", "DELETE", flavors + "/" + used, nil, refusal{409, "FlavorInUse", "Flavor " + used + " is used by some service instance."}},
+		{"admin", "GET", flavors + "?enabled=maybe", nil, refusal{400, "InvalidInput", "Invalid input for operation: 'maybe' cannot be converted to boolean."}},
+		{"alice", "GET", "/v2.0/service-providers?default=maybe", nil, refusal{400, "InvalidInput", "Invalid input for operation: 'maybe' cannot be converted to boolean."}},
 		{"admin", "GET", flavors + "?size=1", nil, refusal{400, "HTTPBadRequest", "['size'] is invalid attribute for filtering"}},
 		{"admin", "GET", flavors + "/" + flavor + "/tags", nil, refusal{404, "HTTPNotFound", "The resource could not be found."}},
 
@@ -230,12 +232,17 @@ func TestProviders(t *testing.T) {
 		"?service_type=VPN":                      {},
 		"?fields=name&name=bare":                 {object{"name": "bare"}},
 		"?service_type=LOADBALANCERV2&default=1": {provider("avi_two", true)},
+		"?default=y":                             {provider("avi_two", true)},
 	} {
 		if diff := cmp.Diff(object{"service_providers": want}, f.want(200, "alice", "GET", "/v2.0/service-providers"+query, nil)); diff != "" {
 			t.Errorf("service providers %s (-want +got):\n%s", query, diff)
 		}
 	}
-	id := f.flavor(object{"name": "x", "enabled": false})
+	id := f.flavor(object{"name": "x", "enabled": "Off"})
+	shown := f.want(200, "alice", "GET", "/v2.0/flavors?enabled=no&verbose=True&fields=name", nil) // as neutron flavor-list -D asks
+	if diff := cmp.Diff(object{"flavors": []any{object{"name": "x"}}}, shown); diff != "" {
+		t.Errorf("flavors that are off (-want +got):\n%s", diff)
+	}
 	f.associate(id, f.profile(object{"driver": aviDriver}))
 	want := object{"next_providers": []any{object{"provider": "avi_two", "driver": aviDriver}}}
 	if diff := cmp.Diff(want, f.want(200, "alice", "GET", "/v2.0/flavors/"+id+"/next_providers", nil)); diff != "" {

@@ -115,7 +115,7 @@ func (l *list) sort(q url.Values) error {
 // filter takes in one parameter of the query string. What is no attribute is refused, so that a misspelt filter does not list all.
 func (r *resource) filter(l *list, name string, values []string, admin bool) error {
 	switch name {
-	case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse":
+	case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose": // the last is the neutron shell's -D
 		return nil
 	case network.FixedIPs:
 		if len(values) > maxFixedIPs {
@@ -138,7 +138,25 @@ func (r *resource) filter(l *list, name string, values []string, admin bool) err
 	if !known && !slices.Contains(r.filters, name) || !admin && strings.HasPrefix(name, "binding:") {
 		return badRequest("['%s'] is invalid attribute for filtering", name)
 	}
+	if err := checkFilter(name, values); err != nil {
+		return err
+	}
 	l.query.Filters = append(l.query.Filters, store.Filter{Attribute: name, Values: values})
+	return nil
+}
+
+// checkFilter refuses what is no boolean where only those are: taken for false it would list what nobody asked for.
+func checkFilter(name string, values []string) error {
+	switch name {
+	case "admin_state_up", "shared", "router:external", "port_security_enabled", "enable_dhcp", "enabled", "stateful", "distributed", "ha", "default":
+	default:
+		return nil
+	}
+	for _, v := range values {
+		if _, err := network.ParseBoolean(v); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"plimsoll/internal/network"
 	"plimsoll/internal/web"
@@ -15,10 +14,12 @@ func (s *service) listServiceProviders(_ context.Context, req *web.Request) (web
 	if err := mayRead(req.Actor, "get_service_provider"); err != nil {
 		return web.Reply{}, err
 	}
-	found := []view{}
+	found, q := []view{}, req.Query
+	if err := checkFilter("default", q["default"]); err != nil {
+		return web.Reply{}, err
+	}
 	for _, f := range s.providers {
 		isDefault := f.Name == s.defaultProvider
-		q := req.Query
 		if asked(q["service_type"], network.ServiceTypeLoadBalancer) && asked(q["name"], f.Name) && (len(q["default"]) == 0 || isTrue(q.Get("default")) == isDefault) {
 			v := view{"service_type": network.ServiceTypeLoadBalancer, "name": f.Name, "default": isDefault}
 			found = append(found, v.only(q["fields"]))
@@ -32,4 +33,7 @@ func asked(values []string, value string) bool {
 	return len(values) == 0 || slices.Contains(values, value)
 }
 
-func isTrue(text string) bool { return strings.EqualFold(text, "true") || text == "1" }
+func isTrue(text string) bool {
+	v, err := network.ParseBoolean(text)
+	return v && err == nil
+}

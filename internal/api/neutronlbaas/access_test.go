@@ -98,6 +98,14 @@ func TestReaders(t *testing.T) {
 	if diff := cmp.Diff(before, s.everything()); diff != "" {
 		t.Errorf("a reader changes something (-before +after):\n%s", diff)
 	}
+	for path, rule := range map[string]string{
+		"/pools/" + made.pool: "delete_pool", members + "/" + made.member: "delete_pool_member", rules + "/" + made.rule: "delete_l7policy_rule",
+	} {
+		want := [2]string{"PolicyNotAuthorized", "rule:" + rule + " is disallowed by policy"}
+		if diff := cmp.Diff(want, s.as("reader").old(http.MethodDelete, path, nil).fault()); diff != "" {
+			t.Errorf("DELETE %s (-want +got):\n%s", path, diff)
+		}
+	}
 }
 
 // TestForeignPool shows that nobody learns of a pool of another project's by naming it as the one to use.

@@ -33,6 +33,7 @@ type attribute struct {
 	required bool   // in a POST
 	read     reader // nil where access is shown
 	filter   string // what lists call it in the store; "" is no filter
+	asked    reader // reads the values that lists are filtered by, where not every text is one; nil takes all
 }
 
 // reader reads the value of an attribute; its error is Neutron's.
@@ -78,15 +79,10 @@ func orNone(read reader) reader {
 func clean(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // boolean reads a boolean in any of the forms that Neutron takes.
-func boolean(_ string, raw json.RawMessage) (any, error) {
-	switch strings.ToLower(quoted(raw)) {
-	case "true", "1":
-		return true, nil
-	case "false", "0":
-		return false, nil
-	}
-	return nil, network.InvalidInput("'%s' cannot be converted to boolean", quoted(raw))
-}
+func boolean(_ string, raw json.RawMessage) (any, error) { return network.ParseBoolean(quoted(raw)) }
+
+// number reads a whole number of any size.
+func number(_ string, raw json.RawMessage) (any, error) { return whole(raw) }
 
 // whole reads a whole number, which may be written as a text.
 func whole(raw json.RawMessage) (int, error) {

@@ -55,7 +55,11 @@ func (s *schema) readCreate(r *web.Request) (bodies []body, bulk bool, err error
 	if err != nil {
 		return nil, false, err
 	}
-	if raw, ok := o[s.plural]; ok && s.bulk {
+	raw, many := o[s.plural]
+	switch {
+	case many && !s.bulk:
+		return nil, false, badRequest("Bulk operation not supported")
+	case many:
 		bodies, err = s.readMany(raw, r.Actor)
 		return bodies, true, err
 	}
@@ -228,14 +232,16 @@ func readObject(r *web.Request) (web.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, badRequest("Resource body required")
-	}
 	o, err := object(data)
-	if err != nil {
-		return nil, badRequest("The server could not comply with the request since it is either malformed or otherwise incorrect.")
+	switch {
+	case len(o) > 0 && err == nil:
+		return o, nil
+	case len(bytes.TrimSpace(data)) == 0, err == nil, errors.Is(err, errNoObject):
+		return nil, badRequest("Resource body required")
+	case json.Valid(data):
+		return nil, badRequest("Body contains invalid data")
 	}
-	return o, nil
+	return nil, badRequest("The server could not comply with the request since it is either malformed or otherwise incorrect.")
 }
 
 // object reads a JSON object; null is none.

@@ -21,7 +21,7 @@ func l7PolicySchema() schema {
 		},
 		"redirect_pool_id": {access: postAndPut, read: orNone(id), filter: "redirect_pool_id"},
 		"redirect_url":     {access: postAndPut, read: orNone(matching(redirectURL)), filter: "redirect_url"},
-		"position":         {access: postAndPut, read: between(1, lbaas.MaxPosition), filter: "position"},
+		"position":         {access: postAndPut, read: between(1, lbaas.MaxPosition), filter: "position", asked: number},
 		"rules":            {},
 	})}
 }

@@ -23,7 +23,7 @@ func l7RuleSchema() schema {
 			access: postAndPut, required: true, filter: "compare_type",
 			read: oneOf(lbaas.CompareRegex, lbaas.CompareStartsWith, lbaas.CompareEndsWith, lbaas.CompareContains, lbaas.CompareEqualTo),
 		},
-		"invert":      {access: postAndPut, read: boolean, filter: "invert"},
+		"invert":      {access: postAndPut, read: boolean, filter: "invert", asked: boolean},
 		"key":         {access: postAndPut, read: orNone(text(maxName)), filter: "key"},
 		"value":       {access: postAndPut, required: true, read: text(maxName), filter: "value"},
 		"l7policy_id": {filter: "l7policy_id"}, // as clients ask, beside the policy in the path
@@ -69,7 +69,7 @@ func (r *ruleResource) several(ctx context.Context, req *web.Request, bodies []b
 		ids[i] = uuid.NewString()
 		rule := newRule(ids[i], policy, b)
 		if err := errors.Join(checkRule(*rule), rule.Validate()); err != nil {
-			return nil, told(err, "create_rule")
+			return nil, told(err, neutronRule("post", r.name))
 		}
 	}
 	c, err := r.create(ctx, req, bodies[last])

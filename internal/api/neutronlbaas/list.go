@@ -1,12 +1,14 @@
 package neutronlbaas
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"plimsoll/internal/network"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 )
@@ -20,19 +22,41 @@ func (s *schema) readQuery(r *web.Request) (store.Query, error) {
 			return q, badRequest("The value of '%s' is not a valid string", strings.ToValidUTF8(name, "?"))
 		}
 		switch name {
-		case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse":
+		case "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse", "verbose": // the last is the neutron shell's -D
 			continue
 		}
-		filter := s.attributes[s.own(name)].filter
-		if filter == "" {
-			return q, badRequest("['%s'] is invalid attribute for filtering", name)
+		filter, err := s.readFilter(name, r.Query[name])
+		if err != nil {
+			return q, err
 		}
-		q.Filters = append(q.Filters, store.Filter{Attribute: filter, Values: r.Query[name]})
+		q.Filters = append(q.Filters, filter)
 	}
 	if err := readPage(r.Query, &q); err != nil {
 		return q, err
 	}
 	return q, s.readSort(r.Query, &q)
+}
+
+// readFilter reads the values that an attribute is asked for.
+func (s *schema) readFilter(name string, values []string) (store.Filter, error) {
+	a := s.attributes[s.own(name)]
+	if a.filter == "" {
+		return store.Filter{}, badRequest("['%s'] is invalid attribute for filtering", name)
+	}
+	f := store.Filter{Attribute: a.filter, Values: values}
+	if a.asked == nil {
+		return f, nil
+	}
+	for _, value := range values {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return f, err
+		}
+		if _, err := a.asked(name, raw); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
 }
 
 // own is the name of an attribute that may have been called by an alias.
@@ -50,7 +74,7 @@ func readPage(values url.Values, q *store.Query) error {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return badRequest("Bad limit request: Limit must be an integer 0 or greater and not '%s'.", text)
+		return network.BadRequest("limit", "Limit must be an integer 0 or greater and not '%s'", text)
 	}
 	if q.Limit = n; n > 0 {
 		q.Marker = values.Get("marker")
@@ -78,7 +102,7 @@ func (s *schema) readSort(values url.Values, q *store.Query) error {
 }
 
 // queryFault turns what the store says of a list's question into Neutron's words.
-func (s *schema) queryFault(err error, q store.Query) error {
+func (r *resource[T]) queryFault(err error, q store.Query) error {
 	var bad *store.BadQuery
 	if !errors.As(err, &bad) {
 		return err
@@ -87,7 +111,7 @@ func (s *schema) queryFault(err error, q store.Query) error {
 	case "sort":
 		return badRequest("['%s'] is invalid attribute for sort_keys", bad.Value)
 	case "marker":
-		return entityNotFound(s.name, q.Marker)
+		return entityNotFound(r.rule, q.Marker)
 	}
 	return badRequest("['%s'] is invalid attribute for filtering", bad.Value)
 }

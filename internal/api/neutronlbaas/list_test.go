@@ -34,6 +34,8 @@ func TestLists(t *testing.T) {
 		{members + "?sort_key=address&sort_dir=asc", "members", []string{all[4], all[3], all[2], all[1], all[0]}},
 		{members + "?tenant_id=" + foreign, "members", nil},
 		{"/loadbalancers?name=lb&admin_state_up=True", "loadbalancers", []string{lb}},
+		{"/loadbalancers?verbose=True&admin_state_up=yes", "loadbalancers", []string{lb}},
+		{"/loadbalancers?admin_state_up=off", "loadbalancers", nil},
 		{"/loadbalancers?name=other", "loadbalancers", nil},
 		{"/loadbalancers?provisioning_status=PENDING_CREATE&project_id=" + mine, "loadbalancers", []string{lb}},
 		{"/pools?loadbalancer_id=" + lb, "pools", []string{pool}},

@@ -21,7 +21,7 @@ func ownerAttributes(own map[string]attribute) map[string]attribute {
 	own["id"] = attribute{filter: "id"}
 	own["tenant_id"] = attribute{access: postOnly, read: text(maxProject), filter: "project_id"}
 	own["project_id"] = attribute{access: postOnly, read: text(maxProject), filter: "project_id"}
-	own["admin_state_up"] = attribute{access: postAndPut, read: boolean, filter: "admin_state_up"}
+	own["admin_state_up"] = attribute{access: postAndPut, read: boolean, filter: "admin_state_up", asked: boolean}
 	return own
 }
 

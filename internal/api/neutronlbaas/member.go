@@ -15,8 +15,8 @@ import (
 func memberSchema() schema {
 	return schema{name: "member", plural: "members", bulk: true, attributes: namedAttributes(false, map[string]attribute{
 		"address":       {access: postOnly, required: true, read: address, filter: "address"},
-		"protocol_port": {access: postOnly, required: true, read: between(1, lbaas.MaxPort), filter: "protocol_port"},
-		"weight":        {access: postAndPut, read: between(0, lbaas.MaxWeight), filter: "weight"},
+		"protocol_port": {access: postOnly, required: true, read: between(1, lbaas.MaxPort), filter: "protocol_port", asked: number},
+		"weight":        {access: postAndPut, read: between(0, lbaas.MaxWeight), filter: "weight", asked: number},
 		"subnet_id":     {access: postOnly, required: true, read: id, filter: "subnet_id"},
 		"pool_id":       {filter: "pool_id"}, // as clients ask, beside the pool in the path
 	})}

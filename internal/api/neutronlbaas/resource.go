@@ -18,7 +18,7 @@ type resource[T lbaas.Part] struct {
 	schema
 	api  *api
 	path string // Octavia's, of the collection: "/listeners"
-	rule string // Octavia's resource in rules: "listener"
+	rule string // Octavia's resource in rules, which is neutron-lbaas' in errors, too: "listener"
 
 	one    func(ctx context.Context, id string) (T, error)
 	many   func(ctx context.Context, q store.Query) ([]T, error)
@@ -55,14 +55,17 @@ func (r *resource[T]) may(by *identity.Actor, action string, o *lbaas.Object) er
 		return nil
 	}
 	if !r.api.allowed(by, r.rule+":get_one", o.ProjectID) && by.ProjectID != o.ProjectID {
-		return entityNotFound(r.name, o.ID)
+		return entityNotFound(r.rule, o.ID)
 	}
 	return disallowed(neutronRule(action, r.name))
 }
 
-// neutronRule is what Neutron calls a rule of Octavia's.
+// neutronRule is what Neutron calls a rule of Octavia's. What stands below something else is named with that.
 func neutronRule(action, noun string) string {
 	verbs := map[string]string{"post": "create", "put": "update", "delete": "delete"}
+	if above, ok := map[string]string{"member": "pool", "rule": "l7policy"}[noun]; ok {
+		noun = above + "_" + noun
+	}
 	if verb, ok := verbs[action]; ok {
 		return verb + "_" + noun
 	}
@@ -91,11 +94,11 @@ func (r *resource[T]) find(ctx context.Context, req *web.Request) (T, error) {
 func (r *resource[T]) see(ctx context.Context, by *identity.Actor, id string) (T, error) {
 	var none T
 	if !isUUID(id) {
-		return none, entityNotFound(r.name, strings.ToValidUTF8(id, "?"))
+		return none, entityNotFound(r.rule, strings.ToValidUTF8(id, "?"))
 	}
 	found, err := r.one(ctx, id)
 	if errors.Is(err, lbaas.NotFound) {
-		return none, entityNotFound(r.name, id)
+		return none, entityNotFound(r.rule, id)
 	}
 	if err != nil {
 		return none, err
@@ -146,7 +149,7 @@ func (r *resource[T]) scope(ctx context.Context, req *web.Request, q *store.Quer
 	}
 	project := req.Actor.ProjectID
 	if project == "" || !r.api.allowed(req.Actor, r.rule+":get_all", project) {
-		return disallowed("get_" + r.name)
+		return disallowed(neutronRule("get_all", r.name))
 	}
 	q.Filters = append(q.Filters, store.Filter{Attribute: "project_id", Values: []string{project}})
 	return nil
