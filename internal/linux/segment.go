@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -200,7 +201,11 @@ func (h *Host) segment(name string, s network.Segment, br netlink.Link, mtu int)
 func (h *Host) evict(link netlink.Link, s network.Segment, br netlink.Link) error {
 	attrs := link.Attrs()
 	free := attrs.MasterIndex == 0 || attrs.MasterIndex == br.Attrs().Index
-	used := attrs.Flags&net.FlagUp != 0 || h.address(link) != ""
+	address, err := h.address(link)
+	if err != nil {
+		return err
+	}
+	used := attrs.Flags&net.FlagUp != 0 || address != ""
 	if !free || attrs.Alias != h.stamp && (attrs.Alias != "" || link.Type() != s.Type || used) {
 		return fmt.Errorf("use link %s: %w", attrs.Name, ErrForeign)
 	}
@@ -235,10 +240,13 @@ func (h *Host) physical(name string, s network.Segment, br netlink.Link) (netlin
 	if err != nil {
 		return nil, err
 	}
-	if master := h.masterName(link); master != "" && master != br.Attrs().Name {
-		return nil, fmt.Errorf("interface %s of physical network %s belongs to %s", name, s.Physical, master)
+	if master := link.Attrs().MasterIndex; master != 0 && master != br.Attrs().Index {
+		return nil, fmt.Errorf("interface %s of physical network %s belongs to %s", name, s.Physical, cmp.Or(h.masterName(link), "another link"))
 	}
-	if address := h.address(link); address != "" {
+	switch address, err := h.address(link); {
+	case err != nil:
+		return nil, err
+	case address != "":
 		return nil, fmt.Errorf("interface %s of physical network %s has the address %s: in a bridge it would cut this host off; "+
 			"name another interface in physical_interface_mappings, or take the address away", name, s.Physical, address)
 	}
@@ -267,18 +275,18 @@ func (h *Host) marked(link netlink.Link) bool {
 	return strings.HasSuffix(link.Attrs().Alias, h.uplinkMark())
 }
 
-// address is one that a link has, but for those that the kernel gives to every link.
-func (h *Host) address(link netlink.Link) string {
+// address is one that a link has, but for those that the kernel gives to every link; "" is none.
+func (h *Host) address(link netlink.Link) (string, error) {
 	addrs, err := whole(func() ([]netlink.Addr, error) { return h.links.AddrList(link, netlink.FAMILY_ALL) })
 	if err != nil {
-		return ""
+		return "", fmt.Errorf("read the addresses of %s: %w", link.Attrs().Name, err)
 	}
 	for _, a := range addrs {
 		if prefix, ok := prefixOf(a.IPNet); ok && (prefix.Addr().Is4() || !prefix.Addr().IsLinkLocalUnicast()) {
-			return prefix.String()
+			return prefix.String(), nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 func (h *Host) addVLAN(name string, s network.Segment) error {
