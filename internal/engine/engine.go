@@ -58,7 +58,9 @@ type Engine struct {
 	logs       readers // of access logs
 	done       done
 	plugging   sync.Mutex // one change of plugs at a time
+	plugs      plugRecords
 	hosting    *hosting
+	touched    chan string // holds the program that may have changed guards, when they are to be looked at soon
 	servants   servants
 	dhcps      map[string]bool        // networks of which a DHCP server, or its namespace, may be there; of whoever applies the host's plan
 	routers    map[string]routerTable // by router; of whom applies the host's plan
@@ -89,7 +91,7 @@ func New(config Config) (*Engine, error) {
 	}
 	host.SetUplinks(config.Uplinks)
 	e := &Engine{config: config, log: config.Log, dir: dir, host: host, digest: sync.OnceValue(Digest),
-		hub: newHub(), checks: newSchedule(), hosting: newHosting(), routers: map[string]routerTable{}, balancers: map[string]*balancer{}}
+		hub: newHub(), checks: newSchedule(), hosting: newHosting(), touched: make(chan string, 1), routers: map[string]routerTable{}, balancers: map[string]*balancer{}}
 	e.checks.ask, e.checks.result = e.probe, e.checked
 	e.tombstones = &tombstones{}
 	e.life, e.end = context.WithCancel(context.Background())
@@ -109,6 +111,7 @@ func (e *Engine) prepare() (err error) {
 	if err := makeFolders(e.dir); err != nil {
 		return err
 	}
+	e.plugs.forget()
 	if e.files, err = openFolders(e.dir); err == nil {
 		e.tombstones.path = e.files.lbaas.path("tombstones.json")
 	}

@@ -39,27 +39,47 @@ func (e *Engine) applyGuards(_ context.Context, plan *enginepb.HostPlan) []*engi
 	return failed
 }
 
-// guardPause lies between two looks whether somebody changed the tables of guards, guardMost where a look takes long.
-const guardPause, guardMost = 5 * time.Second, time.Minute
+const (
+	// guardPause lies between two looks whether somebody changed the tables of guards, guardMost where a look takes long.
+	guardPause, guardMost = 5 * time.Second, time.Minute
+	// guardHurries is how many looks more there are meanwhile when the kernel tells of changes: who makes them without end keeps no core busy.
+	guardHurries = 10
+)
 
-// keepGuards mends the tables of guards when somebody else changed them. What cannot be mended is told once.
+// keepGuards mends the tables of guards when somebody else changed them: when the kernel tells of it, and from time to time. What cannot be
+// mended is told once.
 func (e *Engine) keepGuards(ctx context.Context) error {
-	var took time.Duration
-	told := ""
-	for pause(ctx, pace(guardPause, took, guardMost)) {
+	told, wait, hurries := "", guardPause, guardHurries
+	for {
+		program, touched := "", e.touched
+		if hurries == 0 {
+			touched = nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case program = <-touched:
+			hurries--
+		case <-time.After(wait):
+			hurries = guardHurries
+		}
 		began := time.Now()
-		n, err := e.host.AuditGuards()
-		if took = time.Since(began); err == nil && n > 0 {
-			e.log.Warn("guards mended: somebody else had changed them", "changes", n)
-		}
-		text := ""
-		if err != nil {
-			text = err.Error()
-		}
-		if text != told && err != nil {
-			e.log.Warn("guards not mended", "err", err)
-		}
-		told = text
+		told = e.mendGuards(program, told)
+		wait = pace(guardPause, time.Since(began), guardMost)
 	}
-	return nil
+}
+
+// mendGuards looks at the guards once, of which a program may be known to have changed them. It returns what cannot be mended.
+func (e *Engine) mendGuards(program, told string) string {
+	n, err := e.host.AuditGuards()
+	if err == nil && n > 0 {
+		e.log.Warn("guards mended: somebody else had changed them", "changes", n, "program", program)
+	}
+	if err == nil {
+		return ""
+	}
+	if err.Error() != told {
+		e.log.Warn("guards not mended", "err", err)
+	}
+	return err.Error()
 }

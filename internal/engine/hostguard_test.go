@@ -122,7 +122,10 @@ func TestGuardedPlug(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	w.stop()
 	outside.reach(inside, true)
+	table := linux.GuardTable(w.config.Instance)
+	run(t, "nft", "delete", "table", "inet", table)
 	w.start()
+	run(t, "nft", "list", "table", "inet", table) // it is there before the engine answers anybody
 	outside.reach(inside, true)
 	if failures := w.applyGuarding(plan); len(failures) > 0 {
 		t.Fatalf("failures: %v", failures)

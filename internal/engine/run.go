@@ -44,6 +44,7 @@ func (e *Engine) Run(ctx context.Context, l net.Listener) error {
 	group.Go(func() error { return e.checks.run(ctx) })
 	group.Go(func() error { return e.keepPlugs(ctx) })
 	group.Go(func() error { return e.keepGuards(ctx) })
+	group.Go(func() error { return e.watchTables(ctx) })
 	group.Go(func() error { return e.keepHost(ctx) })
 	group.Go(func() error { return e.serve(ctx, l) })
 	err = group.Wait()
