@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -153,7 +152,11 @@ func (e *Engine) writePlug(p plug) error {
 			return err
 		}
 	}
-	return writeFile(e.plugPath(p.id()), append(text, '\n'))
+	if err := writeFile(e.plugPath(p.id()), append(text, '\n')); err != nil {
+		return err
+	}
+	e.plugs.keep(p)
+	return nil
 }
 
 // Unplug undoes Plug. Unplugging what is not there succeeds.
@@ -194,17 +197,13 @@ func (e *Engine) unplug(p plug) error {
 	if err := removeAll(e.plugPath(p.id())); err != nil {
 		return err
 	}
+	e.plugs.drop(p.id())
 	failpoint.Here("engine.plug.removed")
 	return nil
 }
 
 func (e *Engine) plugUses(netns, but string) bool {
-	for _, p := range e.storedPlugs() {
-		if p.Netns == netns && p.id() != but {
-			return true
-		}
-	}
-	return false
+	return len(e.plugsThat(func(p plug) bool { return p.Netns == netns && p.id() != but })) > 0
 }
 
 // Plugged lists the ports that Plug made and that still are as it made them.
@@ -220,51 +219,6 @@ func (e *Engine) Plugged(context.Context, *enginepb.PluggedRequest) (*enginepb.P
 		}
 	}
 	return reply, nil
-}
-
-// storedPlug reads the record of a plug.
-func (e *Engine) storedPlug(id string) (plug, error) {
-	text, err := os.ReadFile(e.plugPath(id))
-	if err != nil {
-		return plug{}, err
-	}
-	p := plug{PlugRequest: &enginepb.PlugRequest{}}
-	err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, p.PlugRequest)
-	if err == nil {
-		p.former, err = formerOf(text)
-	}
-	if err == nil && p.id() != id {
-		err = errors.New("it is another port's")
-	}
-	return p, err
-}
-
-func formerOf(text []byte) ([]string, error) {
-	var record struct{ Former []string }
-	err := json.Unmarshal(text, &record)
-	return record.Former, err
-}
-
-// storedPlugs reads all records, by port id. One that cannot be read is passed over.
-func (e *Engine) storedPlugs() []plug {
-	entries, err := os.ReadDir(e.files.plugs.path(""))
-	if err != nil {
-		return nil
-	}
-	var all []plug
-	for _, entry := range entries {
-		id, is := strings.CutSuffix(entry.Name(), ".json")
-		if !is || checkID("port", id) != nil {
-			continue
-		}
-		p, err := e.storedPlug(id)
-		if err != nil {
-			e.log.Warn("plug unreadable", "port", id, "err", err)
-			continue
-		}
-		all = append(all, p)
-	}
-	return all
 }
 
 // keepPlugs mends plugs: at once when the engine starts, as after a reboot, and then from time to time.
@@ -285,11 +239,8 @@ func (e *Engine) keepPlugs(ctx context.Context) error {
 
 // plugBroken mends the plug of the port whose id begins so.
 func (e *Engine) plugBroken(port string) {
-	files, _ := filepath.Glob(e.plugPath(port + "*"))
-	for _, file := range files {
-		if p, err := e.storedPlug(strings.TrimSuffix(filepath.Base(file), ".json")); err == nil {
-			e.tasks.Go(func() { e.mend(p) })
-		}
+	for _, p := range e.plugsThat(func(p plug) bool { return strings.HasPrefix(p.id(), port) }) {
+		e.tasks.Go(func() { e.mend(p) })
 	}
 }
 
