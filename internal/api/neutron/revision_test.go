@@ -2,26 +2,15 @@ package neutron_test
 
 import (
 	"fmt"
-	"net/http"
-	"strings"
 	"testing"
+
+	"plimsoll/internal/web/webtest"
 )
 
 // conditionally sends a request with an If-Match, and returns the answer's code.
 func (f *fixture) conditionally(match, method, path, body string) int {
 	f.t.Helper()
-	req, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	req.Header.Set("X-Auth-Token", "alice")
-	req.Header.Set("If-Match", match)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode
+	return webtest.Send(f.t, webtest.Request{Method: method, URL: f.url + path, Token: "alice", Body: body, Headers: []string{"If-Match", match}}).Code
 }
 
 // TestIfMatch changes and deletes objects on condition of their revision.
