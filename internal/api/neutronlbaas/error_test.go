@@ -21,6 +21,9 @@ func TestBadInput(t *testing.T) {
 	other := s.make("/loadbalancers", "loadbalancer", object{"vip_subnet_id": s.subnet})["id"].(string)
 	otherPool := s.make("/pools", "pool", object{"loadbalancer_id": other, "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
 	tcp := s.make("/pools", "pool", object{"loadbalancer_id": made.lb, "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN"})["id"].(string)
+	secure := s.make("/listeners", "listener", object{
+		"loadbalancer_id": made.lb, "protocol": "TERMINATED_HTTPS", "protocol_port": 443, "default_tls_container_ref": "http://keys/1", "sni_container_refs": []string{"http://keys/2"},
+	})["id"].(string)
 	members, rules := "/pools/"+made.pool+"/members", "/l7policies/"+made.policy+"/rules"
 	listener := func(more object) object {
 		o := object{"loadbalancer_id": made.lb, "protocol": "HTTP", "protocol_port": 8080}
@@ -124,6 +127,7 @@ func TestBadInput(t *testing.T) {
 		{"bad listener: no number", post, "/listeners", listener(object{"protocol_port": "http"}), 400, "InvalidInput", "Invalid input for operation: 'http' is not an integer."},
 		{"bad listener: limit", put, "/listeners/" + made.listener, object{"listener": object{"connection_limit": -2}}, 400, "HTTPBadRequest", "Invalid input for connection_limit. Reason: '-2' is not a valid value, because it cannot be less than -1."},
 		{"bad listener: no certificate", post, "/listeners", listener(object{"protocol": "TERMINATED_HTTPS"}), 400, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified"},
+		{"bad listener: no certificate any more", put, "/listeners/" + secure, object{"listener": object{"default_tls_container_ref": nil}}, 400, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified"},
 		{"bad listener: long reference", post, "/listeners", listener(object{"protocol": "TERMINATED_HTTPS", "default_tls_container_ref": strings.Repeat("x", 129)}), 400, "HTTPBadRequest", "Invalid input for default_tls_container_ref. Reason: '" + strings.Repeat("x", 129) + "' exceeds maximum length of 128."},
 		{"bad listener: has policies", del, "/listeners/" + made.listener, nil, 409, "EntityInUse", "listener is using l7policy " + made.policy},
 

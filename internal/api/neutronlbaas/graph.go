@@ -157,8 +157,8 @@ func (g *graph) listener(o web.Object) (body, error) {
 		return nil, err
 	}
 	protocol := lbaas.Protocol(b.text("protocol"))
-	if protocol == lbaas.TerminatedHTTPS && b.text("default_tls_container_ref") == "" {
-		return nil, failure(lbaas.Invalid, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified")
+	if err := hasContainer(protocol, b); err != nil {
+		return nil, err
 	}
 	if err := g.pool(b, "default_pool", pool, protocol); err != nil {
 		return nil, err

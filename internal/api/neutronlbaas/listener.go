@@ -49,6 +49,11 @@ func (a *api) listeners() *resource[*lbaas.Listener] {
 		return c, nil
 	}
 	r.update = func(ctx context.Context, old *lbaas.Listener, b body) (web.Call, error) {
+		if b.has("default_tls_container_ref") {
+			if err := hasContainer(old.Protocol, b); err != nil {
+				return web.Call{}, err
+			}
+		}
 		c := r.on(http.MethodPut, old, b)
 		c.Before = func(lb *lbaas.LoadBalancer, _ func(...lbaas.Part) error) error {
 			return mayUse(lb, old.Protocol, b.text("default_pool_id"))
@@ -102,10 +107,18 @@ func (a *api) completeListener(ctx context.Context, req *web.Request, b body) er
 	if err != nil {
 		return err
 	}
-	if b.text("protocol") == string(lbaas.TerminatedHTTPS) && b.text("default_tls_container_ref") == "" {
-		return failure(lbaas.Invalid, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified")
+	if err := hasContainer(lbaas.Protocol(b.text("protocol")), b); err != nil {
+		return err
 	}
 	return a.checkPool(ctx, pool, lb.ID, lb.ProjectID)
+}
+
+// hasContainer refuses a listener of the protocol that ends TLS and has no certificate for those who name no host.
+func hasContainer(p lbaas.Protocol, b body) error {
+	if p != lbaas.TerminatedHTTPS || b.text("default_tls_container_ref") != "" {
+		return nil
+	}
+	return failure(lbaas.Invalid, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified")
 }
 
 // checkPool refuses a pool that is not there, or is of another load balancer than the project's that is to use it; "" is none. Those of
