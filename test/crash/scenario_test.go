@@ -177,19 +177,40 @@ func (s *scenario) breakAndHeal() {
 	for i, damage := range [][]string{
 		{"-n", netns, "addr", "add", "10.71.0.251/24", "dev", link},
 		{"-n", netns, "route", "add", "198.51.100.0/24", "dev", link, "proto", "static"},
-		{"netns", "del", netns},
 	} {
 		if out, err := exec.Command("ip", damage...).CombinedOutput(); err != nil {
 			s.t.Logf("ip %v: %v %s", damage, err, out) // an earlier crash may have left it half made
 		}
-		s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": fmt.Sprint("damage ", i)})
-		s.settle()
-		s.wait("the damage is mended", func() bool {
-			addresses, err := exec.Command("ip", "-n", netns, "addr").CombinedOutput()
-			return err == nil && bytes.Contains(addresses, []byte(link)) && !bytes.Contains(addresses, []byte("10.71.0.251"))
-		})
-		s.answers("a", "b")
+		s.mended(fmt.Sprint("damage ", i))
 	}
+	s.replace(netns)
+	s.mended("the namespace is lost")
+}
+
+// mended changes the load balancer, and waits until its data plane is as it should be.
+func (s *scenario) mended(description string) {
+	s.t.Helper()
+	s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": description})
+	s.settle()
+	netns, link := "qlbaas-"+s.lb, s.vipLink()
+	s.wait("the damage is mended", func() bool {
+		addresses, err := exec.Command("ip", "-n", netns, "addr").CombinedOutput()
+		return err == nil && bytes.Contains(addresses, []byte(link)) && !bytes.Contains(addresses, []byte("10.71.0.251"))
+	})
+	s.answers("a", "b")
+}
+
+// replace has somebody else's namespace in the place of the load balancer's, until the server has failed to use it.
+func (s *scenario) replace(netns string) {
+	remove := func() { _ = exec.Command("ip", "netns", "del", netns).Run() }
+	s.t.Cleanup(remove)
+	s.wait("the namespace is replaced", func() bool { // the engine may be faster than we
+		remove()
+		return exec.Command("ip", "netns", "add", netns).Run() == nil
+	})
+	s.update(balancers+"/loadbalancers/"+s.lb, "loadbalancer", object{"description": "replaced"})
+	s.wait("the load balancer fails", func() bool { return strings.Contains(s.server.Log(), "network namespace "+netns) })
+	remove()
 }
 
 // withoutEngine changes a load balancer while nobody can make it true.
