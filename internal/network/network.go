@@ -1,5 +1,5 @@
-// Package network holds the types of the network service (networks, subnets, ports) and its pure planning: address
-// allocation, and what a port needs on a host. It does no I/O.
+// Package network holds the types of the network service (networks, subnets, ports, routers, security groups), its rules, and its pure
+// planning: address allocation, and what a port needs on a host. It does no I/O.
 package network
 
 import (
@@ -16,7 +16,7 @@ type Network struct {
 	AdminStateUp bool
 	Shared       bool
 	External     bool
-	MTU          int
+	MTU          int // bytes
 	Segment      Segment
 	PortSecurity bool   // of new ports that say nothing about it
 	Host         string // where its DHCP server runs; "" until a host takes it

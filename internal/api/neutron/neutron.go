@@ -1,5 +1,5 @@
-// Package neutron is the network service's API: Neutron v2.0 over networks, subnets and ports. Names, texts and codes are
-// Neutron's, since it is Neutron's clients who read them. What it does not offer it does not list as an extension, and
+// Package neutron is the network service's API: Neutron v2.0 over networks, subnets, ports, routers, floating IPs, security groups, quotas,
+// agents, and the flavors of load balancers. Names, texts and codes are Neutron's, since it is Neutron's clients who read them. What it does not offer it does not list as an extension, and
 // refuses by name.
 package neutron
 
