@@ -120,9 +120,7 @@ func noDHCP() routerRule {
 }
 
 func linkIs(key expr.MetaKey, op expr.CmpOp, name string) []expr.Any {
-	padded := make([]byte, unix.IFNAMSIZ)
-	copy(padded, name)
-	return []expr.Any{&expr.Meta{Key: key, Register: first}, &expr.Cmp{Op: op, Register: first, Data: padded}}
+	return []expr.Any{&expr.Meta{Key: key, Register: first}, &expr.Cmp{Op: op, Register: first, Data: interfaceName(name)}}
 }
 
 // destinationTranslated asks whether the flow's destination was translated (Neq) or not (Eq).
