@@ -183,10 +183,11 @@ func TestDeletedPortWaitsForItsHost(t *testing.T) {
 		if list, err := s.Ports(ctx, store.Query{}); err != nil || len(list) > 0 {
 			t.Errorf("a deleted port is listed: %v %v", list, err)
 		}
-		again := &network.Port{NetworkID: l.ID, FixedIPs: ips}
-		wantType(t, "its address", s.CreatePort(ctx, again), "IpAddressInUse")
-		again = &network.Port{NetworkID: l.ID, MAC: p.MAC}
-		wantType(t, "its MAC", s.CreatePort(ctx, again), "MacAddressInUse")
+		again := []*network.Port{{NetworkID: l.ID, FixedIPs: ips}, {NetworkID: l.ID, MAC: p.MAC}}
+		made := make(chan error, len(again))
+		for _, p := range again { // they wait for its address, and for its MAC
+			go func() { made <- s.CreatePort(ctx, p) }()
+		}
 		what, generation := seen(t, s, "h", p.ID)
 		if what != "unplug" {
 			t.Fatalf("its host has to %q", what)
@@ -197,13 +198,20 @@ func TestDeletedPortWaitsForItsHost(t *testing.T) {
 		if what, _ := seen(t, s, "h", p.ID); what != "unplug" {
 			t.Fatalf("after a failure its host has to %q", what)
 		}
+		if list, err := s.Ports(ctx, store.Query{}); err != nil || len(list) > 0 {
+			t.Errorf("a port has what a deleted one is plugged with: %v %v", list, err)
+		}
 		if err := s.BindingObserved(ctx, p.ID, generation, ""); err != nil {
 			t.Fatal(err)
 		}
 		if what, _ := seen(t, s, "h", p.ID); what != "" {
 			t.Errorf("a port that is gone is still to be %s", what)
 		}
-		addPort(t, s, &network.Port{NetworkID: l.ID, FixedIPs: ips})
+		for range again {
+			if err := <-made; err != nil {
+				t.Errorf("a port with what a deleted one had: %v", err)
+			}
+		}
 	})
 }
 

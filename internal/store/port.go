@@ -103,13 +103,15 @@ func (s *Store) CreatePort(ctx context.Context, p *network.Port) error {
 	return s.CreatePorts(ctx, []*network.Port{p})
 }
 
-// CreatePorts keeps all the ports or none.
+// CreatePorts keeps all the ports or none. Addresses that deleted ports have until their hosts took them away are waited for.
 func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
 	var made []*network.Port
-	err := s.allocating(ctx, "store.createPorts", func(ctx context.Context, tx bun.Tx) error {
+	where := ""
+	create := func(ctx context.Context, tx bun.Tx) error {
 		made = nil
 		for _, p := range list {
 			attempt := *p
+			where = p.NetworkID
 			if err := s.countPort(ctx, tx, p); err != nil {
 				return err
 			}
@@ -119,8 +121,8 @@ func (s *Store) CreatePorts(ctx context.Context, list []*network.Port) error {
 			made = append(made, &attempt)
 		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := s.patient(ctx, &where, func() error { return s.allocating(ctx, "store.createPorts", create) }); err != nil {
 		return err
 	}
 	for i, p := range made {

@@ -192,7 +192,7 @@ func (s *Store) patient(ctx context.Context, networkID *string, try func() error
 	for there := true; ; {
 		err := try()
 		var e *lbaas.Error
-		if !there || *networkID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" {
+		if !there || *networkID == "" || !errors.As(err, &e) || e.Type != "IpAddressInUse" && e.Type != "MacAddressInUse" {
 			return err
 		}
 		var lookErr error

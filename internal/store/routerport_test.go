@@ -151,17 +151,23 @@ func TestPatience(t *testing.T) {
 		if _, err := s.RemoveRouterInterface(t.Context(), c.router.ID, c.inside.subnet.ID, ""); err != nil {
 			t.Fatal(err)
 		}
+		one, two := addPort(t, s, &network.Port{NetworkID: c.inside.ID}), addPort(t, s, &network.Port{NetworkID: c.inside.ID})
 		tries := 0
-		try := func() error {
-			tries++
-			err := s.CreatePort(t.Context(), &network.Port{NetworkID: c.inside.ID, FixedIPs: []network.FixedIP{fixed(c.inside.subnet, "10.0.0.1")}})
-			c.settle()
-			return err
+		take := func(id string) func() error {
+			return func() error {
+				tries++
+				_, err := s.UpdatePort(t.Context(), id, func(p *network.Port) error {
+					p.FixedIPs = []network.FixedIP{fixed(c.inside.subnet, "10.0.0.1")}
+					return nil
+				})
+				c.settle()
+				return err
+			}
 		}
-		if err := s.Patient(t.Context(), c.inside.ID, try); err != nil || tries != 2 {
+		if err := s.Patient(t.Context(), c.inside.ID, take(one.ID)); err != nil || tries != 2 {
 			t.Errorf("after %d tries: %v", tries, err)
 		}
-		wantType(t, "an address that another has", s.Patient(t.Context(), c.inside.ID, try), "IpAddressInUse")
+		wantType(t, "an address that another has", s.Patient(t.Context(), c.inside.ID, take(two.ID)), "IpAddressInUse")
 		if tries != 4 {
 			t.Errorf("an address that another has was tried %d times, want 2", tries-2)
 		}
