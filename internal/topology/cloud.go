@@ -19,6 +19,7 @@ type Network struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
 	ProjectID string `json:"project_id"`
+	Up        *bool  `json:"admin_state_up"` // nil is up
 	MTU       int    `json:"mtu"`
 	External  bool   `json:"router:external"`
 	Shared    bool   `json:"shared"`
@@ -35,6 +36,8 @@ type Subnet struct {
 	CIDR      string `json:"cidr"`
 	Gateway   string `json:"gateway_ip"`
 	DHCP      bool   `json:"enable_dhcp"`
+	Mode      string `json:"ipv6_address_mode"` // how stations of IPv6 get addresses; "" is by DHCP
+	RAMode    string `json:"ipv6_ra_mode"`
 }
 
 // FixedIP is an address of a port.
@@ -52,6 +55,7 @@ type Port struct {
 	FixedIPs    []FixedIP `json:"fixed_ips"`
 	DeviceID    string    `json:"device_id"`
 	DeviceOwner string    `json:"device_owner"`
+	Up          *bool     `json:"admin_state_up"` // nil is up
 	Status      string    `json:"status"`
 	Host        string    `json:"binding:host_id"` // only admins see it, and what follows
 	Binding     struct {
@@ -87,6 +91,7 @@ type Route struct {
 type FloatingIP struct {
 	ID        string `json:"id"`
 	ProjectID string `json:"project_id"`
+	NetworkID string `json:"floating_network_id"`
 	Address   string `json:"floating_ip_address"`
 	RouterID  string `json:"router_id"`
 	PortID    string `json:"port_id"`

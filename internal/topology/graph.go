@@ -77,7 +77,7 @@ func (g *graph) addNetworks(w *world) {
 		if !w.shown[n.ID] {
 			continue
 		}
-		b := box{kind: kindNetwork, id: n.ID, title: called(n.Name, n.ID), lines: []string{n.kind()}, well: true}
+		b := box{kind: kindNetwork, id: n.ID, title: called(n.Name, n.ID), lines: []string{n.kind()}, well: off(n.Up) == ""}
 		if n.External {
 			b.kind = kindExternal
 		}
@@ -86,7 +86,7 @@ func (g *graph) addNetworks(w *world) {
 		}
 		ports, more := w.some(n.ID, func(p *Port) bool { return p.rank() == rankOfUsers }) // the others are edges, or lines of other boxes
 		for _, p := range ports {
-			b.lines = append(b.lines, joined(p.addresses(), w.purpose(p), printable(p.Status)))
+			b.lines = append(b.lines, joined(p.addresses(), w.purpose(p), printable(p.Status), off(p.Up)))
 		}
 		if more > 0 {
 			b.lines = append(b.lines, fmt.Sprintf("… and %d ports more", more))

@@ -67,8 +67,19 @@ func (w *world) networkTree() *branch {
 		if more > 0 {
 			b.add(fmt.Sprintf("… and %d ports more", more))
 		}
+		w.idleTree(b, n.ID)
 	}
 	return root
+}
+
+// idleTree adds the floating addresses that stand for nothing, to those who do not see their ports.
+func (w *world) idleTree(b *branch, networkID string) {
+	for _, f := range w.idle[networkID] {
+		seen := slices.ContainsFunc(w.portsOf[networkID], func(p *Port) bool { return p.DeviceID == f.ID })
+		if !seen && w.of(f.ProjectID) {
+			b.add(joined(prefixed("floating address", f.Address), w.target(f)))
+		}
+	}
 }
 
 func (w *world) portTree(b *branch, p *Port) {
@@ -76,7 +87,7 @@ func (w *world) portTree(b *branch, p *Port) {
 	if lb := w.vips[p.ID]; lb != nil && lb.Host != "" && place == "" {
 		place = lb.place()
 	}
-	child := b.add(joined("port "+cmp.Or(p.addresses(), "without an address"), w.purpose(p), printable(p.Status), place))
+	child := b.add(joined("port "+cmp.Or(p.addresses(), "without an address"), w.purpose(p), printable(p.Status), off(p.Up), place))
 	for _, f := range w.floating[p.ID] {
 		if w.of(f.ProjectID) {
 			child.add(joined(prefixed("floating address", f.Address), printable(f.Status)))

@@ -30,6 +30,7 @@ type world struct {
 	portsOf   map[string][]*Port       // by the network's id, and by the router's
 	subnetsOf map[string][]*Subnet
 	floating  map[string][]*FloatingIP // by the router's id, and by the port's
+	idle      map[string][]*FloatingIP // those that stand for nothing, by the network's id
 	shown     map[string]bool          // networks by id
 
 	listenersBy map[string][]*Listener // by the load balancer's id
@@ -37,7 +38,7 @@ type world struct {
 }
 
 func newWorld(c Cloud, o Options) *world {
-	w := &world{Cloud: c.sorted(), options: o, portsOf: map[string][]*Port{}, subnetsOf: map[string][]*Subnet{}, floating: map[string][]*FloatingIP{}, shown: map[string]bool{},
+	w := &world{Cloud: c.sorted(), options: o, portsOf: map[string][]*Port{}, subnetsOf: map[string][]*Subnet{}, floating: map[string][]*FloatingIP{}, idle: map[string][]*FloatingIP{}, shown: map[string]bool{},
 		listenersBy: map[string][]*Listener{}, poolsBy: map[string][]*Pool{}}
 	w.networks = byID(w.Networks, func(n *Network) string { return n.ID })
 	w.subnets = byID(w.Subnets, func(s *Subnet) string { return s.ID })
@@ -68,6 +69,9 @@ func (w *world) gather() {
 	}
 	for i := range w.FloatingIPs {
 		f := &w.FloatingIPs[i]
+		if f.PortID == "" {
+			w.idle[f.NetworkID] = append(w.idle[f.NetworkID], f)
+		}
 		for _, id := range []string{f.RouterID, f.PortID} {
 			if id != "" {
 				w.floating[id] = append(w.floating[id], f)
@@ -248,7 +252,8 @@ func (w *world) purpose(p *Port) string {
 	case p.DeviceOwner == ownerGateway:
 		return "gateway of router " + router
 	case p.DeviceOwner == ownerFloatingIP:
-		return "floating address"
+		idle := slices.ContainsFunc(w.idle[p.NetworkID], func(f *FloatingIP) bool { return f.ID == p.DeviceID })
+		return joined("floating address", when(idle, "not associated"))
 	case lb != nil && lb.PortID == p.ID:
 		return "VIP of load balancer " + called(lb.Name, lb.ID)
 	case lb != nil:
@@ -265,8 +270,11 @@ func (n *Network) kind() string {
 	if n.Segment != 0 {
 		segment += fmt.Sprint(" ", n.Segment)
 	}
-	return joined(strings.TrimSpace(segment), when(n.Physical != "", "on "+printable(n.Physical)), fmt.Sprint("MTU ", n.MTU), when(n.External, "external"), when(n.Shared, "shared"))
+	return joined(strings.TrimSpace(segment), when(n.Physical != "", "on "+printable(n.Physical)), fmt.Sprint("MTU ", n.MTU), when(n.External, "external"), when(n.Shared, "shared"), off(n.Up))
 }
+
+// off marks what is switched off.
+func off(up *bool) string { return when(up != nil && !*up, "switched off") }
 
 // some are the ports of a network that are drawn, of those that may be, and how many of those are not.
 func (w *world) some(networkID string, may func(*Port) bool) (ports []*Port, more int) {
@@ -283,7 +291,20 @@ func (w *world) some(networkID string, may func(*Port) bool) (ports []*Port, mor
 
 // subnet describes a subnet in a line.
 func (s *Subnet) describe() string {
-	return joined(prefixed("subnet", s.CIDR), cut(printable(s.Name), maxName), prefixed("gateway", s.Gateway), when(s.DHCP, "DHCP"))
+	return joined(prefixed("subnet", s.CIDR), cut(printable(s.Name), maxName), prefixed("gateway", s.Gateway), s.gives())
+}
+
+// gives says how stations get addresses.
+func (s *Subnet) gives() string {
+	switch mode := cmp.Or(s.Mode, s.RAMode); {
+	case !s.DHCP:
+		return ""
+	case mode == "slaac":
+		return "SLAAC"
+	case mode == "dhcpv6-stateless":
+		return "SLAAC  DHCP"
+	}
+	return "DHCP"
 }
 
 // place is where a port is plugged.
