@@ -83,10 +83,9 @@ func client(t *testing.T, url, program string) func(args ...string) string {
 	}
 }
 
-// TestOpenStackClient walks through what an operator does with networks.
-func TestOpenStackClient(t *testing.T) {
-	run := cli(t, cloud(t))
-	show := func(args ...string) (o object) {
+// printed runs a client's command and returns the object that it prints.
+func printed(t *testing.T, run func(args ...string) string) func(args ...string) object {
+	return func(args ...string) (o object) {
 		t.Helper()
 		out := run(append(args, "-f", "json")...)
 		if err := json.Unmarshal([]byte(out), &o); err != nil {
@@ -94,16 +93,26 @@ func TestOpenStackClient(t *testing.T) {
 		}
 		return o
 	}
-	list := func(column string, args ...string) []string {
-		t.Helper()
-		return strings.Fields(run(append(args, "-f", "value", "-c", column)...))
-	}
-	same := func(what string, want, got any) {
+}
+
+// comparing holds a value against what it should be.
+func comparing(t *testing.T) func(what string, want, got any) {
+	return func(what string, want, got any) {
 		t.Helper()
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
+}
+
+// TestOpenStackClient walks through what an operator does with networks.
+func TestOpenStackClient(t *testing.T) {
+	run := cli(t, cloud(t))
+	list := func(column string, args ...string) []string {
+		t.Helper()
+		return strings.Fields(run(append(args, "-f", "value", "-c", column)...))
+	}
+	show, same := printed(t, run), comparing(t)
 
 	net := show("network", "create", "lan", "--share", "--description", "first", "--tag", "blue", "--mtu", "1400")
 	same("network", []any{"lan", true, 1400.0, "ACTIVE"}, []any{net["name"], net["shared"], net["mtu"], net["status"]})

@@ -25,12 +25,7 @@ func TestQuotas(t *testing.T) {
 	f := newFixture(t)
 	f.store.SetNetworkQuotaDefaults(map[string]int{"router": 7})
 	f.store.SetQuotaDefaults(map[lbaas.Noun]int{lbaas.NounPool: 3})
-	same := func(what string, want, got any) {
-		t.Helper()
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", what, diff)
-		}
-	}
+	same := comparing(t)
 	defaults := limits(object{"router": 7.0, "pool": 3.0})
 	show := func(who, path string) any { return f.want(200, who, "GET", "/v2.0/quotas/"+path, nil)["quota"] }
 	same("what bob may have", defaults, show("bob", "bobs"))

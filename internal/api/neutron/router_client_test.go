@@ -6,28 +6,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestRouterClient walks through what an operator does with routers and floating addresses.
 func TestRouterClient(t *testing.T) {
 	t.Parallel()
 	run := cli(t, cloud(t))
-	show := func(args ...string) (o object) {
-		t.Helper()
-		out := run(append(args, "-f", "json")...)
-		if err := json.Unmarshal([]byte(out), &o); err != nil {
-			t.Fatalf("openstack %s prints %q", strings.Join(args, " "), out)
-		}
-		return o
-	}
-	same := func(what string, want, got any) {
-		t.Helper()
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", what, diff)
-		}
-	}
+	show, same := printed(t, run), comparing(t)
 	run("network", "create", "public", "--external")
 	run("subnet", "create", "public-subnet", "--network", "public", "--subnet-range", "172.24.4.0/24")
 	run("network", "create", "lan")
