@@ -49,11 +49,15 @@ FAILPOINT_PACKAGES = $$(grep -rl --include='*_test.go' '^//go:build failpoints' 
 UNWATCHED := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory golang.org/x/crypto/blowfish
 RACE := -race $(foreach p,$(UNWATCHED),'-gcflags=$(p)=-race=false -d=checkptr=0')
 
+# What takes the longest begins first, so that no core is idle in the end. The first waits for most of its time: those beside it compute.
+LONGEST := ./test/e2e ./internal/store ./internal/engine ./test/crash ./internal/api/octavia ./test/transcript ./cmd/plimsoll
+
 test: test-deps ## every test; a skipped one is a failed one
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -o bin/ ./test/summary ./internal/store/storetest/servers
+	@CGO_ENABLED=0 $(GO) build -tags failpoints,grpcnotrace -o bin/tested ./cmd/plimsoll
 	@{ \
-		bin/servers -- $(GO) test -json $(RACE) -count 1 -p 2 -timeout 15m ./... || true; \
+		PLIMSOLL_BINARY=$(CURDIR)/bin/tested bin/servers -- $(GO) test -json $(RACE) -count 1 -p 2 -timeout 15m $(LONGEST) ./... || true; \
 		packages="$(FAILPOINT_PACKAGES)"; \
 		[ -z "$$packages" ] || bin/servers -- $(GO) test -json $(RACE) -count 1 -p 1 -timeout 15m -tags failpoints $$packages || true; \
 	} | bin/summary

@@ -20,8 +20,10 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // unsettled finds what must not be in a status tree in the end.
 var unsettled = regexp.MustCompile(`"provisioning_status": ?"(PENDING_[A-Z]+|ERROR)"`)
 
-// quick makes leases short, so that one is renewed while the scenario plays.
-var quick = harness.Config(`
+// quick makes leases short, so that one is renewed while the scenario plays. The tunnel is the run's own: runs may share a host.
+func quick(run int) harness.Option {
+	vni := 1000000 + os.Getpid()%10000*1000 + run*20
+	return harness.Config(fmt.Sprintf(`
 [api_settings]
 enabled_provider_drivers = haproxy, noop
 [reconcile]
@@ -30,11 +32,12 @@ audit_interval = 2
 [ml2]
 tenant_network_types = local
 [ml2_type_vxlan]
-vni_ranges = 7770001:7770100
+vni_ranges = %d:%d
 [vxlan]
 local_ip = 127.0.0.1
 udp_dstport = 47890
-`)
+`, vni, vni+19))
+}
 
 // perRun is how many points kill in one run of the scenario. Each kills once; more of them make fewer runs, and
 // failures that are harder to read.
@@ -49,7 +52,7 @@ func TestEveryPoint(t *testing.T) {
 	t.Run("all are passed", func(t *testing.T) {
 		dir := scratch(t)
 		log := filepath.Join(dir, "points")
-		s := harness.Start(t, quick, harness.Env("PLIMSOLL_FAILPOINT_LOG="+log, failingAt(dir)))
+		s := harness.Start(t, quick(0), harness.Env("PLIMSOLL_FAILPOINT_LOG="+log, failingAt(dir)))
 		scenarioOf(t, s, dir).run()
 		s.Stop(t)
 		passed := lines(log)
@@ -61,7 +64,10 @@ func TestEveryPoint(t *testing.T) {
 	})
 	runs := (len(all) + perRun - 1) / perRun
 	for i := range runs {
-		t.Run(fmt.Sprintf("run %d", i+1), func(t *testing.T) { crashAt(t, every(all, i, runs)) })
+		t.Run(fmt.Sprintf("run %d", i+1), func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
+			crashAt(t, i+1, every(all, i, runs))
+		})
 	}
 }
 
@@ -74,10 +80,10 @@ func every(all []string, i, n int) []string {
 	return some
 }
 
-func crashAt(t *testing.T, chunk []string) {
+func crashAt(t *testing.T, run int, chunk []string) {
 	t.Log("killing at ", strings.Join(chunk, ", "))
 	once := scratch(t)
-	s := harness.Start(t, quick, harness.Survive(), harness.Env(
+	s := harness.Start(t, quick(run), harness.Survive(), harness.Env(
 		"PLIMSOLL_FAILPOINT_KILL="+strings.Join(chunk, ","), "PLIMSOLL_FAILPOINT_ONCE="+once, failingAt(once)))
 	life := scenarioOf(t, s, once)
 	func() {
