@@ -189,11 +189,12 @@ func parseOption(raw json.RawMessage) (o network.DHCPOption, drop bool, err erro
 	return o, !b.given("opt_value"), b.err()
 }
 
-// groupsOfNew gives a new port that names no groups its project's default one. The ports of services are trusted and in none.
+// groupsOfNew gives a new port that names no groups its project's default one. The ports of services are trusted: they are in none, and
+// nothing guards them, whatever the request says.
 func (s *service) groupsOfNew(ctx context.Context, a *identity.Actor, p *network.Port) error {
 	switch {
 	case p.Trusted():
-		p.SecurityGroupIDs = nil
+		p.SecurityGroupIDs, p.PortSecurity = nil, false
 		return nil
 	case p.SecurityGroupIDs != nil:
 		return s.groupsThere(ctx, a, p.ProjectID, p.SecurityGroupIDs)

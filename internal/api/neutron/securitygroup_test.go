@@ -230,7 +230,8 @@ func TestDefaultGroups(t *testing.T) {
 		{"no port security", object{"network_id": lan, "port_security_enabled": false}, []any{[]any{}, false}},
 		{"an open network", object{"network_id": open}, []any{[]any{}, false}},
 		{"port security on an open network", object{"network_id": open, "port_security_enabled": true}, []any{def, true}},
-		{"a service of the network", object{"network_id": lan, "device_owner": "network:probe"}, []any{[]any{}, true}},
+		{"a service of the network", object{"network_id": lan, "device_owner": "network:probe"}, []any{[]any{}, false}},
+		{"a service that asks for a guard", object{"network_id": lan, "device_owner": "network:probe", "port_security_enabled": true}, []any{[]any{}, false}},
 	} {
 		p := f.add("alice", "port", test.send)
 		if diff := cmp.Diff(test.want, []any{p["security_groups"], p["port_security_enabled"]}); diff != "" {
