@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -368,9 +369,11 @@ func (r *routed) restarts(t *testing.T) {
 
 // reboots deletes the router's namespace while no engine runs; nobody tells the next one anything.
 func (r *routed) reboots(t *testing.T) {
+	ports := r.plugged()
 	r.stop()
 	run(t, "ip", "netns", "del", r.netns())
 	r.start()
+	eventually(t, "the router's ports", func() bool { return maps.Equal(r.plugged(), ports) })
 	eventually(t, "the router to come back", func() bool {
 		c, err := r.dial(upstream, floatingA)
 		if err != nil {

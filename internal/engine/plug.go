@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,7 +12,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"plimsoll/internal/engine/enginepb"
@@ -31,12 +29,7 @@ type plug struct {
 	former []string // addresses that an earlier plug had, and that may be there still
 }
 
-// formerField is what the former addresses are called in a stored plug.
-const formerField = "former"
-
 func (p plug) id() string { return p.GetPort().GetId() }
-
-func (e *Engine) plugPath(id string) string { return e.files.plugs.path(id + ".json") }
 
 // Plug connects a port to a named network namespace, and makes the namespace if it is not there. It is stored first, so
 // that the engine mends it after a crash or a reboot.
@@ -136,29 +129,6 @@ func formerAddresses(old, now plug) []string {
 	return all
 }
 
-// writePlug stores a plug: a PlugRequest, with the former addresses beside it.
-func (e *Engine) writePlug(p plug) error {
-	text, err := protojson.Marshal(p.PlugRequest)
-	if err != nil {
-		return err
-	}
-	if len(p.former) > 0 {
-		fields := map[string]any{}
-		if err := json.Unmarshal(text, &fields); err != nil {
-			return err
-		}
-		fields[formerField] = p.former
-		if text, err = json.Marshal(fields); err != nil {
-			return err
-		}
-	}
-	if err := writeFile(e.plugPath(p.id()), append(text, '\n')); err != nil {
-		return err
-	}
-	e.plugs.keep(p)
-	return nil
-}
-
 // Unplug undoes Plug. Unplugging what is not there succeeds.
 func (e *Engine) Unplug(_ context.Context, req *enginepb.UnplugRequest) (*enginepb.UnplugReply, error) {
 	if err := checkID("port", req.PortId); err != nil {
@@ -194,10 +164,9 @@ func (e *Engine) unplug(p plug) error {
 			return err
 		}
 	}
-	if err := removeAll(e.plugPath(p.id())); err != nil {
+	if err := e.erasePlug(p.id()); err != nil {
 		return err
 	}
-	e.plugs.drop(p.id())
 	failpoint.Here("engine.plug.removed")
 	return nil
 }

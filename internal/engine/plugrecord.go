@@ -20,6 +20,43 @@ type plugRecords struct {
 	all map[string]plug // by port id; nil until the files were read
 }
 
+// formerField is what the former addresses are called in a stored plug.
+const formerField = "former"
+
+func (e *Engine) plugPath(id string) string { return e.files.plugs.path(id + ".json") }
+
+// writePlug stores a plug: a PlugRequest, with the former addresses beside it.
+func (e *Engine) writePlug(p plug) error {
+	text, err := protojson.Marshal(p.PlugRequest)
+	if err != nil {
+		return err
+	}
+	if len(p.former) > 0 {
+		fields := map[string]any{}
+		if err := json.Unmarshal(text, &fields); err != nil {
+			return err
+		}
+		fields[formerField] = p.former
+		if text, err = json.Marshal(fields); err != nil {
+			return err
+		}
+	}
+	if err := writeFile(e.plugPath(p.id()), append(text, '\n')); err != nil {
+		return err
+	}
+	e.plugs.keep(p)
+	return nil
+}
+
+// erasePlug removes the record of a plug.
+func (e *Engine) erasePlug(id string) error {
+	if err := removeAll(e.plugPath(id)); err != nil {
+		return err
+	}
+	e.plugs.drop(id)
+	return nil
+}
+
 func (r *plugRecords) keep(p plug) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
