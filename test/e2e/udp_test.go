@@ -89,11 +89,7 @@ func (s *datagramSite) asked(t *testing.T, n int) map[string]int {
 	t.Helper()
 	by := map[string]int{}
 	for range n {
-		name, err := s.client.AskOnce(t, s.lb.Address)
-		if err != nil {
-			t.Fatalf("ask %s: %v", s.lb.Address, err)
-		}
-		by[name]++
+		by[mustAskOnce(t, s.client, s.lb.Address)]++
 	}
 	return by
 }
@@ -128,13 +124,25 @@ func (s *datagramSite) flow(t *testing.T) net.Conn {
 	return c
 }
 
+// mustAsk wants an answer over a connection.
 func mustAsk(t *testing.T, c net.Conn) string {
 	t.Helper()
-	name, err := harness.Ask(c, "?")
+	name, err := harness.AskFor(c, "?", 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// mustAskOnce wants an answer to a flow of its own.
+func mustAskOnce(t *testing.T, from *harness.Node, address string) string {
+	t.Helper()
+	c, err := from.Flow(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return mustAsk(t, c)
 }
 
 func number(n int) *int { return &n }
@@ -223,18 +231,13 @@ func TestUDPPersistence(t *testing.T) {
 		for name, n := range s.asked(t, 2) {
 			names[name] += n
 		}
-		name, err := near.AskOnce(t, s.lb.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names[name]++
+		names[mustAskOnce(t, near, s.lb.Address)]++
 	}
 	if len(names) != 1 {
 		t.Errorf("clients of one range were with %v", names)
 	}
-	other, err := far.AskOnce(t, s.lb.Address)
-	if err != nil || names[other] > 0 {
-		t.Errorf("a client of another range, the second to come, is with %q too: %v", other, err)
+	if other := mustAskOnce(t, far, s.lb.Address); names[other] > 0 {
+		t.Errorf("a client of another range, the second to come, is with %q too", other)
 	}
 
 	s.addDatagramMember(t, "m4", pools.CreateMemberOpts{Weight: number(100)})
@@ -270,11 +273,7 @@ func TestUDPAlgorithms(t *testing.T) {
 	}
 	by := map[string]int{}
 	for range 12 {
-		name, err := s.Plug(t, s.net).AskOnce(t, s.lb.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		by[name]++
+		by[mustAskOnce(t, s.Plug(t, s.net), s.lb.Address)]++
 	}
 	if len(by) < 2 {
 		t.Errorf("by SOURCE_IP 12 clients were with %v", by)
@@ -324,8 +323,8 @@ func TestUDPLimits(t *testing.T) {
 		t.Errorf("a client that is not allowed is answered %q, %v", name, err)
 	}
 	allowed := s.Plug(t, s.net, "10.1.0.230")
-	if name, err := allowed.AskOnce(t, s.lb.Address); err != nil || name != "m1" {
-		t.Errorf("an allowed client is answered %q, %v", name, err)
+	if name := mustAskOnce(t, allowed, s.lb.Address); name != "m1" {
+		t.Errorf("an allowed client is answered %q", name)
 	}
 	update(listeners.UpdateOpts{AllowedCIDRs: &[]string{}})
 	mustAsk(t, flow)

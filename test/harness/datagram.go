@@ -100,9 +100,14 @@ func (n *Node) DialFrom(network, from, to string) (c net.Conn, err error) {
 	return c, err
 }
 
-// Ask sends a datagram over a connection and returns the answer. A lost one is an error, after a while.
+// Ask sends a datagram over a connection and returns the answer. A lost one is an error, after half a second.
 func Ask(c net.Conn, question string) (string, error) {
-	_ = c.SetDeadline(time.Now().Add(500 * time.Millisecond))
+	return AskFor(c, question, 500*time.Millisecond)
+}
+
+// AskFor is Ask that waits for so long: what has to be answered may be so late on a busy machine.
+func AskFor(c net.Conn, question string, wait time.Duration) (string, error) {
+	_ = c.SetDeadline(time.Now().Add(wait))
 	if _, err := c.Write([]byte(question)); err != nil {
 		return "", err
 	}
@@ -111,17 +116,21 @@ func Ask(c net.Conn, question string) (string, error) {
 	return string(buffer[:n]), err
 }
 
-// AskOnce asks in a flow of its own: from a source port that it has not used for some thousand flows, since the kernel may draw that of a
+// Flow begins a flow of its own: from a source port that the node has not used for some thousand flows, since the kernel may draw that of a
 // flow which the load balancer still remembers, and which then stays with its member.
-func (n *Node) AskOnce(_ testing.TB, address string) (string, error) {
-	var c net.Conn
-	var err error
+func (n *Node) Flow(address string) (c net.Conn, err error) {
 	for range 50 { // some may be taken
 		port := 20000 + n.flows.Add(1)%10000
 		if c, err = n.DialFrom("udp", ":"+strconv.Itoa(int(port)), address); !errors.Is(err, syscall.EADDRINUSE) {
 			break
 		}
 	}
+	return c, err
+}
+
+// AskOnce asks in a flow of its own.
+func (n *Node) AskOnce(_ testing.TB, address string) (string, error) {
+	c, err := n.Flow(address)
 	if err != nil {
 		return "", err
 	}

@@ -21,7 +21,7 @@ type Node struct {
 	PortID  string
 	Address string // the port's first one
 
-	flows atomic.Uint32 // that AskOnce began
+	flows atomic.Uint32 // that Flow began
 }
 
 // inside runs fn on a thread that is in the node's namespace. Sockets that fn makes stay in there.
