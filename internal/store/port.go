@@ -88,10 +88,12 @@ func portAttributes() attributes {
 
 		"port_security_enabled": {column: "port_security", value: boolean},
 
-		"binding:host_id": {column: "host"},
-		"revision_number": {column: "revision", value: integer},
-		"created_at":      {column: "created_at", value: moment},
-		"updated_at":      {column: "updated_at", value: moment},
+		"binding:host_id":   {column: "host"},
+		"binding:vif_type":  {column: "CASE WHEN host = '' THEN 'unbound' ELSE 'bridge' END"},
+		"binding:vnic_type": {column: "CASE WHEN id = '' THEN '' ELSE 'normal' END"},
+		"revision_number":   {column: "revision", value: integer},
+		"created_at":        {column: "created_at", value: moment},
+		"updated_at":        {column: "updated_at", value: moment},
 	}
 }
 

@@ -111,7 +111,7 @@ func TestEveryFilter(t *testing.T) {
 		"subnets": true, "availability_zones": true, "availability_zone_hints": true, "ipv4_address_scope": true, "ipv6_address_scope": true,
 		"port_security_enabled": true, "allocation_pools": true, "dns_nameservers": true, "host_routes": true,
 		"service_types": true, "security_groups": true, "allowed_address_pairs": true, "extra_dhcp_opts": true, "binding:profile": true,
-		"binding:vif_type": true, "binding:vif_details": true, "binding:vnic_type": true, "provider:physical_network": true,
+		"binding:vif_details": true, "provider:physical_network": true,
 		"provider:segmentation_id": true, "tags": true, "fixed_ips": true, "external_gateway_info": true, "routes": true,
 	}
 	router := f.add("admin", "router", object{"name": "r"})["id"].(string)
@@ -124,7 +124,10 @@ func TestEveryFilter(t *testing.T) {
 			if value == nil {
 				value = ""
 			}
-			f.want(200, "admin", "GET", fmt.Sprintf("/v2.0/%s?%s=%v", plural, name, value), nil)
+			path := fmt.Sprintf("/v2.0/%s?id=%s&%s=%v", plural, id, name, value)
+			if found := f.want(200, "admin", "GET", path, nil)[plural].([]any); len(found) != 1 {
+				t.Errorf("GET %s lists %d, want the one that is so", path, len(found))
+			}
 		}
 	}
 }
