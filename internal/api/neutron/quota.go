@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"plimsoll/internal/network"
 	"plimsoll/internal/store"
@@ -261,16 +263,22 @@ func (s *service) readQuota(ctx context.Context, r *web.Request, project string)
 
 // limit reads one limit.
 func (b *body) limit(name string) int {
-	n := lbaas.Unlimited
-	if _, known := balancerQuotas()[name]; !known && !slices.Contains(network.QuotaResources(), name) {
+	text := shown(b.Object[name])
+	n, err := strconv.ParseFloat(text, 64)
+	_, known := balancerQuotas()[name]
+	switch {
+	case !known && !slices.Contains(network.QuotaResources(), name):
 		b.fail(badRequest("Unrecognized attribute(s) '%s'", name))
-		return n
+	case err != nil || n != math.Trunc(n):
+		b.fail(network.InvalidInput("'%s' is not an integer", text))
+	case n < lbaas.Unlimited:
+		b.fail(invalid(name, "'%s' is too small - must be at least '%d'", text, lbaas.Unlimited))
+	case n > lbaas.MaxQuota:
+		b.fail(invalid(name, "'%s' is too large - must be no larger than '%d'", text, lbaas.MaxQuota))
+	default:
+		return int(n)
 	}
-	b.integer(name, &n)
-	if n < lbaas.Unlimited || n > lbaas.MaxQuota {
-		b.fail(invalid(name, "'%d' is not in range -1 through %d", n, lbaas.MaxQuota))
-	}
-	return n
+	return lbaas.Unlimited
 }
 
 func (s *service) withinUsage(ctx context.Context, project string, limits map[string]int) error {

@@ -84,13 +84,13 @@ func boolean(_ string, raw json.RawMessage) (any, error) { return network.ParseB
 // number reads a whole number of any size.
 func number(_ string, raw json.RawMessage) (any, error) { return whole(raw) }
 
-// whole reads a whole number, which may be written as a text.
+// whole reads a whole number, which may be written as a text. One that no attribute may be is cut short.
 func whole(raw json.RawMessage) (int, error) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(quoted(raw)), 64)
-	if err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+	if err != nil || n != math.Trunc(n) || math.IsInf(n, 0) {
 		return 0, network.InvalidInput("'%s' is not an integer", quoted(raw))
 	}
-	return int(n), nil
+	return int(min(max(n, math.MinInt32-1), math.MaxInt32+1)), nil
 }
 
 // between reads a number within bounds.
@@ -101,9 +101,9 @@ func between(low, high int) reader {
 		case err != nil:
 			return nil, err
 		case n < low:
-			return nil, invalid(name, "'%d' is too small - must be at least '%d'", n, low)
+			return nil, invalid(name, "'%s' is too small - must be at least '%d'", quoted(raw), low)
 		case n > high:
-			return nil, invalid(name, "'%d' is too large - must be no larger than '%d'", n, high)
+			return nil, invalid(name, "'%s' is too large - must be no larger than '%d'", quoted(raw), high)
 		}
 		return n, nil
 	}
@@ -113,7 +113,15 @@ func between(low, high int) reader {
 func seconds(name string, raw json.RawMessage) (any, error) {
 	n, err := whole(raw)
 	if err == nil && n < 0 {
-		return nil, invalid(name, "'%d' should be non-negative", n)
+		return nil, invalid(name, "'%s' should be non-negative", quoted(raw))
+	}
+	return kept(name, raw, n, err)
+}
+
+// kept refuses a number that neutron-lbaas' database does not hold.
+func kept(name string, raw json.RawMessage, n int, err error) (any, error) {
+	if err == nil && n > math.MaxInt32 {
+		return nil, invalid(name, "'%s' is not a valid value, because it is more than %d", quoted(raw), math.MaxInt32)
 	}
 	return n, err
 }
@@ -122,9 +130,9 @@ func seconds(name string, raw json.RawMessage) (any, error) {
 func connections(name string, raw json.RawMessage) (any, error) {
 	n, err := whole(raw)
 	if err == nil && n < lbaas.NoLimit {
-		return nil, invalid(name, "'%d' is not a valid value, because it cannot be less than %d", n, lbaas.NoLimit)
+		return nil, invalid(name, "'%s' is not a valid value, because it cannot be less than %d", quoted(raw), lbaas.NoLimit)
 	}
-	return n, err
+	return kept(name, raw, n, err)
 }
 
 // oneOf reads one of several words.

@@ -128,6 +128,7 @@ func TestBadInput(t *testing.T) {
 		{"bad listener: limit", put, "/listeners/" + made.listener, object{"listener": object{"connection_limit": -2}}, 400, "HTTPBadRequest", "Invalid input for connection_limit. Reason: '-2' is not a valid value, because it cannot be less than -1."},
 		{"bad listener: no certificate", post, "/listeners", listener(object{"protocol": "TERMINATED_HTTPS"}), 400, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified"},
 		{"bad listener: no certificate any more", put, "/listeners/" + secure, object{"listener": object{"default_tls_container_ref": nil}}, 400, "TLSDefaultContainerNotSpecified", "Default TLS container was not specified"},
+		{"bad listener: a port of many digits", post, "/listeners", listener(object{"protocol_port": "99999999999999999999"}), 400, "HTTPBadRequest", "Invalid input for protocol_port. Reason: '99999999999999999999' is too large - must be no larger than '65535'."},
 		{"bad listener: long reference", post, "/listeners", listener(object{"protocol": "TERMINATED_HTTPS", "default_tls_container_ref": strings.Repeat("x", 129)}), 400, "HTTPBadRequest", "Invalid input for default_tls_container_ref. Reason: '" + strings.Repeat("x", 129) + "' exceeds maximum length of 128."},
 		{"bad listener: has policies", del, "/listeners/" + made.listener, nil, 409, "EntityInUse", "listener is using l7policy " + made.policy},
 
@@ -158,6 +159,7 @@ func TestBadInput(t *testing.T) {
 		{"bad monitor: type", post, "/healthmonitors", monitor(object{"type": "TLS-HELLO"}), 400, "HTTPBadRequest", "Invalid input for type. Reason: 'TLS-HELLO' is not in ['PING', 'TCP', 'HTTP', 'HTTPS']."},
 		{"bad monitor: retries", post, "/healthmonitors", monitor(object{"max_retries": 11}), 400, "HTTPBadRequest", "Invalid input for max_retries. Reason: '11' is too large - must be no larger than '10'."},
 		{"bad monitor: delay", post, "/healthmonitors", monitor(object{"delay": -1}), 400, "HTTPBadRequest", "Invalid input for delay. Reason: '-1' should be non-negative."},
+		{"bad monitor: long delay", post, "/healthmonitors", monitor(object{"delay": 2147483648}), 400, "HTTPBadRequest", "Invalid input for delay. Reason: '2147483648' is not a valid value, because it is more than 2147483647."},
 		{"bad monitor: codes", put, "/healthmonitors/" + made.monitor, object{"healthmonitor": object{"expected_codes": "2xx"}}, 400, "HTTPBadRequest", "Invalid input for expected_codes. Reason: '2xx' is not a valid input."},
 		{"bad monitor: path", post, "/healthmonitors", monitor(object{"url_path": "x y"}), 400, "HTTPBadRequest", "Invalid input for url_path. Reason: 'x y' is not a valid input."},
 		{"bad monitor: pool", post, "/healthmonitors", monitor(object{"pool_id": gone}), 404, "EntityNotFound", "pool " + gone + " could not be found"},
