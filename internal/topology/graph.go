@@ -89,7 +89,7 @@ func (g *graph) addNetworks(w *world) {
 			b.lines = append(b.lines, joined(p.addresses(), w.purpose(p), printable(p.Status), off(p.Up)))
 		}
 		if more > 0 {
-			b.lines = append(b.lines, fmt.Sprintf("… and %d ports more", more))
+			b.lines = append(b.lines, further(more))
 		}
 		g.add(b)
 	}

@@ -65,7 +65,7 @@ func (w *world) networkTree() *branch {
 			w.portTree(b, p)
 		}
 		if more > 0 {
-			b.add(fmt.Sprintf("… and %d ports more", more))
+			b.add(further(more))
 		}
 		w.idleTree(b, n.ID)
 	}

@@ -289,6 +289,14 @@ func (w *world) some(networkID string, may func(*Port) bool) (ports []*Port, mor
 	return ports, 0
 }
 
+// further tells of ports that are not drawn.
+func further(ports int) string {
+	if ports == 1 {
+		return "… and 1 port more"
+	}
+	return fmt.Sprintf("… and %d ports more", ports)
+}
+
 // subnet describes a subnet in a line.
 func (s *Subnet) describe() string {
 	return joined(prefixed("subnet", s.CIDR), cut(printable(s.Name), maxName), prefixed("gateway", s.Gateway), s.gives())
