@@ -160,6 +160,7 @@ func TestBadRequests(t *testing.T) {
 		{"bad: path", "GET trunks", nil, refusal{404, "HTTPNotFound", "The resource could not be found."}},
 		{"bad: extension", "GET extensions/trunk", nil, refusal{404, "HTTPNotFound", "Extension with alias trunk does not exist"}},
 		{"bad: tags", "PUT networks/" + lan + "/tags", object{"tags": "x"}, bad("Invalid tags body")},
+		{"bad: null for tags", "PUT networks/" + lan + "/tags", object{"tags": nil}, bad("Invalid tags body")},
 		{"bad: no such tag", "DELETE networks/" + lan + "/tags/x", nil, refusal{404, "TagNotFound", "Tag x could not be found."}},
 		{"bad: empty tag", "PUT networks/" + lan + "/tags", object{"tags": []string{""}}, bad("Invalid input for tags. Reason: '' is not a valid tag: it must have 1 to 255 characters.")},
 	}

@@ -57,7 +57,7 @@ func (r *resource) handleSetTags(ctx context.Context, req *web.Request) (web.Rep
 		return web.Reply{}, err
 	}
 	var tags []string
-	if raw, ok := o["tags"]; !ok || len(o) != 1 || json.Unmarshal(raw, &tags) != nil {
+	if raw, ok := o["tags"]; !ok || len(o) != 1 || json.Unmarshal(raw, &tags) != nil || tags == nil {
 		return web.Reply{}, badRequest("Invalid tags body")
 	}
 	tags, err = cleanTags(tags)
