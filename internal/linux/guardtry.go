@@ -59,5 +59,14 @@ func ForeignFilters() ([]string, error) {
 			}
 		}
 	}
+	for _, l := range legacyFilters {
+		drops, err := l.drops()
+		if err != nil {
+			return found, err
+		}
+		if drops {
+			found = append(found, l.program+" "+legacyTable+" FORWARD")
+		}
+	}
 	return found, nil
 }
