@@ -226,14 +226,14 @@ func TestAskUDP(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := netip.MustParseAddrPort(c.LocalAddr().String())
-		short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		if err := askUDP(short, asking(typeUDPConnect, at)); err != nil {
 			t.Errorf("%s: a member that says nothing: %v", a, err)
 		}
 		q := asking(typeUDPConnect, at)
 		q.unanswered = func(netip.Addr) (bool, error) { return true, nil }
-		short, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		short, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		if err := askUDP(short, q); !errors.Is(err, unix.EHOSTUNREACH) {
 			t.Errorf("%s: a member that is not there: %v", a, err)

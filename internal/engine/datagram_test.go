@@ -69,7 +69,7 @@ func (b *testBalancer) askDatagram(namespace string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := conn.Write([]byte("?")); err != nil {
 		return "", err
 	}

@@ -154,7 +154,7 @@ type talk struct {
 	lines *bufio.Reader
 }
 
-const askWait = 2 * time.Second
+const askWait = 5 * time.Second // answers come in milliseconds, but on a busy machine
 
 // dial connects from a station to an address.
 func (r *routed) dial(from, to string) (*talk, error) {
