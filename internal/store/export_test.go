@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,26 @@ func (c *Cursor) Small(ids int) *Cursor {
 // Patient tries again what is refused for an address that a port of the network may be leaving.
 func (s *Store) Patient(ctx context.Context, networkID string, try func() error) error {
 	return s.patient(ctx, &networkID, try)
+}
+
+// Meanwhile has do done once, right after the next SELECT that the store reads with.
+func (s *Store) Meanwhile(do func()) {
+	s.read = &reader{DB: s.read.WithQueryHook(&interruption{do: do})}
+}
+
+type interruption struct {
+	do   func()
+	done atomic.Bool
+}
+
+// BeforeQuery does nothing.
+func (*interruption) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+// AfterQuery interrupts the reader.
+func (i *interruption) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if strings.HasPrefix(e.Query, "SELECT") && i.done.CompareAndSwap(false, true) {
+		i.do()
+	}
 }
 
 // Plans are how SQLite goes about the statements that fn makes the store send, and their sources.

@@ -30,8 +30,12 @@ var serviceFlavorAttributes = attributes{
 }
 
 // ServiceFlavor returns one flavor.
-func (s *Store) ServiceFlavor(ctx context.Context, id string) (*network.ServiceFlavor, error) {
-	return serviceFlavor(ctx, s.read, id)
+func (s *Store) ServiceFlavor(ctx context.Context, id string) (f *network.ServiceFlavor, err error) {
+	err = s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		f, err = serviceFlavor(ctx, tx, id)
+		return err
+	})
+	return f, err
 }
 
 func serviceFlavor(ctx context.Context, db bun.IDB, id string) (*network.ServiceFlavor, error) {
@@ -50,12 +54,16 @@ func serviceFlavor(ctx context.Context, db bun.IDB, id string) (*network.Service
 }
 
 // ServiceFlavors returns those that a query asks for.
-func (s *Store) ServiceFlavors(ctx context.Context, q Query) ([]*network.ServiceFlavor, error) {
-	rows, err := list[flavorRow](ctx, s.read, q, tableFlavors, serviceFlavorAttributes)
-	if err != nil {
-		return nil, fmt.Errorf("list service flavors: %w", err)
-	}
-	return serviceFlavorsOf(ctx, s.read, rows)
+func (s *Store) ServiceFlavors(ctx context.Context, q Query) (flavors []*network.ServiceFlavor, err error) {
+	err = s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		rows, err := list[flavorRow](ctx, tx, q, tableFlavors, serviceFlavorAttributes)
+		if err != nil {
+			return fmt.Errorf("list service flavors: %w", err)
+		}
+		flavors, err = serviceFlavorsOf(ctx, tx, rows)
+		return err
+	})
+	return flavors, err
 }
 
 // serviceFlavorsOf adds the ids of the profiles.

@@ -238,3 +238,42 @@ func TestBindingsModel(t *testing.T) {
 		}
 	})
 }
+
+// TestFlavorChangesWhileRead takes a flavor's first profile away between the statements that read the flavor: what is read is of one moment.
+func TestFlavorChangesWhileRead(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		f := newServiceFlavor(t, s, "SEG1")
+		var profiles []string
+		for range 3 {
+			p := newServiceProfile(t, s, "avi", "{}")
+			if err := s.BindServiceProfile(ctx, f.ID, p.ID); err != nil {
+				t.Fatal(err)
+			}
+			profiles = append(profiles, p.ID)
+		}
+		takeAway := func(id string) func() {
+			return func() {
+				if err := s.UnbindServiceProfile(ctx, f.ID, id); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		s.Meanwhile(takeAway(profiles[0]))
+		list, err := s.ServiceFlavors(ctx, store.Query{})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("ServiceFlavors = %v, %v", list, err)
+		}
+		if diff := cmp.Diff(profiles, list[0].ProfileIDs); diff != "" {
+			t.Errorf("profiles in the list (-want +got):\n%s", diff)
+		}
+		s.Meanwhile(takeAway(profiles[1]))
+		one, err := s.ServiceFlavor(ctx, f.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(profiles[1:], one.ProfileIDs); diff != "" {
+			t.Errorf("profiles of the flavor (-want +got):\n%s", diff)
+		}
+	})
+}
