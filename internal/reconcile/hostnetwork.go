@@ -34,7 +34,7 @@ type HostStore interface {
 	NetworkDigest(ctx context.Context) (string, error)
 	UnclaimedNetworks(ctx context.Context, host string) ([]string, error)
 	KeepDHCPPort(ctx context.Context, host, networkID string) (store.DHCPPort, error)
-	HostState(ctx context.Context, host string) (*network.HostState, error)
+	HostState(ctx context.Context, host string, known *network.HostState) (*network.HostState, error)
 	NotePorts(ctx context.Context, reasons map[string]string) error
 }
 
@@ -61,6 +61,8 @@ type HostNetwork struct {
 
 	// What follows is for the one goroutine that works.
 	digest   string
+	known    *network.HostState // as it was read last; nil is that all is to be read
+	done     bool               // the last step left nothing to do
 	applied  *enginepb.HostPlan // the last one that an engine took; nil is none
 	failing  map[string]string  // what failed then
 	reasons  map[string]string  // of what failed then and before, so that it is not just on its way
@@ -195,50 +197,72 @@ func (h *HostNetwork) changed(ctx context.Context) bool {
 
 // step makes true what is wanted now. Where the plan is as it was, the engine is asked only when everything is to be looked at.
 func (h *HostNetwork) step(ctx context.Context, all bool) error {
+	if all {
+		clear(h.full) // addresses may have become free
+		h.known = nil
+	}
+	unclaimed, err := h.cfg.Store.UnclaimedNetworks(ctx, h.cfg.Host.Name)
+	if err != nil {
+		return err
+	}
+	h.keepDHCP(ctx, unclaimed)
 	digest, err := h.cfg.Store.NetworkDigest(ctx)
 	if err != nil {
 		return err
 	}
-	state, err := h.state(ctx, all)
+	if !all && h.done && digest == h.digest {
+		return nil // a hint of what was read already
+	}
+	h.done = false
+	state, err := h.state(ctx)
 	if err != nil {
 		return err
 	}
 	h.digest = digest
+	if err := h.carryOut(ctx, state, all); err != nil {
+		return err
+	}
+	if err := h.note(ctx, state); err != nil {
+		return err
+	}
+	h.done = len(h.failing) == 0
+	return nil
+}
+
+// carryOut has the engine make what a state wants, unless that is what it was given last and not everything is to be looked at.
+func (h *HostNetwork) carryOut(ctx context.Context, state *network.HostState, all bool) error {
 	plan := hostplan.Plan(state)
 	if !all && h.applied != nil && proto.Equal(plan, h.applied) {
-		return h.note(ctx, state)
+		return nil
 	}
 	h.applied = nil
-	bounded, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
-	reasons, err := h.cfg.Engine.ApplyHost(bounded, plan)
+	reasons, err := h.cfg.Engine.ApplyHost(ctx, plan)
 	if err != nil {
 		return err
 	}
 	failpoint.Here("reconcile.hostApplied")
 	h.applied = plan
 	h.tell(reasons)
-	return h.note(ctx, state)
+	return nil
 }
 
 // state reads what the plan is made from, with the ports of the DHCP servers as they have to be.
-func (h *HostNetwork) state(ctx context.Context, all bool) (*network.HostState, error) {
-	unclaimed, err := h.cfg.Store.UnclaimedNetworks(ctx, h.cfg.Host.Name)
-	if err != nil {
-		return nil, err
+func (h *HostNetwork) state(ctx context.Context) (*network.HostState, error) {
+	state, err := h.read(ctx)
+	if err != nil || !h.keepDHCP(ctx, dhcpDue(state, h.full)) {
+		return state, err
 	}
-	if all {
-		clear(h.full) // addresses may have become free
+	return h.read(ctx)
+}
+
+func (h *HostNetwork) read(ctx context.Context) (*network.HostState, error) {
+	state, err := h.cfg.Store.HostState(ctx, h.cfg.Host.Name, h.known)
+	if err == nil {
+		h.known = state
 	}
-	h.keepDHCP(ctx, unclaimed)
-	state, err := h.cfg.Store.HostState(ctx, h.cfg.Host.Name)
-	if err != nil {
-		return nil, err
-	}
-	if !h.keepDHCP(ctx, dhcpDue(state, h.full)) {
-		return state, nil
-	}
-	return h.cfg.Store.HostState(ctx, h.cfg.Host.Name)
+	return state, err
 }
 
 // keepDHCP has the ports of some networks' DHCP servers made as they have to be, and tells whether anything was changed. What fails with one
@@ -320,8 +344,8 @@ func (h *HostNetwork) tell(failing map[string]string) {
 func (h *HostNetwork) note(ctx context.Context, state *network.HostState) error {
 	notes := map[string]string{}
 	for _, p := range state.Ports {
-		reason := h.reasonOf(p)
-		if p.Binding.Plugged && p.Binding.Reason != reason {
+		reason, here := h.reasonOf(p), p.Binding.Host == h.cfg.Host.Name || p.DeviceOwner == network.OwnerLoadBalancer
+		if here && p.Binding.Plugged && p.Binding.Reason != reason { // what is plugged elsewhere is its own host's to tell
 			notes[p.ID] = reason
 		}
 	}

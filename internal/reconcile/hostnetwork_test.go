@@ -32,6 +32,7 @@ type fakeHosts struct {
 	fails     error
 	kept      []string // networks of which the DHCP port was kept
 	reads     int
+	anew      int // of the reads, those of everything
 	beats     int
 	notes     []map[string]string
 	hints     func(store.Hint)
@@ -89,10 +90,12 @@ func (f *fakeHosts) KeepDHCPPort(_ context.Context, host, id string) (store.DHCP
 	return done, nil
 }
 
-func (f *fakeHosts) HostState(context.Context, string) (*network.HostState, error) {
+func (f *fakeHosts) HostState(_ context.Context, _ string, known *network.HostState) (*network.HostState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reads++
+	if f.reads++; known == nil {
+		f.anew++
+	}
 	state := f.state
 	state.Ports = nil
 	for _, p := range f.state.Ports {
@@ -245,6 +248,37 @@ func TestHostNetworkFollows(t *testing.T) {
 	})
 }
 
+// TestHostNetworkReadsWhatChanged asks that a hint of what was read already costs no reading, and that now and then all is read anew.
+func TestHostNetworkReadsWhatChanged(t *testing.T) {
+	hosting(t, func(h *hostTest) {
+		reads := func(what string, within time.Duration, want, anew int) {
+			t.Helper()
+			time.Sleep(within)
+			synctest.Wait()
+			h.store.mu.Lock()
+			defer h.store.mu.Unlock()
+			if h.store.reads != want || h.store.anew != anew {
+				t.Errorf("%s: the state was read %d times, %d of them anew, want %d and %d", what, h.store.reads, h.store.anew, want, anew)
+			}
+			h.store.reads, h.store.anew = 0, 0
+		}
+		reads("the start", 0, 1, 1)
+		h.store.change(true, func() { h.store.state.Routers = []*network.Router{h.router("r")} })
+		reads("a router", 100*time.Millisecond, 1, 0)
+		h.store.hints(store.Hint{PortID: "p"})
+		reads("a hint of nothing new", 100*time.Millisecond, 0, 0)
+		h.engine.changed()
+		reads("something broke", 100*time.Millisecond, 1, 1)
+		reads("nothing happens", 34*time.Second, 1, 1)
+		h.engine.set(nil, map[string]string{"r": "no such link"})
+		h.engine.changed()
+		time.Sleep(100 * time.Millisecond)
+		reads("something fails", 0, 1, 1)
+		h.store.hints(store.Hint{PortID: "p"})
+		reads("a hint where something fails", 100*time.Millisecond, 1, 0)
+	})
+}
+
 func TestHostNetworkGathers(t *testing.T) {
 	hosting(t, func(h *hostTest) {
 		h.engine.slow = 200 * time.Millisecond
@@ -286,12 +320,14 @@ func TestHostNetworkTellsOfFailures(t *testing.T) {
 		}
 		away := plugged("waiting", network.OwnerRouterInterface, "r")
 		away.Binding.Plugged = false
+		elsewhere := plugged("elsewhere", "", "") // in a network that gets leases from here
+		elsewhere.Binding.Host, elsewhere.Binding.Reason = "other", "its own host says why"
 		h.engine.set(nil, map[string]string{"r": "no such link", "n": "dnsmasq is missing", "guarded": "no br_netfilter", "": "all is lost"})
 		h.store.change(true, func() {
 			h.store.state.Routers = []*network.Router{h.router("r")}
 			h.store.state.Ports = []*network.Port{
 				plugged("qr", network.OwnerRouterInterface, "r"), plugged("qg", network.OwnerRouterGateway, "r"), away,
-				plugged("dhcp", network.OwnerDHCP, "dhcp-n"), plugged("guarded", "", ""), plugged("other", "", ""),
+				plugged("dhcp", network.OwnerDHCP, "dhcp-n"), plugged("guarded", "", ""), plugged("other", "", ""), elsewhere,
 			}
 		})
 		time.Sleep(100 * time.Millisecond)

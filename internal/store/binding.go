@@ -165,7 +165,11 @@ func (s *Store) BindingObserved(ctx context.Context, portID string, generation i
 		if reason == "" && row.Deleted {
 			return erasePort(ctx, tx, portID)
 		}
-		moved = row.note(reason)
+		if moved = row.note(reason); moved { // the other host is to see that the port is its own now
+			if err := lockNetwork(ctx, tx, row.NetworkID); err != nil {
+				return err
+			}
+		}
 		_, err = tx.NewUpdate().Model(row).Column("plugged_host", "observed", "reason").
 			Where("id = ? AND generation = ?", portID, generation).Exec(ctx)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,16 +14,20 @@ import (
 	"plimsoll/internal/network"
 )
 
-// HostState returns everything that the plan of a host is made from, as it is at one moment.
-func (s *Store) HostState(ctx context.Context, host string) (*network.HostState, error) {
+// HostState returns everything that the plan of a host is made from, as it is at one moment. known is what an earlier call returned, or nil:
+// ports and subnets that have not changed since are taken over from it, which costs a fraction of reading them. Nobody changes what
+// was returned.
+func (s *Store) HostState(ctx context.Context, host string, known *network.HostState) (*network.HostState, error) {
 	var state *network.HostState
 	err := s.snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		r := &stateReader{ctx: ctx, tx: tx, store: s, HostState: &network.HostState{Host: host}, seen: map[string]bool{}}
+		r := &stateReader{ctx: ctx, tx: tx, store: s, HostState: &network.HostState{Host: host}}
+		r.remember(known)
 		for _, step := range []func() error{r.routers, r.ports, r.networks, r.groups, r.peers} {
 			if err := step(); err != nil {
 				return err
 			}
 		}
+		r.gateways()
 		state = r.HostState
 		return nil
 	})
@@ -36,10 +41,25 @@ func (s *Store) HostState(ctx context.Context, host string) (*network.HostState,
 type stateReader struct {
 	*network.HostState
 
-	ctx   context.Context
-	tx    bun.Tx
-	store *Store
-	seen  map[string]bool // the ports that were read
+	ctx          context.Context
+	tx           bun.Tx
+	store        *Store
+	knownPorts   map[string]*network.Port
+	knownSubnets map[string]*network.Subnet
+}
+
+// remember notes what is known.
+func (r *stateReader) remember(known *network.HostState) {
+	r.knownPorts, r.knownSubnets = map[string]*network.Port{}, map[string]*network.Subnet{}
+	if known == nil {
+		return
+	}
+	for _, p := range known.Ports {
+		r.knownPorts[p.ID] = p
+	}
+	for _, s := range known.Subnets {
+		r.knownSubnets[s.ID] = s
+	}
 }
 
 // routers reads the routers of the host and their floating addresses.
@@ -48,17 +68,32 @@ func (r *stateReader) routers() error {
 	if err := r.tx.NewSelect().Model(&rows).Where("host = ?", r.Host).Order("created_at", "id").Scan(r.ctx); err != nil {
 		return fmt.Errorf("list the routers: %w", err)
 	}
-	var err error
-	if r.Routers, err = routersOf(r.ctx, r.tx, rows); err != nil || len(rows) == 0 {
-		return err
+	if len(rows) == 0 {
+		return nil
+	}
+	for _, row := range rows {
+		r.Routers = append(r.Routers, row.domain())
 	}
 	var floating []*floatingIPRow
-	err = r.tx.NewSelect().Model(&floating).Where("router_id IN (?)", r.hosts("routers")).Order("created_at", "id").Scan(r.ctx)
+	err := r.tx.NewSelect().Model(&floating).Where("router_id IN (?)", r.hosts("routers")).Order("created_at", "id").Scan(r.ctx)
 	if err != nil {
 		return fmt.Errorf("list the floating addresses: %w", err)
 	}
 	r.FloatingIPs = floatingIPsOf(floating)
 	return nil
+}
+
+// gateways gives the routers the addresses of their gateways, which are among the ports.
+func (r *stateReader) gateways() {
+	addresses := map[string][]network.FixedIP{}
+	for _, p := range r.Ports {
+		if p.DeviceOwner == network.OwnerRouterGateway {
+			addresses[p.ID] = p.FixedIPs
+		}
+	}
+	for _, router := range r.Routers {
+		router.Gateway.FixedIPs = addresses[router.Gateway.PortID]
+	}
 }
 
 // hosts are the ids of what the host has of a table.
@@ -73,12 +108,14 @@ func (r *stateReader) withDHCP() *bun.SelectQuery {
 
 // wantDHCP narrows networks to those with DHCP and a port that gets leases, as network.Port.GetsLeases has it.
 func wantDHCP(networks *bun.SelectQuery) *bun.SelectQuery {
-	return networks.Where("id IN (SELECT network_id FROM subnets WHERE enable_dhcp = ?)", true).
-		Where("id IN (SELECT network_id FROM ports WHERE deleted = ? AND device_owner <> ? AND device_owner NOT LIKE 'network:%')", false, network.OwnerLoadBalancer)
+	return networks.Where("EXISTS (SELECT 1 FROM subnets AS s WHERE s.network_id = networks.id AND s.enable_dhcp = ?)", true).
+		Where("EXISTS (SELECT 1 FROM ports AS p WHERE p.network_id = networks.id AND p.deleted = ? AND p.device_owner <> ? AND "+
+			"p.device_owner NOT LIKE 'network:%')", false, network.OwnerLoadBalancer)
 }
 
-// ports reads the ports of which the host has to know. Those of load balancers get no leases: their addresses are given to them.
+// ports finds the ports of which the host has to know. Those of load balancers get no leases: their addresses are given to them.
 func (r *stateReader) ports() error {
+	versions := map[string]portVersion{}
 	inGroups := r.tx.NewSelect().Table("port_security_groups").Column("port_id")
 	for _, of := range []func(*bun.SelectQuery) *bun.SelectQuery{
 		func(q *bun.SelectQuery) *bun.SelectQuery { // of routers
@@ -99,33 +136,66 @@ func (r *stateReader) ports() error {
 				len(deviceOfLoadBalancer)+1, r.hosts(tableLoadBalancers))
 		},
 	} {
-		if err := r.morePorts(of); err != nil {
+		if err := r.findPorts(of, versions); err != nil {
 			return err
 		}
+	}
+	return r.readPorts(versions)
+}
+
+// portVersion tells one state of a port from another: every change of a port, its addresses and its groups counts up one of the
+// numbers, and what a host notes is the rest.
+type portVersion struct {
+	ID                             string
+	Revision, Generation, Observed int64
+	Reason                         string
+}
+
+// is tells whether a known port, or nil, is as the version says. Those of load balancers also say what became of these.
+func (v portVersion) is(p *network.Port) bool {
+	return p != nil && p.DeviceOwner != network.OwnerLoadBalancer &&
+		v == portVersion{p.ID, p.Revision, p.Binding.Generation, p.Binding.Observed, p.Binding.Reason}
+}
+
+func (r *stateReader) findPorts(of func(*bun.SelectQuery) *bun.SelectQuery, into map[string]portVersion) error {
+	var found []portVersion
+	q := r.tx.NewSelect().Table("ports").Column("id", "revision", "generation", "observed", "reason").Where("deleted = ?", false)
+	if err := of(q).Scan(r.ctx, &found); err != nil {
+		return fmt.Errorf("look for ports: %w", err)
+	}
+	for _, v := range found {
+		into[v.ID] = v
 	}
 	return nil
 }
 
-func (r *stateReader) morePorts(of func(*bun.SelectQuery) *bun.SelectQuery) error {
-	var rows []*portRow
-	if err := of(r.tx.NewSelect().Model(&rows).Where("deleted = ?", false)).Order("created_at", "id").Scan(r.ctx); err != nil {
-		return fmt.Errorf("list the ports: %w", err)
+// readPorts takes over the ports that are known, and reads the others.
+func (r *stateReader) readPorts(versions map[string]portVersion) error {
+	var unknown []string
+	for _, id := range slices.Sorted(maps.Keys(versions)) {
+		if p := r.knownPorts[id]; versions[id].is(p) {
+			r.Ports = append(r.Ports, p)
+		} else {
+			unknown = append(unknown, id)
+		}
 	}
-	rows = slices.DeleteFunc(rows, func(row *portRow) bool { return r.seen[row.ID] })
-	for _, row := range rows {
-		r.seen[row.ID] = true
+	for chunk := range slices.Chunk(unknown, chunkSize) {
+		var rows []*portRow
+		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
+			return fmt.Errorf("list the ports: %w", err)
+		}
+		more, err := portsOf(r.ctx, r.tx, rows)
+		if err != nil {
+			return err
+		}
+		r.Ports = append(r.Ports, more...)
 	}
-	more, err := portsOf(r.ctx, r.tx, rows)
-	r.Ports = append(r.Ports, more...)
-	return err
+	return nil
 }
 
-// networks reads the networks with DHCP on the host, those of the ports, and the subnets of both.
+// networks reads the networks of the ports, those with DHCP on the host among them, and their subnets.
 func (r *stateReader) networks() error {
 	var ids []string
-	if err := r.withDHCP().Scan(r.ctx, &ids); err != nil {
-		return fmt.Errorf("list the networks with DHCP: %w", err)
-	}
 	for _, p := range r.Ports {
 		ids = append(ids, p.NetworkID)
 	}
@@ -134,14 +204,40 @@ func (r *stateReader) networks() error {
 		if err := r.tx.NewSelect().Model(&rows).Where("id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
 			return fmt.Errorf("list the networks: %w", err)
 		}
-		var subnets []*subnetRow
-		if err := r.tx.NewSelect().Model(&subnets).Where("network_id IN (?)", bun.List(chunk)).Order("created_at", "id").Scan(r.ctx); err != nil {
-			return fmt.Errorf("list the subnets: %w", err)
-		}
 		for _, row := range rows {
 			r.Networks = append(r.Networks, row.domain())
 		}
-		r.Subnets = append(r.Subnets, subnetsOf(subnets)...)
+		if err := r.subnets(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subnets takes over the subnets of networks that are known, and reads the others. Every change of one counts up its revision.
+func (r *stateReader) subnets(networks []string) error {
+	var found []struct {
+		ID       string
+		Revision int64
+	}
+	err := r.tx.NewSelect().Table("subnets").Column("id", "revision").Where("network_id IN (?)", bun.List(networks)).Scan(r.ctx, &found)
+	if err != nil {
+		return fmt.Errorf("look for subnets: %w", err)
+	}
+	var unknown []string
+	for _, v := range found {
+		if s := r.knownSubnets[v.ID]; s != nil && s.Revision == v.Revision {
+			r.Subnets = append(r.Subnets, s)
+		} else {
+			unknown = append(unknown, v.ID)
+		}
+	}
+	for chunk := range slices.Chunk(unknown, chunkSize) {
+		more, err := subnetsByID(r.ctx, r.tx, chunk)
+		if err != nil {
+			return err
+		}
+		r.Subnets = append(r.Subnets, more...)
 	}
 	return nil
 }

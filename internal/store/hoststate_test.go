@@ -16,7 +16,7 @@ import (
 
 func hostState(t testing.TB, s *store.Store, host string) *network.HostState {
 	t.Helper()
-	state, err := s.HostState(t.Context(), host)
+	state, err := s.HostState(t.Context(), host, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +217,18 @@ func TestNetworkDigest(t *testing.T) {
 		step("a host", true, s.HostSeen(ctx, &network.Host{Name: "h"}))
 		step("a heartbeat", false, s.HostSeen(ctx, &network.Host{Name: "h"}))
 		step("a tunnel", true, s.HostSeen(ctx, &network.Host{Name: "h", TunnelIP: "192.0.2.7"}))
+		bind := func(host string) error {
+			_, err := s.UpdatePort(ctx, p.ID, func(p *network.Port) error { p.Binding.Host, p.Binding.NetNS = host, "ns"; return nil })
+			return err
+		}
+		observed := func(host string) error {
+			_, generation := seen(t, s, host, p.ID)
+			return s.BindingObserved(ctx, p.ID, generation, "")
+		}
+		step("a port on a host", true, bind("h"))
+		step("its link", false, observed("h"))
+		step("a port on another host", true, bind("other"))
+		step("the way is free for that host", true, observed("h"))
 		step("a floating address less", true, s.DeleteFloatingIP(ctx, f.ID))
 		step("a port less", true, s.DeletePort(ctx, p.ID))
 		step("a group less", true, s.DeleteSecurityGroup(ctx, g.ID))

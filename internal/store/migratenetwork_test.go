@@ -60,7 +60,7 @@ func oldNetworkStays(t *testing.T, s *store.Store) {
 		t.Errorf("an old port is %+v, want it open, and plugged as it is", p)
 	}
 	keepDHCP(t, s, "h", "n")
-	if _, err := s.HostState(t.Context(), "h"); err != nil {
+	if _, err := s.HostState(t.Context(), "h", nil); err != nil {
 		t.Error(err)
 	}
 	if err := s.DeletePort(t.Context(), "o"); err != nil {

@@ -234,7 +234,7 @@ func TestMembers(t *testing.T) {
 		pair := network.AddressPair{Address: netip.MustParsePrefix("10.9.0.0/16")}
 		far := addPort(t, s, &network.Port{NetworkID: l.ID, ProjectID: "p", PortSecurity: true, SecurityGroupIDs: []string{web.ID},
 			FixedIPs: []network.FixedIP{fixed(l.subnet, "10.0.0.9")}, AddressPairs: []network.AddressPair{pair}})
-		state, err := s.HostState(ctx, "h")
+		state, err := s.HostState(ctx, "h", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestMembers(t *testing.T) {
 		if err := s.DeletePort(ctx, far.ID); err != nil {
 			t.Fatal(err)
 		}
-		if state, err = s.HostState(ctx, "h"); err != nil || len(state.Members[web.ID]) > 0 {
+		if state, err = s.HostState(ctx, "h", nil); err != nil || len(state.Members[web.ID]) > 0 {
 			t.Errorf("members of a group without ports: %v, %v", state.Members, err)
 		}
 	})
