@@ -55,9 +55,9 @@ LONGEST := ./test/e2e ./internal/store ./internal/engine ./test/crash ./internal
 test: test-deps ## every test; a skipped one is a failed one
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -o bin/ ./test/summary ./internal/store/storetest/servers
-	@CGO_ENABLED=0 $(GO) build -tags failpoints,grpcnotrace -o bin/tested ./cmd/plimsoll
+	@CGO_ENABLED=0 $(GO) build -tags failpoints,grpcnotrace -o bin/test/plimsoll ./cmd/plimsoll
 	@{ \
-		PLIMSOLL_BINARY=$(CURDIR)/bin/tested bin/servers -- $(GO) test -json $(RACE) -count 1 -p 2 -timeout 15m $(LONGEST) ./... || true; \
+		PLIMSOLL_BINARY=$(CURDIR)/bin/test/plimsoll bin/servers -- $(GO) test -json $(RACE) -count 1 -p 2 -timeout 15m $(LONGEST) ./... || true; \
 		packages="$(FAILPOINT_PACKAGES)"; \
 		[ -z "$$packages" ] || bin/servers -- $(GO) test -json $(RACE) -count 1 -p 1 -timeout 15m -tags failpoints $$packages || true; \
 	} | bin/summary
