@@ -22,6 +22,9 @@ const (
 // maxDhcpLine is how long a line may be: dnsmasq takes what follows its 1024th character for another line.
 const maxDhcpLine = 1000
 
+// minPrefix6 is how long the prefix of an IPv6 subnet has to be. With a shorter one dnsmasq would not start, and serve no subnet of the network.
+const minPrefix6 = 64
+
 // rendered is what a dnsmasq reads.
 type rendered struct {
 	conf    []byte
@@ -135,6 +138,10 @@ func (w *dhcpWriter) subnet4(s *enginepb.DhcpSubnet, cidr netip.Prefix) error {
 func (w *dhcpWriter) subnet6(s *enginepb.DhcpSubnet, cidr netip.Prefix) error {
 	if s.Mode != network.DHCPv6Stateful && s.Mode != network.DHCPv6Stateless {
 		return fmt.Errorf("a mode %q of IPv6", s.Mode)
+	}
+	if cidr.Bits() < minPrefix6 {
+		w.refused = append(w.refused, fmt.Errorf("subnet %s: dnsmasq serves no prefix shorter than %d bits, as %s", s.Id, minPrefix6, cidr))
+		return nil
 	}
 	fmt.Fprintf(&w.conf, "dhcp-range=set:%s,%s,static,%d,%s\n", s.Id, cidr.Addr(), cidr.Bits(), w.lease())
 	servers, err := w.servers(s.DnsServers, cidr)

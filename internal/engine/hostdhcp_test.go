@@ -178,6 +178,20 @@ func TestOddOptions(t *testing.T) {
 	}
 }
 
+// TestShortPrefix has an IPv6 subnet that dnsmasq would not start with left out, and told of, without harm to the others.
+func TestShortPrefix(t *testing.T) {
+	d, without := fullDHCP(), fullDHCP()
+	d.Subnets = append(d.Subnets, &enginepb.DhcpSubnet{Id: bareID, Cidr: "fd00:8000::/63", Mode: network.DHCPv6Stateful})
+	r, err := renderDhcp(d, DHCP{}, underRun)
+	if err != nil || len(r.refused) != 1 || !strings.Contains(r.refused[0].Error(), bareID) {
+		t.Fatalf("renderDhcp: %v, %v", err, r)
+	}
+	plain, err := renderDhcp(without, DHCP{}, underRun)
+	if diff := cmp.Diff(string(plain.conf), string(r.conf)); err != nil || diff != "" {
+		t.Errorf("renderDhcp: %v (-without +with):\n%s", err, diff)
+	}
+}
+
 // FuzzDHCPOption has whatever a tenant writes stay a value: one line, of which dnsmasq makes the value again.
 func FuzzDHCPOption(f *testing.F) {
 	for _, seed := range []string{"", "x", "10.0.0.1,10.0.0.2", `"`, `\`, `a\"b`, " #x", ",,", "a\nb", "tag:x,option:3", "é", "http://x/?a=b#c"} {
