@@ -104,8 +104,8 @@ func (h *Host) removeLink(name string) error {
 	h.bridging.Lock()
 	defer h.bridging.Unlock()
 	link, err := h.links.LinkByName(name)
-	if missing(err) {
-		return nil
+	if missing(err) { // the tables may know it all the same
+		return h.openLink(name)
 	}
 	if err != nil {
 		return err
