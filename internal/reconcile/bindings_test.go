@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -96,7 +97,7 @@ func (s *fakeBindings) BindingObserved(ctx context.Context, id string, g int64, 
 	if p == nil || p.Binding.Generation != g {
 		return nil
 	}
-	p.Binding.Reason = reason
+	p.Binding.Reason, p.Binding.Observed = reason, min(p.Binding.Observed, g-1)
 	if reason == "" {
 		p.Binding.Observed = g
 	}
@@ -111,16 +112,18 @@ type fakePlugger struct {
 	mu      sync.Mutex
 	plugged map[string]string
 	fail    error
+	refuse  error     // of Plug only
 	changed chan bool // false ends the watch
 }
 
 func (p *fakePlugger) Plug(ctx context.Context, plan *network.PortPlan, netns string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail == nil {
+	err := errors.Join(p.fail, p.refuse)
+	if err == nil {
 		p.plugged[plan.PortID] = netns
 	}
-	return p.fail
+	return err
 }
 
 func (p *fakePlugger) Unplug(ctx context.Context, id string) error {
@@ -208,6 +211,20 @@ func TestBindings(t *testing.T) {
 		p.set(map[string]string{"a": "three"}, nil)
 		time.Sleep(20 * time.Second)
 		is("retried", "a=four")
+
+		refuse := func(err error) { p.mu.Lock(); defer p.mu.Unlock(); p.refuse = err }
+		refuse(errors.New("no such device"))
+		p.set(map[string]string{}, nil)
+		time.Sleep(time.Minute)
+		if got := s.binding("a"); got.Observed != 2 || !strings.Contains(got.Reason, "no such device") {
+			t.Errorf("plugged no more: binding %+v, want that and a reason", got)
+		}
+		refuse(nil)
+		time.Sleep(20 * time.Second)
+		is("plugged as before", "a=four")
+		if got := s.binding("a"); got.Observed != 3 || got.Reason != "" {
+			t.Errorf("plugged as before: binding %+v, want it observed and no reason", got)
+		}
 
 		s.bind("a", "", "")
 		is("unplugged")

@@ -147,9 +147,9 @@ func (s *Store) boundPorts(ctx context.Context, host string, narrow func(*bun.Se
 	return list, err
 }
 
-// BindingObserved notes what the host of a port made of a generation of its binding: true now where reason is "", else why not.
-// Of an older generation nothing is noted. A deleted port that was unplugged goes away; one that moves to
-// another host is that host's from now on.
+// BindingObserved notes what the host of a port made of a generation of its binding: true now where reason is "", else why it is not, or no
+// more. Of an older generation nothing is noted. A deleted port that was unplugged goes away; one that moves to another host is that host's
+// from now on.
 func (s *Store) BindingObserved(ctx context.Context, portID string, generation int64, reason string) error {
 	moved := false
 	err := s.change(ctx, "store.bindingObserved", func(ctx context.Context, tx bun.Tx) error {
@@ -187,6 +187,9 @@ func (s *Store) BindingObserved(ctx context.Context, portID string, generation i
 func (r *portRow) note(reason string) (moved bool) {
 	r.Reason = reason
 	if reason != "" {
+		if r.Observed == r.Generation { // it was plugged and is not any more; the reason is not for NotePorts to clear
+			r.Observed--
+		}
 		return false
 	}
 	moved = r.WantedHost != "" && r.WantedHost != r.PluggedHost

@@ -293,3 +293,35 @@ func TestNotePorts(t *testing.T) {
 		}
 	})
 }
+
+// TestPluggedNoMore has a host find that a port is plugged no more, and that it cannot be: the port is DOWN for that reason, whatever became of
+// what it is for, until it is plugged again.
+func TestPluggedNoMore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		l := newLAN(t, s, "10.0.0.0/24")
+		p := addPort(t, s, &network.Port{NetworkID: l.ID, Binding: network.Binding{Host: "host", NetNS: "ns"}})
+		for _, step := range []struct{ binding, want, status, does string }{
+			{"", "", "ACTIVE", "plugged"},
+			{"no such bridge", "no such bridge", "DOWN", "plug"},
+			{"no such device", "no such device", "DOWN", "plug"},
+			{"", "", "ACTIVE", "plugged"},
+		} {
+			if err := s.BindingObserved(ctx, p.ID, 1, step.binding); err != nil {
+				t.Fatal(err)
+			}
+			if step.binding != "" {
+				if err := s.NotePorts(ctx, map[string]string{p.ID: ""}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := s.Port(ctx, p.ID)
+			if err != nil || got.Binding.Reason != step.want || got.Status() != step.status {
+				t.Errorf("the host says %q: %s, %q (%v)", step.binding, got.Status(), got.Binding.Reason, err)
+			}
+			if does, _ := seen(t, s, "host", p.ID); does != step.does {
+				t.Errorf("the host says %q: it has to %q, want %q", step.binding, does, step.does)
+			}
+		}
+	})
+}
