@@ -1,9 +1,21 @@
 package guard
 
+import "net/netip"
+
 // Guards tells whether the tables hold what passes a link, and whether they let nothing pass it.
 func (s State) Guards(link string) (guarded, closed bool) {
 	v, guarded := s[Bridge].Sets[marks].Elements[Key{Link: link}]
 	return guarded, guarded && v.Number == markClosed
+}
+
+// Speaks tells whether a guarded link may send from an address as one of its own.
+func (s State) Speaks(link string, mac MAC, a netip.Addr) bool {
+	name := four
+	if a.Is6() {
+		name = six
+	}
+	_, ok := s[Bridge].Sets[name].Elements[Key{Link: link, MAC: mac, Addr: a}]
+	return ok
 }
 
 // Zone is the zone of a bridge's connections, or 0.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
+
+	"plimsoll/internal/guard"
 )
 
 // TestPortIsAnnounced plugs a port, and gives it another address later: neighbours on its network hear of each address.
@@ -28,6 +31,28 @@ func TestPortIsAnnounced(t *testing.T) {
 	p.Addresses = append(p.Addresses, another)
 	ensurePort(t, h, ns, p, true)
 	heard.announcements(t, p.MAC, another)
+}
+
+// TestGuardedPortIsAnnounced plugs a guarded port, and gives it another address later, before the guard knows of them: neighbours hear of
+// each address as soon as they may.
+func TestGuardedPortIsAnnounced(t *testing.T) {
+	y := newYard(t)
+	neighbour := y.station(1, false)
+	heard := listenTo(t, neighbour.namespace)
+	one := y.station(2, true, "g")
+	y.groups = []guard.Group{{ID: "g"}}
+	y.apply()
+	heard.announcements(t, one.port.MAC, one.port.Addresses...)
+
+	another := netip.MustParsePrefix("10.9.0.66/24")
+	one.port.Addresses = append(one.port.Addresses, another)
+	one.plug()
+	y.apply() // the plan that was, for another reason
+	p := y.ports[0]
+	p.Pairs = append(slices.Clone(p.Pairs), guard.Pair{MAC: guard.MAC(one.port.MAC), Addresses: netip.PrefixFrom(another.Addr(), 32)})
+	y.ports = []guard.Port{p}
+	y.apply()
+	heard.announcements(t, one.port.MAC, another)
 }
 
 // frames is a socket that hears every frame which reaches a namespace.

@@ -29,6 +29,8 @@ type guards struct {
 	trusted map[string]bool
 	// opened are the links that were closed when something could pass them already, until SetGuards names them.
 	opened map[string]bool
+	// unheard are announcements, by link, that the tables did not let pass.
+	unheard map[string]unheard
 }
 
 // GuardTable is the name of the tables of guards of an instance.
@@ -40,6 +42,7 @@ func (h *Host) guardTable() string { return GuardTable(strings.TrimPrefix(h.stam
 // plugged yet. Connections that were let through go on, but for those of addresses that no port keeps. It may be called again with the
 // same.
 func (h *Host) SetGuards(ports []guard.Port, groups []guard.Group) error {
+	defer h.announceUnheard()
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,7 +72,8 @@ func (h *Host) known(p guard.Port) bool {
 	if guarded, closed := g.state.Guards(p.Link); guarded {
 		return opened || !closed
 	}
-	return h.there(p.Link)
+	link, err := h.links.LinkByName(p.Link)
+	return err == nil && link.Attrs().MasterIndex != 0 // else it was made just now
 }
 
 // AuditGuards looks whether somebody else changed what SetGuards made, mends it and tells how many changes that took.
@@ -265,6 +269,7 @@ func (h *Host) openLink(link string) error {
 	defer g.mu.Unlock()
 	delete(g.trusted, link)
 	delete(g.opened, link)
+	delete(g.unheard, link)
 	if g.wants(link) {
 		return nil
 	}
@@ -311,7 +316,7 @@ func (h *Host) RemoveGuards() error {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.state, g.wanted, g.planned, g.trusted, g.opened = nil, guard.Wanted{}, false, nil, nil
+	g.state, g.wanted, g.planned, g.trusted, g.opened, g.unheard = nil, guard.Wanted{}, false, nil, nil, nil
 	if err := h.look(); err != nil {
 		return nil //nolint:nilerr // a kernel without nftables guards nothing
 	}

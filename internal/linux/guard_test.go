@@ -753,10 +753,23 @@ func TestGuardForgetsAddresses(t *testing.T) {
 	}
 }
 
+// halfPlugged undoes what a plug does behind the making of the link.
+func (s *station) halfPlugged() {
+	s.y.t.Helper()
+	name := HostName(s.port.ID)
+	link, err := s.y.h.links.LinkByName(name)
+	if err == nil {
+		err = s.y.h.links.LinkSetNoMaster(link)
+	}
+	if err = errors.Join(err, s.y.h.openLink(name)); err != nil {
+		s.y.t.Fatal(err)
+	}
+}
+
 // TestGuardForgetsForNextOwner wants what was let through to an address not to be let through to a port that has it at once, whether the
-// one before it was guarded or open.
+// one before it was guarded or open, and also where its rules come when its link was made and is in no bridge yet.
 func TestGuardForgetsForNextOwner(t *testing.T) {
-	for name, guarded := range map[string]bool{"guarded before": true, "open before": false} {
+	for name, guarded := range map[string]bool{"guarded before": true, "open before": false, "half plugged": true} {
 		t.Run(name, func(t *testing.T) {
 			y := newYard(t)
 			outside, one := y.station(1, false), y.station(2, guarded, "g")
@@ -775,8 +788,12 @@ func TestGuardForgetsForNextOwner(t *testing.T) {
 				t.Fatal(err)
 			}
 			y.ports = slices.DeleteFunc(slices.Clone(y.ports), func(p guard.Port) bool { return p.ID == one.port.ID })
-			y.station(2, true, "none")
+			two := y.station(2, true, "none")
+			if name == "half plugged" {
+				two.halfPlugged()
+			}
 			y.apply()
+			two.plug()
 			if err := exchange(conn, 8, unanswered); err == nil {
 				t.Error("the flow goes on")
 			}
