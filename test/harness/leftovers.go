@@ -89,7 +89,8 @@ func (s *Server) sweep() {
 func links(stamp string) []string {
 	var left []string
 	all, err := netlink.LinkList()
-	for try := 1; errors.Is(err, netlink.ErrDumpInterrupted) && try < 20; try++ { // another test changed a link meanwhile
+	for end := time.Now().Add(10 * time.Second); errors.Is(err, netlink.ErrDumpInterrupted) && time.Now().Before(end); { // another test changed a link meanwhile
+		time.Sleep(10 * time.Millisecond)
 		all, err = netlink.LinkList()
 	}
 	if err != nil {
