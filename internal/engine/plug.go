@@ -179,11 +179,7 @@ func (e *Engine) plugUses(netns, but string) bool {
 func (e *Engine) Plugged(context.Context, *enginepb.PluggedRequest) (*enginepb.PluggedReply, error) {
 	reply := &enginepb.PluggedReply{}
 	for _, p := range e.storedPlugs() {
-		port, err := parsePort(p.Port)
-		if err != nil {
-			continue
-		}
-		if reason, err := e.host.CheckPort(p.Netns, p.within(port)); err == nil && reason == "" {
+		if e.stands(p) {
 			reply.Plugs = append(reply.Plugs, &enginepb.Plug{PortId: p.id(), Netns: p.Netns})
 		}
 	}
@@ -217,8 +213,7 @@ func (e *Engine) plugBroken(port string) {
 func (e *Engine) mend(p plug) {
 	e.plugging.Lock()
 	defer e.plugging.Unlock()
-	now, err := e.storedPlug(p.id())
-	if err != nil || !proto.Equal(now.PlugRequest, p.PlugRequest) {
+	if !e.current(p) || len(p.former) == 0 && e.asMade(p) {
 		return
 	}
 	port, err := parsePort(p.Port)
@@ -228,4 +223,28 @@ func (e *Engine) mend(p plug) {
 	if err != nil {
 		e.log.Warn("plug not restored", "port", p.id(), "netns", p.Netns, "err", err)
 	}
+}
+
+// stands tells whether a stored plug is as it was made. None changes meanwhile: what the kernel is found to have is noted as what the port
+// is to have.
+func (e *Engine) stands(p plug) bool {
+	e.plugging.Lock()
+	defer e.plugging.Unlock()
+	return e.current(p) && e.asMade(p)
+}
+
+// current tells whether the record of a plug still says the same. The caller holds plugging.
+func (e *Engine) current(p plug) bool {
+	now, err := e.storedPlug(p.id())
+	return err == nil && proto.Equal(now.PlugRequest, p.PlugRequest)
+}
+
+// asMade tells whether nothing of a plug would be changed. The caller holds plugging.
+func (e *Engine) asMade(p plug) bool {
+	port, err := parsePort(p.Port)
+	if err != nil {
+		return false
+	}
+	reason, err := e.host.CheckPort(p.Netns, p.within(port))
+	return err == nil && reason == ""
 }
