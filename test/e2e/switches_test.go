@@ -129,7 +129,7 @@ func TestAlgorithms(t *testing.T) {
 
 	s.alter(t, pool, "pool", object{"lb_algorithm": "LEAST_CONNECTIONS"})
 	for range 6 {
-		s.dial(t, 80)
+		s.talk(t) // so that a member has it before the next comes
 	}
 	s.wants(t, "six connections", 80, map[string]int{"m1": 2, "m2": 2}) // three each
 	s.alter(t, first, "member", object{"weight": 2})
