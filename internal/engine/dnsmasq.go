@@ -93,12 +93,11 @@ func (e *Engine) endDnsmasq(name string) error {
 }
 
 // dnsmasqNames lists those that run, or have files, and of which the name begins so.
-func (e *Engine) dnsmasqNames(prefix string) []string {
+func (e *Engine) dnsmasqNames(prefix string) ([]string, error) {
 	e.servants.mu.Lock()
 	defer e.servants.mu.Unlock()
 	if err := e.findServants(); err != nil {
-		e.log.Warn("dnsmasq processes not found", "err", err)
-		return nil
+		return nil, err
 	}
 	names := slices.Collect(maps.Keys(e.servants.all))
 	entries, _ := os.ReadDir(e.dnsmasqDir())
@@ -106,7 +105,7 @@ func (e *Engine) dnsmasqNames(prefix string) []string {
 		names = append(names, entry.Name())
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !strings.HasPrefix(name, prefix) }), nil
 }
 
 // dnsmasqDir holds the files of all that are of this instance.

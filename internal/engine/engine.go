@@ -63,6 +63,7 @@ type Engine struct {
 	touched    chan string // holds the program that may have changed guards, when they are to be looked at soon
 	servants   servants
 	dhcps      map[string]bool        // networks of which a DHCP server, or its namespace, may be there; of whoever applies the host's plan
+	foundDhcps bool                   // those that an engine before us has left are among them
 	routers    map[string]routerTable // by router; of whom applies the host's plan
 
 	mu        sync.Mutex

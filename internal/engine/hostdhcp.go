@@ -40,7 +40,7 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 	var group errgroup.Group
 	group.SetLimit(dhcpAtOnce)
 	wanted := map[string]bool{}
-	if err := e.findDhcps(); err != nil {
+	if err := e.findDhcps(e.host.Namespaces); err != nil {
 		fail("", err)
 	}
 	for _, d := range plan.Dhcps {
@@ -73,21 +73,26 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 	return failures
 }
 
-// findDhcps finds, once, what an engine before us has left: servers, and namespaces that have none any more.
-func (e *Engine) findDhcps() error {
-	if e.dhcps != nil {
+// findDhcps finds, once, what an engine before us has left: servers, and namespaces that have none any more. After an error it looks again.
+func (e *Engine) findDhcps(list func() ([]string, error)) error {
+	if e.foundDhcps {
 		return nil
 	}
-	e.dhcps = map[string]bool{}
-	for _, name := range e.dnsmasqNames(dhcpPrefix) {
+	if e.dhcps == nil {
+		e.dhcps = map[string]bool{}
+	}
+	names, err := e.dnsmasqNames(dhcpPrefix)
+	namespaces, listErr := list()
+	for _, name := range names {
 		e.dhcps[strings.TrimPrefix(name, dhcpPrefix)] = true
 	}
-	namespaces, err := e.host.Namespaces()
 	for _, name := range namespaces {
 		if id, ok := strings.CutPrefix(name, network.DHCPNetNS); ok {
 			e.dhcps[id] = true
 		}
 	}
+	err = errors.Join(err, listErr)
+	e.foundDhcps = err == nil
 	return err
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -189,6 +190,29 @@ func TestShortPrefix(t *testing.T) {
 	plain, err := renderDhcp(without, DHCP{}, underRun)
 	if diff := cmp.Diff(string(plain.conf), string(r.conf)); err != nil || diff != "" {
 		t.Errorf("renderDhcp: %v (-without +with):\n%s", err, diff)
+	}
+}
+
+// TestFindDhcps has a namespace that an earlier engine left be found once namespaces can be listed, and not looked for again then.
+func TestFindDhcps(t *testing.T) {
+	e := &Engine{servants: servants{all: map[string]*servant{dhcpPrefix + guestID: {}}}, config: Config{Instance: "find-" + portID}}
+	looks := 0
+	listed := func() ([]string, error) {
+		looks++
+		return []string{network.DHCPNetNS + netID, network.RouterNetNS + bareID}, nil
+	}
+	refused := func() ([]string, error) { looks++; return nil, os.ErrPermission }
+	if err := e.findDhcps(refused); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("refused: %v", err)
+	}
+	e.dhcps[sixID] = true // one that a plan names meanwhile
+	for range 2 {
+		if err := e.findDhcps(listed); err != nil {
+			t.Errorf("listed: %v", err)
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{guestID: true, netID: true, sixID: true}, e.dhcps); diff != "" || looks != 2 {
+		t.Errorf("after %d looks, want 2 (-want +got):\n%s", looks, diff)
 	}
 }
 

@@ -89,7 +89,11 @@ func (e *Engine) strayRouters(wanted map[string]bool) []string {
 	for _, name := range linux.NamespacesNamed(network.RouterNetNS) {
 		ids = append(ids, strings.TrimPrefix(name, network.RouterNetNS))
 	}
-	for _, name := range e.dnsmasqNames(advertiser("")) {
+	names, err := e.dnsmasqNames(advertiser(""))
+	if err != nil {
+		e.log.Warn("dnsmasq processes not found", "err", err)
+	}
+	for _, name := range names {
 		ids = append(ids, strings.TrimPrefix(name, advertiser("")))
 	}
 	slices.Sort(ids)
