@@ -332,7 +332,7 @@ func plain(v any) any {
 
 // boolean reads loosely, as the API does: what is not true-like is false.
 func boolean(text string) (any, error) {
-	switch strings.ToLower(text) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "true", "t", "yes", "y", "on", "1":
 		return true, nil
 	}

@@ -184,7 +184,12 @@ func (v view) matches(filters []store.Filter) bool {
 		if v[f.Attribute] == nil {
 			have = ""
 		}
-		return !slices.ContainsFunc(f.Values, func(want string) bool { return strings.EqualFold(want, have) })
+		return !slices.ContainsFunc(f.Values, func(want string) bool {
+			if is, ok := v[f.Attribute].(bool); ok {
+				return isTrue(want) == is
+			}
+			return strings.EqualFold(want, have)
+		})
 	})
 }
 

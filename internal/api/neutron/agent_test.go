@@ -90,6 +90,7 @@ func TestAgentLists(t *testing.T) {
 	first := f.agents("admin", "")["a DHCP agent"]["id"].(string)
 	for query, want := range map[string][]string{
 		"?host=a&agent_type=L3+agent": {"a L3 agent"}, "?host=c": nil, "?alive=False": nil, "?id=" + first: {"a DHCP agent"},
+		"?agent_type=L3+agent&admin_state_up=yes&alive=1": {"a L3 agent", "b L3 agent"}, "?admin_state_up=off": nil,
 		"?binary=neutron-lbaasv2-agent":                                                        {"a Loadbalancerv2 agent", "b Loadbalancerv2 agent"},
 		"?sort_key=host&sort_dir=desc&sort_key=agent_type&sort_dir=asc&limit=2":                {"b DHCP agent", "b L3 agent"},
 		"?sort_key=host&sort_dir=asc&sort_key=agent_type&sort_dir=asc&limit=2&marker=" + first: {"a L3 agent", "a Loadbalancerv2 agent"},
@@ -98,6 +99,7 @@ func TestAgentLists(t *testing.T) {
 			t.Errorf("agents%s (-want +got):\n%s", query, diff)
 		}
 	}
+	f.want(400, "admin", "GET", "/v2.0/agents?alive=perhaps", nil)
 }
 
 func TestAgentIsSwitchedOff(t *testing.T) {

@@ -87,7 +87,7 @@ func (l *list) page(q url.Values) error {
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return badRequest("Bad limit request: Limit must be an integer 0 or greater and not '%s'.", text)
+			return network.BadRequest("limit", "Limit must be an integer 0 or greater and not '%s'", text)
 		}
 		l.query.Limit = n
 	}
@@ -148,7 +148,7 @@ func (r *resource) filter(l *list, name string, values []string, admin bool) err
 // checkFilter refuses what is no boolean where only those are: taken for false it would list what nobody asked for.
 func checkFilter(name string, values []string) error {
 	switch name {
-	case "admin_state_up", "shared", "router:external", "port_security_enabled", "enable_dhcp", "enabled", "stateful", "distributed", "ha", "default":
+	case "admin_state_up", "shared", "router:external", "port_security_enabled", "enable_dhcp", "enabled", "stateful", "distributed", "ha", "default", "alive":
 	default:
 		return nil
 	}

@@ -35,6 +35,9 @@ func TestPages(t *testing.T) {
 	if back := f.follow("previous", "/v2.0/networks?limit=3&sort_key=name&sort_dir=asc&page_reverse=True&marker="+last); len(back) != 6 {
 		t.Errorf("backwards from the last: %q", back)
 	}
+	if on := f.names("alice", "networks", "admin_state_up=%20true%20"); len(on) != len(all) {
+		t.Errorf("of what is on, %d are listed, want %d", len(on), len(all))
+	}
 	if _, ok := f.want(200, "alice", "GET", "/v2.0/networks", nil)["networks_links"]; ok {
 		t.Error("links are given without a limit")
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"plimsoll/internal/network"
 	"plimsoll/internal/store"
 	"plimsoll/internal/web"
 )
@@ -21,11 +22,11 @@ func (r *resource) asRevised(ctx context.Context, req *web.Request) (context.Con
 		revision, err := strconv.ParseInt(text, 10, 64)
 		switch _, known := r.spec["revision_number"]; {
 		case err != nil:
-			return nil, badRequest("'%s' is not a valid revision_number", text)
+			return nil, network.BadRequest("if-match", "Revision number etag must be in the format of revision_number=<int>")
 		case named:
-			return nil, badRequest("Multiple revision_number constraints are not supported.")
+			return nil, network.BadRequest("if-match", "Multiple revision_number etags are not supported")
 		case !known:
-			return nil, badRequest("Revision matching not supported for this resource")
+			return nil, network.BadRequest(r.plural, "Revision matching not supported for this resource")
 		}
 		named, ctx = true, store.IfRevision(ctx, r.name, req.PathValue("id"), revision)
 	}

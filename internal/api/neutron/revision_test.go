@@ -51,4 +51,38 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
+// TestIfMatchOfInterfaces: what becomes of a router's interfaces may be on condition of its revision, too.
+func TestIfMatchOfInterfaces(t *testing.T) {
+	f := newRouted(t)
+	_, second := f.lan("alice", object{"name": "second"}, "10.1.0.0/24")
+	router, body := "/v2.0/routers/"+f.router, `{"subnet_id": "`+second+`"}`
+	for _, action := range []string{"/add_router_interface", "/remove_router_interface"} {
+		if got := f.conditionally("revision_number=99", "PUT", router+action, body); got != 412 {
+			t.Errorf("%s of another revision answers %d, want 412", action, got)
+		}
+		now := f.want(200, "alice", "GET", router, nil)["router"].(object)["revision_number"].(float64)
+		if got := f.conditionally(revision(now), "PUT", router+action, body); got != 200 {
+			t.Errorf("%s of the router's revision answers %d, want 200", action, got)
+		}
+	}
+}
+
+// TestBadIfMatch sends what is no revision, or is of an object that has none.
+func TestBadIfMatch(t *testing.T) {
+	f := newFixture(t)
+	lan, _ := f.lan("alice", object{}, "10.0.0.0/24")
+	flavor := f.flavor(object{"name": "f"})
+	for _, c := range []struct{ who, match, path, want string }{
+		{"alice", "revision_number=x", "networks/" + lan, "Bad if-match request: Revision number etag must be in the format of revision_number=<int>."},
+		{"alice", `"revision_number=1", "revision_number=2"`, "networks/" + lan, "Bad if-match request: Multiple revision_number etags are not supported."},
+		{"admin", "revision_number=1", "flavors/" + flavor, "Bad flavors request: Revision matching not supported for this resource."},
+		{"bob", "revision_number=x", "networks/" + lan, "Network " + lan + " could not be found."},
+	} {
+		a := webtest.Send(t, webtest.Request{Method: "DELETE", URL: f.url + "/v2.0/" + c.path, Token: c.who, Headers: []string{"If-Match", c.match}})
+		if got := a.Body["NeutronError"].(object); got["message"] != c.want {
+			t.Errorf("If-Match: %s by %s answers %d %v, want %q", c.match, c.who, a.Code, got, c.want)
+		}
+	}
+}
+
 func revision(n float64) string { return fmt.Sprintf("revision_number=%.0f", n) }

@@ -25,6 +25,9 @@ func (s *service) handleAddInterface(ctx context.Context, req *web.Request) (web
 	if err != nil {
 		return web.Reply{}, err
 	}
+	if ctx, err = s.routers().asRevised(ctx, req); err != nil {
+		return web.Reply{}, err
+	}
 	i, err := s.store.AddRouterInterface(ctx, req.PathValue("id"), subnetID, portID)
 	if err != nil {
 		return web.Reply{}, err
@@ -59,6 +62,9 @@ func (s *service) mayEnter(ctx context.Context, a *identity.Actor, id string) er
 func (s *service) handleRemoveInterface(ctx context.Context, req *web.Request) (web.Reply, error) {
 	subnetID, portID, err := s.readInterface(ctx, req, "remove_router_interface")
 	if err != nil {
+		return web.Reply{}, err
+	}
+	if ctx, err = s.routers().asRevised(ctx, req); err != nil {
 		return web.Reply{}, err
 	}
 	i, err := s.store.RemoveRouterInterface(ctx, req.PathValue("id"), subnetID, portID)
