@@ -157,7 +157,7 @@ func (s *Store) CreateLoadBalancer(ctx context.Context, lb *lbaas.LoadBalancer) 
 	if err != nil {
 		return err
 	}
-	s.hint(Hint{LoadBalancerID: lb.ID})
+	s.hint(Hint{LoadBalancerID: lb.ID, Network: true}) // its host may have to guard the VIP, of which it could not know whose it is
 	return nil
 }
 

@@ -107,6 +107,14 @@ func (s *Store) AgeHosts(t *testing.T, by time.Duration) {
 	}
 }
 
+// PutRoutersAhead has routers be changed last so much later, as by a server whose clock is ahead.
+func (s *Store) PutRoutersAhead(t *testing.T, by time.Duration) {
+	t.Helper()
+	if _, err := s.write.NewUpdate().Table("routers").Set("updated_at = updated_at + ?", by.Microseconds()).Where("TRUE").Exec(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // MigrateTo makes a database as a release of old had it, and runs statements there.
 func MigrateTo(t *testing.T, connection string, version int64, statements ...string) {
 	t.Helper()

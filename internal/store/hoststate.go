@@ -317,17 +317,19 @@ func (s *Store) UnclaimedNetworks(ctx context.Context, host string) ([]string, e
 
 // NetworkDigest is a text that stays the same while nothing changes of what hosts' plans are made from, and that hardly ever is the same
 // after a change. It is cheaper by far than to read a HostState: every change of a network's subnets and ports counts up the network's
-// epoch.
+// epoch. Of times there are sums, and not the latest: of two servers one clock may be ahead.
 func (s *Store) NetworkDigest(ctx context.Context) (string, error) {
-	sums := []string{
-		"(SELECT COALESCE(SUM(epoch), 0) FROM networks)", "(SELECT COALESCE(SUM(revision), 0) FROM networks)", "(SELECT COUNT(*) FROM networks)",
-		"(SELECT COALESCE(MAX(created_at), 0) FROM networks)",
+	var sums []string
+	for _, of := range []struct{ table, sums string }{
+		{"networks", "epoch revision created_at"}, {"routers", "revision updated_at"}, {"floating_ips", "revision updated_at"},
+		{tableSecurityGroups, "revision updated_at"}, {tableSecurityRules, "revision updated_at"},
+		{tableLoadBalancers, "created_at"}, // of which hosts guard the VIPs
+	} {
+		sums = append(sums, "(SELECT COUNT(*) FROM "+of.table+")")
+		for column := range strings.FieldsSeq(of.sums) {
+			sums = append(sums, "(SELECT COALESCE(SUM("+column+" % 1000000007), 0) FROM "+of.table+")") // microseconds alone soon overflow
+		}
 	}
-	for _, table := range []string{"routers", "floating_ips", "security_groups", "security_group_rules"} {
-		sums = append(sums, "(SELECT COUNT(*) FROM "+table+")", "(SELECT COALESCE(SUM(revision), 0) FROM "+table+")",
-			"(SELECT COALESCE(MAX(updated_at), 0) FROM "+table+")")
-	}
-	sums = append(sums, "(SELECT COUNT(*) FROM hosts)", "(SELECT COALESCE(MAX(tunnel_ip), '') FROM hosts)", "(SELECT COALESCE(MIN(tunnel_ip), '') FROM hosts)")
 	values, into := places(len(sums))
 	if err := s.read.NewSelect().ColumnExpr(strings.Join(sums, ", ")).Scan(ctx, into...); err != nil {
 		return "", fmt.Errorf("look for changes of networks: %w", err)
@@ -335,6 +337,10 @@ func (s *Store) NetworkDigest(ctx context.Context) (string, error) {
 	for i := range values {
 		values[i] = plain(values[i])
 	}
-	sum := sha256.Sum256(fmt.Append(nil, values...))
+	var tunnels []string
+	if err := s.read.NewSelect().Table("hosts").Column("tunnel_ip").Order("name").Scan(ctx, &tunnels); err != nil {
+		return "", fmt.Errorf("look for changes of hosts: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%v %q", values, tunnels))
 	return hex.EncodeToString(sum[:8]), nil
 }

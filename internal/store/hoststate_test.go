@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -180,7 +181,8 @@ func TestNetworkDigest(t *testing.T) {
 			}
 			return d
 		}
-		last := digest()
+		last, hinted := digest(), false
+		defer s.OnHint(func(h store.Hint) { hinted = hinted || h.Network })()
 		step := func(what string, changes bool, err error) {
 			t.Helper()
 			if err != nil {
@@ -217,6 +219,9 @@ func TestNetworkDigest(t *testing.T) {
 		step("a host", true, s.HostSeen(ctx, &network.Host{Name: "h"}))
 		step("a heartbeat", false, s.HostSeen(ctx, &network.Host{Name: "h"}))
 		step("a tunnel", true, s.HostSeen(ctx, &network.Host{Name: "h", TunnelIP: "192.0.2.7"}))
+		step("one host more", true, s.HostSeen(ctx, &network.Host{Name: "i", TunnelIP: "192.0.2.1"}))
+		step("another", true, s.HostSeen(ctx, &network.Host{Name: "j", TunnelIP: "192.0.2.9"}))
+		step("a tunnel among others", true, s.HostSeen(ctx, &network.Host{Name: "h", TunnelIP: "192.0.2.8"}))
 		bind := func(host string) error {
 			_, err := s.UpdatePort(ctx, p.ID, func(p *network.Port) error { p.Binding.Host, p.Binding.NetNS = host, "ns"; return nil })
 			return err
@@ -229,9 +234,36 @@ func TestNetworkDigest(t *testing.T) {
 		step("its link", false, observed("h"))
 		step("a port on another host", true, bind("other"))
 		step("the way is free for that host", true, observed("h"))
+		hinted = false
+		lb := &lbaas.LoadBalancer{Object: lbaas.Object{ProjectID: "p"}, Host: "h", Provider: "haproxy"}
+		step("a load balancer, of which the host guards the VIP", true, s.CreateLoadBalancer(ctx, lb))
+		if !hinted {
+			t.Error("nobody is told that there is a load balancer of which the host may have to guard the VIP")
+		}
 		step("a floating address less", true, s.DeleteFloatingIP(ctx, f.ID))
 		step("a port less", true, s.DeletePort(ctx, p.ID))
 		step("a group less", true, s.DeleteSecurityGroup(ctx, g.ID))
+	})
+}
+
+// TestNetworkDigestOfSkewedClocks replaces a router by one like it, while there is one that a server whose clock is ahead has made.
+func TestNetworkDigestOfSkewedClocks(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := &cloud{Store: s, t: t}
+		c.newRouter(&network.Router{})
+		s.PutRoutersAhead(t, time.Hour)
+		router := c.newRouter(&network.Router{})
+		before, err := s.NetworkDigest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteRouter(t.Context(), router.ID); err != nil {
+			t.Fatal(err)
+		}
+		c.newRouter(&network.Router{})
+		if after, err := s.NetworkDigest(t.Context()); err != nil || after == before {
+			t.Errorf("with another router the digest is %s still (%v)", after, err)
+		}
 	})
 }
 
