@@ -38,6 +38,9 @@ func TestIfMatch(t *testing.T) {
 				t.Errorf("%s %s with If-Match: %s answers %d, want %d", step.method, c.path, step.match, got, step.want)
 			}
 		}
+		if got := f.conditionally("revision_number=99", "PUT", path+"/tags/x", ""); got != 412 && c.noun != "security_group_rule" { // which has none
+			t.Errorf("a tag more for another revision of %s answers %d, want 412", c.path, got)
+		}
 		before := f.want(200, "alice", "GET", path, nil)[c.noun].(object)["revision_number"].(float64)
 		if got := f.conditionally(revision(before), "PUT", path, body); got != 200 {
 			t.Errorf("PUT %s of its own revision answers %d", c.path, got)

@@ -98,6 +98,10 @@ func (r *resource) changeTags(ctx context.Context, req *web.Request, verb string
 	if err := r.mayChange(ctx, req.Actor, id, verb+"_"+r.plural+"_tags"); err != nil {
 		return nil, err
 	}
+	ctx, err := r.asRevised(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	tags, err := r.retag(ctx, req.Actor, id, fn)
 	return listed(tags), err
 }
