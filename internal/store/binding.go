@@ -170,7 +170,7 @@ func (s *Store) BindingObserved(ctx context.Context, portID string, generation i
 				return err
 			}
 		}
-		_, err = tx.NewUpdate().Model(row).Column("plugged_host", "observed", "reason").
+		_, err = tx.NewUpdate().Model(row).Column("plugged_host", "generation", "observed", "reason").
 			Where("id = ? AND generation = ?", portID, generation).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("note the binding: %w", err)
@@ -194,7 +194,9 @@ func (r *portRow) note(reason string) (moved bool) {
 	}
 	moved = r.WantedHost != "" && r.WantedHost != r.PluggedHost
 	r.PluggedHost = r.WantedHost
-	if !moved {
+	if moved {
+		r.Generation++ // what the host before says once more is not of this one
+	} else {
 		r.Observed = r.Generation
 	}
 	return moved

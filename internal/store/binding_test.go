@@ -147,6 +147,27 @@ func TestBindingLife(t *testing.T) {
 	})
 }
 
+// TestHostSaysTwiceThatItUnplugged has a host say it again, for it did not hear that the first time was noted: the port's next host has it to
+// plug still.
+func TestHostSaysTwiceThatItUnplugged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		l := newLAN(t, s, "10.0.0.0/24")
+		p := addPort(t, s, &network.Port{NetworkID: l.ID, Binding: network.Binding{Host: "h", NetNS: "ns"}})
+		if _, err := s.UpdatePort(t.Context(), p.ID, func(p *network.Port) error { p.Binding.Host = "other"; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		_, generation := seen(t, s, "h", p.ID)
+		for range 2 {
+			if err := s.BindingObserved(t.Context(), p.ID, generation, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if what, _ := seen(t, s, "other", p.ID); what != "plug" {
+			t.Errorf("the other host has to %q, want plug", what)
+		}
+	})
+}
+
 // TestHostNotesDuringAChange has a host say that a port is plugged while a user renames it: both stay true.
 func TestHostNotesDuringAChange(t *testing.T) {
 	for _, engine := range []store.Engine{store.PostgreSQL, store.MariaDB} { // SQLite has one writer at a time
