@@ -45,7 +45,7 @@ func (e *Engine) applyDhcps(ctx context.Context, plan *enginepb.HostPlan) []*eng
 	}
 	for _, d := range plan.Dhcps {
 		wanted[d.GetNetworkId()], e.dhcps[d.GetNetworkId()] = true, true
-		if e.settled(kindDhcp, d.GetNetworkId(), d) {
+		if !e.begin(kindDhcp, d.GetNetworkId(), d) {
 			continue
 		}
 		group.Go(func() error {

@@ -135,12 +135,28 @@ func (h *hosting) told(failures []*enginepb.HostFailure) (news bool) {
 	return news
 }
 
-// settle notes that an object of the plan was made as m says. What is settled need not be looked at for as long as the plan says the same of
-// it; unsettle ends that.
+// begun is what an object counts as that is being made.
+var begun proto.Message = &enginepb.HostPlan{}
+
+// begin tells whether an object is to be made as m says, for it is not known to be so.
+func (e *Engine) begin(kind, id string, m proto.Message) bool {
+	if e.settled(kind, id, m) {
+		return false
+	}
+	e.hosting.mu.Lock()
+	defer e.hosting.mu.Unlock()
+	e.hosting.settled[kind+"/"+id] = begun
+	return true
+}
+
+// settle notes that an object of the plan was made as m says, unless it was unsettled since it was begun. What is settled need not be looked
+// at for as long as the plan says the same of it; unsettle ends that.
 func (e *Engine) settle(kind, id string, m proto.Message) {
 	e.hosting.mu.Lock()
 	defer e.hosting.mu.Unlock()
-	e.hosting.settled[kind+"/"+id] = m
+	if e.hosting.settled[kind+"/"+id] == begun {
+		e.hosting.settled[kind+"/"+id] = m
+	}
 }
 
 // settled tells whether an object is known to be as m says.

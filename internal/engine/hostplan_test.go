@@ -72,10 +72,20 @@ func TestSettled(t *testing.T) {
 		ids := rapid.SampledFrom([]string{"a", "b", "c"})
 		message := func(text string) proto.Message { return &enginepb.Router{Id: text} }
 		t.Repeat(map[string]func(*rapid.T){
-			"settle": func(t *rapid.T) {
+			"begin": func(t *rapid.T) {
+				id, text := ids.Draw(t, "id"), ids.Draw(t, "text")
+				if begins := e.begin(kindRouter, id, message(text)); begins == (model[id] == text) {
+					t.Fatalf("begin(%s, %s) is %t", id, text, begins)
+				} else if begins {
+					model[id] = "begun"
+				}
+			},
+			"settle": func(t *rapid.T) { // what was unsettled since it was begun is to be made again
 				id, text := ids.Draw(t, "id"), ids.Draw(t, "text")
 				e.settle(kindRouter, id, message(text))
-				model[id] = text
+				if model[id] == "begun" {
+					model[id] = text
+				}
 			},
 			"unsettle":   func(t *rapid.T) { id := ids.Draw(t, "id"); e.unsettle(kindRouter, id); delete(model, id) },
 			"replugged":  func(t *rapid.T) { id := ids.Draw(t, "id"); e.replugged("qrouter-" + id); delete(model, id) },

@@ -35,7 +35,7 @@ func (e *Engine) applyRouters(ctx context.Context, plan *enginepb.HostPlan) []*e
 	wanted := map[string]bool{}
 	for _, r := range plan.Routers {
 		wanted[r.Id] = true
-		if e.settled(kindRouter, r.Id, r) {
+		if !e.begin(kindRouter, r.Id, r) {
 			continue
 		}
 		err := ctx.Err()
@@ -98,7 +98,7 @@ func (e *Engine) strayRouters(wanted map[string]bool) []string {
 	}
 	slices.Sort(ids)
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool {
-		return wanted[id] || checkID("router", id) != nil || e.settled(kindRouter, id, stopped)
+		return wanted[id] || checkID("router", id) != nil || !e.begin(kindRouter, id, stopped)
 	})
 }
 
@@ -115,12 +115,12 @@ func (e *Engine) stopRouter(id string) error {
 		e.settle(kindRouter, id, stopped)
 		return nil
 	}
-	e.unsettle(kindRouter, id)
 	err := e.host.RemoveNamespace(netns)
 	if errors.Is(err, linux.ErrForeign) { // another instance may have many
 		e.settle(kindRouter, id, stopped)
 		return nil
 	}
+	e.unsettle(kindRouter, id)
 	return err
 }
 
