@@ -154,7 +154,7 @@ func (b *body) mtu(target *int) {
 
 // provider reads what a network is made of, which does not change later. Whether there is such a segment, the store knows.
 func (b *body) provider(n *network.Network) {
-	b.oneSegment()
+	listed := b.oneSegment()
 	if !b.given("provider:network_type") && !b.given("provider:physical_network") && !b.given("provider:segmentation_id") {
 		return
 	}
@@ -162,7 +162,8 @@ func (b *body) provider(n *network.Network) {
 	b.oneText("provider:network_type", &segment.Type, 32)
 	b.oneText("provider:physical_network", &segment.Physical, 64)
 	if b.given("provider:segmentation_id") {
-		if b.integer("provider:segmentation_id", &segment.ID); segment.ID == 0 {
+		b.integer("provider:segmentation_id", &segment.ID)
+		if idless := segment.Type == network.TypeFlat || segment.Type == network.TypeLocal; segment.ID == 0 && !listed && !idless {
 			segment.ID = -1 // as little an id as 0, which is none here
 		}
 	}
@@ -176,31 +177,33 @@ func (b *body) provider(n *network.Network) {
 	n.Segment = segment
 }
 
-// oneSegment takes the attributes out of a list of segments, which is how some clients write them. A network here has one segment.
-func (b *body) oneSegment() {
+// oneSegment takes the attributes out of a list of segments, if there is one. That is how some clients write them, with 0 for an id that
+// nobody gave. A network here has one segment.
+func (b *body) oneSegment() (listed bool) {
 	list := b.items("segments", "segments")
 	switch {
 	case b.err() != nil || len(list) == 0:
-		return
+		return false
 	case b.given("provider:network_type") || b.given("provider:physical_network") || b.given("provider:segmentation_id"):
 		b.fail(failedSegments("Segments and provider values cannot both be set."))
-		return
+		return false
 	case len(list) > 1:
 		b.fail(failedSegments("Networks of several segments are not supported by this network service."))
-		return
+		return false
 	}
 	segment, err := object(list[0])
 	if err != nil {
 		b.fail(invalid("segments", "'%s' is not a dictionary", shown(list[0])))
-		return
+		return false
 	}
 	for _, name := range slices.Sorted(maps.Keys(segment)) {
 		if !strings.HasPrefix(name, "provider:") || networkSpec()[name] != postAndPut {
 			b.fail(invalid("segments", "Unexpected keys supplied: %s", name))
-			return
+			return false
 		}
 		b.Object[name] = segment[name]
 	}
+	return true
 }
 
 func failedSegments(text string) error {

@@ -16,7 +16,7 @@ func segment(kind, physical, id any) object {
 func TestProviderNetworks(t *testing.T) {
 	f := newFixture(t)
 	f.store.SetSegments(network.Segments{
-		TenantTypes: []string{"vxlan"}, FlatNetworks: []string{"physnet1"}, VLANs: map[string][]network.IDRange{"physnet1": {{Min: 100, Max: 100}}},
+		TenantTypes: []string{"vxlan"}, FlatNetworks: []string{"physnet1", "physnet2"}, VLANs: map[string][]network.IDRange{"physnet1": {{Min: 100, Max: 100}}},
 		VNIs: []network.IDRange{{Min: 5, Max: 6}},
 	})
 	for _, c := range []struct {
@@ -33,7 +33,6 @@ func TestProviderNetworks(t *testing.T) {
 		{"bad: id", "admin", segment("vxlan", nil, "seven"), 400, "HTTPBadRequest"},
 		{"bad: id of 0", "admin", segment("vxlan", nil, 0), 400, "InvalidInput"},
 		{"bad: VLAN of 0", "admin", segment("vlan", "physnet1", "0"), 400, "InvalidInput"},
-		{"bad: local network of 0", "admin", segment("local", nil, 0), 400, "InvalidInput"},
 		{"bad: id below", "admin", segment("vxlan", nil, -1), 400, "InvalidInput"},
 		{"bad: physical network", "admin", segment("flat", "physnet9", nil), 400, "InvalidInput"},
 		{"bad: segments: several", "admin", object{"segments": []object{segment("local", nil, nil), segment("local", nil, nil)}}, 400, "SegmentsSetInConjunctionWithProviders"},
@@ -60,6 +59,8 @@ func TestProviderNetworks(t *testing.T) {
 		{segment(nil, nil, nil), segment("vxlan", nil, 5.0), 1450},
 		{segment("local", nil, nil), segment("local", nil, nil), 1500},
 		{object{"segments": []object{segment("vxlan", nil, 78)}, "name": "as gophercloud writes it"}, segment("vxlan", nil, 78.0), 1450},
+		{object{"segments": []object{segment("flat", "physnet2", 0)}}, segment("flat", "physnet2", nil), 1500},
+		{segment("local", nil, 0), segment("local", nil, nil), 1500},
 	} {
 		if c.want["provider:segmentation_id"] == 5.0 { // one of the two that are given out
 			f.add("admin", "network", segment("vxlan", nil, 6))
