@@ -41,8 +41,8 @@ deps: ## what plimsoll runs with
 test-deps: ## what the tests need besides
 	$(call apt,$(TEST_PACKAGES))
 
-# Packages that have tests of the build that can fail on purpose.
-FAILPOINT_PACKAGES = $$(grep -rl --include='*_test.go' '^//go:build failpoints' . | xargs -r -n1 dirname | sort -u || true)
+# Files with tests of the build that can fail on purpose. The other tests of their packages have run already.
+FAILPOINT_FILES = $$(grep -rl --include='*_test.go' '^//go:build failpoints' . || true)
 
 # The detector of races watches all of Plimsoll and nearly all of what it uses. Left out is what only computes, and what was C once: SQLite,
 # and the cipher in passwords, which took most of the time of all tests. Locks tell the detector of themselves there, too.
@@ -58,8 +58,9 @@ test: test-deps ## every test; a skipped one is a failed one
 	@CGO_ENABLED=0 $(GO) build -tags failpoints,grpcnotrace -o bin/test/plimsoll ./cmd/plimsoll
 	@{ \
 		PLIMSOLL_BINARY=$(CURDIR)/bin/test/plimsoll bin/servers -- $(GO) test -json $(RACE) -count 1 -p 2 -timeout 15m $(LONGEST) ./... || true; \
-		packages="$(FAILPOINT_PACKAGES)"; \
-		[ -z "$$packages" ] || bin/servers -- $(GO) test -json $(RACE) -count 1 -p 1 -timeout 15m -tags failpoints $$packages || true; \
+		files="$(FAILPOINT_FILES)"; \
+		[ -z "$$files" ] || bin/servers -- $(GO) test -json $(RACE) -count 1 -p 1 -timeout 15m -tags failpoints \
+			-run "^($$(grep -hoE '^func Test\w+' $$files | cut -c6- | paste -sd '|'))$$" $$(dirname $$files | sort -u) || true; \
 	} | bin/summary
 
 lint: bin/tools/golangci-lint ## the linter, and vet for the build that can fail on purpose
