@@ -204,7 +204,7 @@ func TestDeletedPortWaitsForItsHost(t *testing.T) {
 		if list, err := s.Ports(ctx, store.Query{}); err != nil || len(list) > 0 {
 			t.Errorf("a deleted port is listed: %v %v", list, err)
 		}
-		again := []*network.Port{{NetworkID: l.ID, FixedIPs: ips}, {NetworkID: l.ID, MAC: p.MAC}}
+		again := []*network.Port{{NetworkID: l.ID, FixedIPs: ips}, {NetworkID: l.ID, MAC: p.MAC, FixedIPs: []network.FixedIP{fixed(nil, "10.0.0.5")}}}
 		made := make(chan error, len(again))
 		for _, p := range again { // they wait for its address, and for its MAC
 			go func() { made <- s.CreatePort(ctx, p) }()
