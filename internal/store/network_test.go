@@ -31,10 +31,16 @@ func newLAN(t *testing.T, s *store.Store, cidr string) lan {
 	return lan{n, addSubnet(t, s, n.ID, cidr)}
 }
 
+// addSubnet adds a subnet. Of an IPv4 /24 the addresses from 100 to 199 are given out, so that none is drawn that a test names.
 func addSubnet(t *testing.T, s *store.Store, networkID, cidr string) *network.Subnet {
 	t.Helper()
 	prefix := netip.MustParsePrefix(cidr)
 	sub := &network.Subnet{ProjectID: "p", NetworkID: networkID, CIDR: prefix, Gateway: network.DefaultGateway(prefix)}
+	if a := prefix.Addr(); a.Is4() && prefix.Bits() == 24 {
+		start, end := a.As4(), a.As4()
+		start[3], end[3] = 100, 199
+		sub.AllocationPools = []network.Range{{Start: netip.AddrFrom4(start), End: netip.AddrFrom4(end)}}
+	}
 	if err := s.CreateSubnet(t.Context(), sub); err != nil {
 		t.Fatal(err)
 	}
