@@ -73,11 +73,15 @@ func (f *fixture) add(who, noun string, attributes object) object {
 	return f.want(201, who, "POST", "/v2.0/"+noun+"s", object{noun: attributes})[noun].(object)
 }
 
-// lan makes a network with a subnet.
+// lan makes a network with a subnet. Of a /24 the addresses from 101 to 240 are given out, so that none is drawn that a test names.
 func (f *fixture) lan(who string, network object, cidr string) (networkID, subnetID string) {
 	f.t.Helper()
 	n := f.add(who, "network", network)
-	s := f.add(who, "subnet", object{"network_id": n["id"], "cidr": cidr, "ip_version": 4})
+	subnet := object{"network_id": n["id"], "cidr": cidr, "ip_version": 4}
+	if net, ok := strings.CutSuffix(cidr, "0/24"); ok {
+		subnet["allocation_pools"] = []object{{"start": net + "101", "end": net + "240"}}
+	}
+	s := f.add(who, "subnet", subnet)
 	return n["id"].(string), s["id"].(string)
 }
 
