@@ -192,7 +192,8 @@ func (a *API) answer(route Route, r *Request) (reply Reply) {
 	return reply
 }
 
-// serious tells whether an operator should look: what is not implemented is the user's affair, and what is switched off an operator knows.
+// serious tells whether an operator should look. A 501 tells a user what a provider lacks, what is switched off an operator knows, and who
+// hung up needs no answer.
 func serious(status int, err error) bool {
 	if status < http.StatusInternalServerError || status == http.StatusNotImplemented {
 		return false
